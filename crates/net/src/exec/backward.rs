@@ -1,0 +1,249 @@
+//! The gradient reading of one chunk: reverse mode over the tape.
+
+use std::ops::Range;
+
+use crate::error::NetError;
+use crate::graph::{Graph, ValueId};
+use crate::loss::Loss;
+use crate::op::{Backward, Inputs, Noise, Scratch, Target};
+use crate::tensor::{Element, Tensor, Value};
+
+use super::forward::{Shared, Tape};
+use super::plan::Plan;
+
+/// Receives the gradient of one parameter for every image of a chunk.
+pub trait Sink<T>: Send {
+    /// `rows` holds the gradient of `parameter` for each of `images` (indices in the whole batch), one after the
+    /// other. A parameter that the loss does not depend on is not reported: its gradient is zero.
+    fn parameter(&mut self, parameter: usize, images: Range<usize>, rows: &[T]);
+}
+
+/// Gradients of values that all images share, one row for all images or one for each.
+pub(super) struct Accumulators<T> {
+    pub(super) rows: Vec<Option<Vec<T>>>,
+    pub(super) per_image: bool,
+}
+
+impl<T: Element> Accumulators<T> {
+    pub(super) fn new(values: usize, per_image: bool) -> Self {
+        Self { rows: (0..values).map(|_| None).collect(), per_image }
+    }
+
+    fn add(&mut self, value: ValueId, rows: Vec<T>) {
+        match self.rows[value.0].as_mut() {
+            Some(total) => total.iter_mut().zip(rows).for_each(|(t, g)| *t += g),
+            None => self.rows[value.0] = Some(rows),
+        }
+    }
+
+    /// Adds another accumulator, element by element.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.rows.iter_mut().zip(other.rows) {
+            match (mine.as_mut(), theirs) {
+                (Some(a), Some(b)) => a.iter_mut().zip(b).for_each(|(a, b)| *a += b),
+                (None, theirs) => *mine = theirs,
+                (Some(_), None) => {}
+            }
+        }
+    }
+}
+
+/// Everything the reverse pass over one chunk reads.
+pub(super) struct Reverse<'a, T> {
+    pub(super) graph: &'a Graph,
+    pub(super) plan: &'a Plan<T>,
+    pub(super) shared: &'a Shared<'a, T>,
+    /// Values whose gradient is asked for (see [`wanted`]).
+    pub(super) wants: &'a [bool],
+    pub(super) seed: u64,
+}
+
+/// Values on a path from a parameter (or, if asked, from a graph input) to an output.
+pub(super) fn wanted<T>(graph: &Graph, plan: &Plan<T>, inputs: bool) -> Vec<bool> {
+    let mut wants = vec![false; graph.value_count()];
+    graph.parameters().iter().for_each(|p| wants[p.value.0] = true);
+    if inputs {
+        graph.inputs().iter().for_each(|i| wants[i.value.0] = true);
+    }
+    for node in graph.nodes() {
+        let flows = node.entry.gradient && node.inputs.iter().flatten().any(|v| wants[v.0]);
+        for value in node.outputs.iter().flatten() {
+            let known = plan.folded.contains_key(value);
+            let float = plan.facts[value.0].as_ref().is_some_and(|f| f.dtype == crate::tensor::DType::Float);
+            wants[value.0] |= flows && float && !known;
+        }
+    }
+    wants
+}
+
+/// Loss and its gradient with respect to the output, for each image of a chunk.
+pub(super) fn evaluate<T: Element>(
+    loss: &dyn Loss<T>,
+    images: Range<usize>,
+    output: &Tensor<T>,
+    scratch: &mut Scratch<T>,
+) -> (Vec<T>, Option<Tensor<T>>) {
+    let mut gradient = scratch.take(output.len());
+    let row = (output.len() / images.len().max(1)).max(1);
+    let rows = output.data().chunks_exact(row).zip(gradient.chunks_exact_mut(row));
+    let losses = images.zip(rows).map(|(image, (y, dy))| loss.evaluate(image, y, dy)).collect();
+    (losses, Tensor::new(output.shape(), gradient))
+}
+
+impl<T: Element> Reverse<'_, T> {
+    /// Runs the steps backward from the gradient of one output. Returns the gradients of the graph inputs that were
+    /// asked for; those of shared values are added to `accumulators`, or, in a per-sample reading, handed to `sink`
+    /// as soon as they are complete.
+    pub(super) fn run(
+        &self,
+        tape: &Tape<T>,
+        (output, gradient): (ValueId, Tensor<T>),
+        images: Range<usize>,
+        accumulators: &mut Accumulators<T>,
+        scratch: &mut Scratch<T>,
+        sink: &mut dyn FnMut(ValueId, Vec<T>, &mut Scratch<T>) -> Option<Vec<T>>,
+    ) -> Result<Vec<Option<Tensor<T>>>, NetError> {
+        let mut adjoints: Vec<Option<Tensor<T>>> = (0..self.graph.value_count()).map(|_| None).collect();
+        adjoints[output.0] = Some(gradient);
+        for &index in self.plan.steps.iter().rev() {
+            let get = |v: ValueId| tape.values[v.0].as_ref().or(self.shared.get(v));
+            let noise = Noise { seed: self.seed, node: index as u64, first_image: images.start as u64 };
+            self.node(index, &get, &mut adjoints, accumulators, images.len(), noise, scratch)?;
+            for value in self.graph.nodes()[index].inputs.iter().flatten() {
+                if accumulators.per_image
+                    && self.first_reader(*value) == Some(index)
+                    && let Some(rows) = accumulators.rows[value.0].take()
+                {
+                    accumulators.rows[value.0] = sink(*value, rows, scratch);
+                }
+            }
+        }
+        for index in (0..adjoints.len()).filter(|&v| !self.plan.data[v]) {
+            if let Some(gradient) = adjoints[index].take() {
+                accumulators.add(ValueId(index), gradient.into_data());
+            }
+        }
+        let inputs = self.graph.inputs().iter().map(|i| adjoints[i.value.0].take()).collect();
+        adjoints.into_iter().flatten().for_each(|t| scratch.give(t.into_data()));
+        Ok(inputs)
+    }
+
+    fn first_reader(&self, value: ValueId) -> Option<usize> {
+        let reads = |&&index: &&usize| self.graph.nodes()[index].inputs.contains(&Some(value));
+        self.plan.steps.iter().find(reads).copied()
+    }
+
+    /// Carries the gradients of values computed from parameters alone down to the parameters, row by row.
+    pub(super) fn finish(
+        &self,
+        accumulators: &mut Accumulators<T>,
+        rows: usize,
+        scratch: &mut Scratch<T>,
+    ) -> Result<(), NetError> {
+        for &index in self.plan.shared.iter().rev() {
+            for row in 0..rows {
+                let mut adjoints: Vec<Option<Tensor<T>>> =
+                    (0..self.graph.value_count()).map(|_| None).collect();
+                for value in self.graph.nodes()[index].outputs.iter().flatten() {
+                    adjoints[value.0] = accumulators.rows[value.0].as_ref().and_then(|data| {
+                        let len = data.len() / rows;
+                        Tensor::new(self.plan.shape(*value)?, data[row * len..][..len].to_vec())
+                    });
+                }
+                let get = |v: ValueId| self.shared.get(v);
+                let mut own = Accumulators::new(0, false);
+                self.node(index, &get, &mut adjoints, &mut own, 0, Noise::default(), scratch)?;
+                for value in self.graph.nodes()[index].inputs.iter().flatten() {
+                    let Some(gradient) = adjoints[value.0].take() else { continue };
+                    let len = gradient.len();
+                    let total = accumulators.rows[value.0].get_or_insert_with(|| vec![T::zero(); rows * len]);
+                    total[row * len..][..len].iter_mut().zip(gradient.data()).for_each(|(t, &g)| *t += g);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the one place where all parts of the reverse pass meet")]
+    fn node<'v>(
+        &self,
+        index: usize,
+        get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
+        adjoints: &mut [Option<Tensor<T>>],
+        accumulators: &mut Accumulators<T>,
+        images: usize,
+        noise: Noise,
+        scratch: &mut Scratch<T>,
+    ) -> Result<(), NetError>
+    where
+        T: 'v,
+    {
+        let node = &self.graph.nodes()[index];
+        let grads: Vec<Option<Tensor<T>>> =
+            node.outputs.iter().map(|v| v.and_then(|v| adjoints[v.0].take())).collect();
+        if grads.iter().all(Option::is_none) || !node.inputs.iter().flatten().any(|v| self.wants[v.0]) {
+            return Ok(());
+        }
+        let mut targets: Vec<Target<T>> =
+            node.inputs.iter().map(|v| self.target(*v, index, accumulators, images, scratch)).collect();
+        let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();
+        let outputs: Vec<Option<&Value<T>>> = node.outputs.iter().map(|v| v.and_then(get)).collect();
+        let grad_refs: Vec<Option<&Tensor<T>>> = grads.iter().map(Option::as_ref).collect();
+        let mut cx = Backward {
+            inputs: Inputs(&inputs),
+            outputs: Inputs(&outputs),
+            scratch,
+            noise,
+            grads: &grad_refs,
+            targets: &mut targets,
+            images,
+        };
+        T::readings(&*node.operator).backward(&mut cx).map_err(|e| node.error(e))?;
+        for (value, target) in node.inputs.iter().zip(targets) {
+            let Some(value) = *value else { continue };
+            match target {
+                Target::Unwanted => {}
+                Target::Data(data) => self.collect(value, data, adjoints, scratch),
+                Target::Rows { data, .. } => accumulators.add(value, data),
+            }
+        }
+        grads.into_iter().flatten().for_each(|t| scratch.give(t.into_data()));
+        Ok(())
+    }
+
+    fn target(
+        &self,
+        value: Option<ValueId>,
+        index: usize,
+        accumulators: &mut Accumulators<T>,
+        images: usize,
+        scratch: &mut Scratch<T>,
+    ) -> Target<T> {
+        let Some(value) = value.filter(|v| self.wants[v.0]) else { return Target::Unwanted };
+        let len = self.plan.shape(value).map_or(0, |s| s.iter().product());
+        // In a graph that mixes rows, and among parameters alone, no axis counts images.
+        if self.plan.data[value.0] || !self.plan.separable || self.plan.shared.contains(&index) {
+            return Target::Data(scratch.take(len));
+        }
+        let per_image = accumulators.per_image;
+        let rows = if per_image { images } else { 1 };
+        let data = accumulators.rows[value.0].take().unwrap_or_else(|| scratch.zeros(rows * len));
+        Target::Rows { data, len, per_image }
+    }
+
+    fn collect(
+        &self,
+        value: ValueId,
+        data: Vec<T>,
+        adjoints: &mut [Option<Tensor<T>>],
+        scratch: &mut Scratch<T>,
+    ) {
+        match adjoints[value.0].as_mut() {
+            Some(total) => {
+                total.data_mut().iter_mut().zip(&data).for_each(|(t, &g)| *t += g);
+                scratch.give(data);
+            }
+            None => adjoints[value.0] = self.plan.shape(value).and_then(|s| Tensor::new(s, data)),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The point reading: one chunk of the batch on one thread.
+
+use crate::error::NetError;
+use crate::graph::{Graph, Parameters, ValueId};
+use crate::op::{Forward, Inputs, Noise, Scratch};
+use crate::tensor::{DType, Element, Tensor, Value};
+
+use super::plan::Plan;
+
+/// Values that all chunks of a run read: parameters, constants, folded shapes, and what is computed from
+/// parameters alone.
+pub(super) struct Shared<'a, T> {
+    known: Vec<Option<&'a Value<T>>>,
+    computed: Vec<Option<Value<T>>>,
+}
+
+impl<'a, T: Element> Shared<'a, T> {
+    pub(super) fn new(
+        graph: &Graph,
+        plan: &'a Plan<T>,
+        constants: &'a [Option<Value<T>>],
+        parameters: &'a Parameters<T>,
+        scratch: &mut Scratch<T>,
+    ) -> Result<Self, NetError> {
+        let mut known: Vec<Option<&Value<T>>> = constants.iter().map(Option::as_ref).collect();
+        for (parameter, value) in graph.parameters().iter().zip(&parameters.0) {
+            known[parameter.value.0] = Some(value);
+        }
+        for (value, content) in &plan.folded {
+            known[value.0] = Some(content);
+        }
+        let mut shared = Self { known, computed: (0..graph.value_count()).map(|_| None).collect() };
+        for &index in &plan.shared {
+            let outputs = run_node(graph, plan, index, |v| shared.get(v), scratch, Noise::default())?;
+            store(graph, index, outputs, &mut shared.computed);
+        }
+        Ok(shared)
+    }
+
+    pub(super) fn get(&self, value: ValueId) -> Option<&Value<T>> {
+        self.known[value.0].or(self.computed[value.0].as_ref())
+    }
+}
+
+/// The values of one chunk that depend on the data.
+pub(super) struct Tape<T> {
+    pub(super) values: Vec<Option<Value<T>>>,
+}
+
+impl<T: Element> Tape<T> {
+    /// Runs the steps of a plan. With `keep`, all values stay for the gradient reading; without, only outputs and
+    /// the values of `watch`.
+    pub(super) fn run(
+        graph: &Graph,
+        plan: &Plan<T>,
+        shared: &Shared<'_, T>,
+        inputs: Vec<Tensor<T>>,
+        scratch: &mut Scratch<T>,
+        options: TapeOptions<'_>,
+    ) -> Result<Self, NetError> {
+        let mut tape = Self { values: (0..graph.value_count()).map(|_| None).collect() };
+        for (input, tensor) in graph.inputs().iter().zip(inputs) {
+            tape.values[input.value.0] = Some(match input.dtype {
+                DType::Float => Value::Float(tensor),
+                DType::Int => Value::Int(tensor.map(|v| v.f64() as i64)),
+                DType::Bool => Value::Bool(tensor.map(|v| *v != T::zero())),
+            });
+        }
+        for (step, &index) in plan.steps.iter().enumerate() {
+            let noise =
+                Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
+            let outputs = run_node(
+                graph,
+                plan,
+                index,
+                |v| tape.values[v.0].as_ref().or(shared.get(v)),
+                scratch,
+                noise,
+            )?;
+            store(graph, index, outputs, &mut tape.values);
+            if !options.keep {
+                for value in plan.release[step].iter().filter(|v| !options.watch.contains(v)) {
+                    recycle(tape.values[value.0].take(), scratch);
+                }
+            }
+        }
+        Ok(tape)
+    }
+
+    /// Gives all buffers back.
+    pub(super) fn recycle(self, scratch: &mut Scratch<T>) {
+        self.values.into_iter().for_each(|v| recycle(v, scratch));
+    }
+}
+
+/// How a tape is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct TapeOptions<'a> {
+    pub(super) keep: bool,
+    pub(super) watch: &'a [ValueId],
+    pub(super) seed: u64,
+    pub(super) first_image: usize,
+}
+
+fn recycle<T: Element>(value: Option<Value<T>>, scratch: &mut Scratch<T>) {
+    if let Some(Value::Float(t)) = value {
+        scratch.give(t.into_data());
+    }
+}
+
+fn store<T>(graph: &Graph, index: usize, outputs: Vec<Value<T>>, values: &mut [Option<Value<T>>]) {
+    for (value, output) in graph.nodes()[index].outputs.iter().zip(outputs) {
+        if let Some(value) = value {
+            values[value.0] = Some(output);
+        }
+    }
+}
+
+fn run_node<'v, T: Element>(
+    graph: &Graph,
+    plan: &Plan<T>,
+    index: usize,
+    get: impl Fn(ValueId) -> Option<&'v Value<T>>,
+    scratch: &mut Scratch<T>,
+    noise: Noise,
+) -> Result<Vec<Value<T>>, NetError> {
+    let node = &graph.nodes()[index];
+    let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(&get)).collect();
+    let blank = |value: &Option<ValueId>| match value.and_then(|v| plan.facts[v.0].as_ref()) {
+        Some(fact) if fact.dtype == DType::Float => {
+            let data = scratch.take(fact.shape.iter().product());
+            Tensor::new(fact.shape.clone(), data)
+                .map_or_else(|| Value::blank(DType::Float, &[0]), Value::Float)
+        }
+        Some(fact) => Value::blank(fact.dtype, &fact.shape),
+        None => Value::blank(DType::Float, &[0]),
+    };
+    let mut outputs: Vec<Value<T>> = node.outputs.iter().map(blank).collect();
+    let mut cx = Forward { inputs: Inputs(&inputs), outputs: &mut outputs, scratch, noise };
+    T::readings(&*node.operator).forward(&mut cx).map_err(|e| node.error(e))?;
+    Ok(outputs)
+}

@@ -1,0 +1,438 @@
+//! Execution: cuts a batch into chunks, runs them on all cores, merges in order.
+//!
+//! Operators are serial and no result depends on its neighbours in the batch, so chunk size and thread count never
+//! change a bit of a forward pass or a per-sample gradient. A summed gradient adds fixed groups of images in a
+//! fixed order, which only the batch size determines.
+
+mod backward;
+mod denormals;
+mod forward;
+mod plan;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+pub use backward::Sink;
+pub use plan::Plan;
+
+use crate::error::NetError;
+use crate::graph::{Dim, Graph, Parameters, ValueId};
+use crate::loss::Loss;
+use crate::op::Scratch;
+use crate::tensor::{Element, Tensor, Value};
+use backward::{Accumulators, Reverse, evaluate, wanted};
+use forward::{Shared, Tape, TapeOptions};
+
+/// How a run is cut up and where its random numbers come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Images that one thread takes at a time: more cost memory, fewer cost speed.
+    pub chunk: usize,
+    /// Seed of random operators (dropout in training mode).
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { chunk: 16, seed: 0 }
+    }
+}
+
+/// The sum of the gradients of all images.
+#[derive(Clone, Debug)]
+pub struct Gradient<T> {
+    /// Loss of each image.
+    pub losses: Vec<T>,
+    /// Gradient of each parameter.
+    pub parameters: Parameters<T>,
+    /// Gradient of each graph input, in its shape, where it was asked for and the loss depends on it.
+    pub inputs: Vec<Option<Tensor<T>>>,
+}
+
+/// Losses and sinks of a per-sample reading, a sink for each chunk in the order of the images.
+#[derive(Clone, Debug)]
+pub struct PerSample<T, S> {
+    /// Loss of each image.
+    pub losses: Vec<T>,
+    /// What the sinks made of the gradients.
+    pub sinks: Vec<S>,
+}
+
+/// Runs a graph on the CPU. Cheap to share between threads; keeps plans and buffers for reuse.
+#[derive(Debug)]
+pub struct Runtime<T> {
+    graph: Arc<Graph>,
+    constants: Vec<Option<Value<T>>>,
+    plans: Mutex<BTreeMap<Vec<Vec<usize>>, Arc<Plan<T>>>>,
+    scratch: Mutex<Vec<Scratch<T>>>,
+}
+
+/// Images whose gradients are added up by one thread before the partial sums are merged.
+const LANE: usize = 8;
+/// At most this many partial sums: each costs a copy of the parameters.
+const MAX_LANES: usize = 4;
+
+impl<T: Element> Runtime<T> {
+    /// A runtime for a graph.
+    pub fn new(graph: Arc<Graph>) -> Self {
+        let mut constants = vec![None; graph.value_count()];
+        for (value, constant) in &graph.constants {
+            constants[value.0] = Some(constant.cast());
+        }
+        Self { graph, constants, plans: Mutex::default(), scratch: Mutex::default() }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// The outputs for a batch: each input has the images along its first axis, and so has each output.
+    ///
+    /// # Errors
+    /// Inputs that do not fit the model; an operator that objects, with the node's name.
+    pub fn forward(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        settings: Settings,
+    ) -> Result<Vec<Tensor<T>>, NetError> {
+        self.observe(parameters, inputs, self.graph.outputs(), settings)
+    }
+
+    /// The values `watch` for a batch, such as activations inside the network.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; also where a value does not depend on the inputs.
+    pub fn observe(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        watch: &[ValueId],
+        settings: Settings,
+    ) -> Result<Vec<Tensor<T>>, NetError> {
+        let chunks = self.chunks(inputs, settings.chunk)?;
+        let parts: Vec<Vec<Tensor<T>>> = chunks
+            .par_iter()
+            .map(|chunk| {
+                self.on_chunk(parameters, inputs, chunk, |plan, shared, part, scratch| {
+                    let options =
+                        TapeOptions { keep: false, watch, seed: settings.seed, first_image: chunk.start };
+                    let mut tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
+                    let taken = watch.iter().map(|&v| self.take(&mut tape, shared, v)).collect();
+                    tape.recycle(scratch);
+                    taken
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(concatenate(parts))
+    }
+
+    /// The gradient of the summed loss with respect to all parameters and, if asked, the inputs.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; an operator without a gradient, with the node's name.
+    pub fn gradient(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        loss: &dyn Loss<T>,
+        with_inputs: bool,
+        settings: Settings,
+    ) -> Result<Gradient<T>, NetError> {
+        let images = images(inputs);
+        let lanes = (images / LANE).clamp(1, MAX_LANES);
+        let chunks = self.chunks(inputs, images.div_ceil(lanes))?;
+        let parts: Vec<_> = chunks
+            .par_iter()
+            .map(|chunk| {
+                let mut accumulators = Accumulators::new(self.graph.value_count(), false);
+                let keep = &mut |_: ValueId, rows: Vec<T>, _: &mut Scratch<T>| Some(rows);
+                let (losses, inputs) = self.reverse(
+                    parameters,
+                    inputs,
+                    chunk,
+                    loss,
+                    (with_inputs, settings.seed),
+                    &mut accumulators,
+                    keep,
+                )?;
+                Ok((losses, inputs, accumulators))
+            })
+            .collect::<Result<Vec<_>, NetError>>()?;
+        let mut losses = Vec::with_capacity(images);
+        let mut input_parts = Vec::with_capacity(parts.len());
+        let mut total = Accumulators::new(self.graph.value_count(), false);
+        for (part_losses, part_inputs, part) in parts {
+            losses.extend(part_losses);
+            input_parts.push(part_inputs);
+            total.merge(part);
+        }
+        let gradient = self.graph.parameters().iter().map(|p| {
+            let data =
+                total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
+            Tensor::new(p.shape.clone(), data).unwrap_or_default()
+        });
+        let parameters = Parameters::new(gradient.collect());
+        Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
+    }
+
+    /// The gradient of every image's own loss, parameter by parameter into a sink for each chunk.
+    ///
+    /// Memory: activations of a chunk, and chunk x the elements of one parameter per thread; never
+    /// images x all parameters.
+    ///
+    /// # Errors
+    /// As [`Self::gradient`]; a graph that mixes the images of a batch.
+    pub fn per_sample<S: Sink<T>>(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        loss: &dyn Loss<T>,
+        settings: Settings,
+        make: impl Fn(Range<usize>) -> S + Sync,
+    ) -> Result<PerSample<T, S>, NetError> {
+        let chunks = self.chunks(inputs, settings.chunk)?;
+        let index: BTreeMap<ValueId, usize> =
+            self.graph.parameters().iter().enumerate().map(|(i, p)| (p.value, i)).collect();
+        let parts: Vec<(Vec<T>, S)> = chunks
+            .par_iter()
+            .map(|chunk| {
+                let mut accumulators = Accumulators::new(self.graph.value_count(), true);
+                let mut sink = make(chunk.clone());
+                let mut deliver =
+                    |value: ValueId, rows: Vec<T>, scratch: &mut Scratch<T>| match index.get(&value) {
+                        Some(&parameter) => {
+                            sink.parameter(parameter, chunk.clone(), &rows);
+                            scratch.give(rows);
+                            None
+                        }
+                        None => Some(rows),
+                    };
+                let (losses, _) = self.reverse(
+                    parameters,
+                    inputs,
+                    chunk,
+                    loss,
+                    (false, settings.seed),
+                    &mut accumulators,
+                    &mut deliver,
+                )?;
+                for (&value, &parameter) in &index {
+                    if let Some(rows) = accumulators.rows[value.0].take() {
+                        sink.parameter(parameter, chunk.clone(), &rows);
+                    }
+                }
+                Ok((losses, sink))
+            })
+            .collect::<Result<_, NetError>>()?;
+        let (losses, sinks): (Vec<Vec<T>>, Vec<S>) = parts.into_iter().unzip();
+        Ok(PerSample { losses: losses.concat(), sinks })
+    }
+
+    #[allow(clippy::type_complexity, reason = "losses and input gradients of a chunk")]
+    #[allow(clippy::too_many_arguments, reason = "shared by the two gradient readings")]
+    fn reverse(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        chunk: &Range<usize>,
+        loss: &dyn Loss<T>,
+        (with_inputs, seed): (bool, u64),
+        accumulators: &mut Accumulators<T>,
+        sink: &mut dyn FnMut(ValueId, Vec<T>, &mut Scratch<T>) -> Option<Vec<T>>,
+    ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
+        let output = *self.graph.outputs().get(loss.output()).ok_or_else(|| {
+            NetError::input(format!(
+                "the loss reads output {}, the model has {}",
+                loss.output(),
+                self.graph.outputs().len()
+            ))
+        })?;
+        self.check_differentiable()?;
+        self.on_chunk(parameters, inputs, chunk, |plan, shared, part, scratch| {
+            if accumulators.per_image && !plan.separable {
+                return Err(NetError::input(
+                    "this model mixes the images of a batch: per-sample gradients do not exist",
+                ));
+            }
+            let options = TapeOptions { keep: true, watch: &[], seed, first_image: chunk.start };
+            let tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
+            let value = tape.values[output.0].as_ref().and_then(Value::as_float);
+            let value = value.ok_or_else(|| {
+                NetError::input("the loss reads an output that is not computed from the inputs")
+            })?;
+            let (losses, gradient) = evaluate(loss, chunk.clone(), value, scratch);
+            let wants = wanted(&self.graph, plan, with_inputs);
+            let reverse = Reverse { graph: &self.graph, plan, shared, wants: &wants, seed };
+            let mut input_gradients = Vec::new();
+            if let Some(gradient) = gradient {
+                input_gradients =
+                    reverse.run(&tape, (output, gradient), chunk.clone(), accumulators, scratch, sink)?;
+                let rows = if accumulators.per_image { chunk.len() } else { 1 };
+                reverse.finish(accumulators, rows, scratch)?;
+            }
+            tape.recycle(scratch);
+            Ok((losses, input_gradients))
+        })
+    }
+
+    fn check_differentiable(&self) -> Result<(), NetError> {
+        match self.graph.nodes().iter().find(|n| !n.entry.gradient) {
+            Some(node) => Err(node.error(crate::error::OpError::unsupported("gradient reading"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Calls `work` with the plan, the shared values and the inputs of one chunk.
+    fn on_chunk<R>(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        chunk: &Range<usize>,
+        work: impl FnOnce(&Plan<T>, &Shared<'_, T>, Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
+    ) -> Result<R, NetError> {
+        let _guard = denormals::flush();
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, &mut scratch)).collect();
+        let plan = self.plan(&parts)?;
+        let result = Shared::new(&self.graph, &plan, &self.constants, parameters, &mut scratch)
+            .and_then(|shared| work(&plan, &shared, parts, &mut scratch));
+        lock(&self.scratch).push(scratch);
+        result
+    }
+
+    fn plan(&self, inputs: &[Tensor<T>]) -> Result<Arc<Plan<T>>, NetError> {
+        let shapes: Vec<Vec<usize>> = inputs.iter().map(|t| t.shape().to_vec()).collect();
+        if let Some(plan) = lock(&self.plans).get(&shapes) {
+            return Ok(plan.clone());
+        }
+        let plan = Arc::new(Plan::new(&self.graph, &shapes)?);
+        lock(&self.plans).insert(shapes, plan.clone());
+        Ok(plan)
+    }
+
+    /// The value of a finished tape, or a copy of a shared one for every image.
+    fn take(
+        &self,
+        tape: &mut Tape<T>,
+        shared: &Shared<'_, T>,
+        value: ValueId,
+    ) -> Result<Tensor<T>, NetError> {
+        let taken = tape.values[value.0].take().or_else(|| shared.get(value).cloned());
+        match taken {
+            Some(Value::Float(t)) => Ok(t),
+            Some(Value::Int(t)) => Ok(t.map(|&v| T::of(v as f64))),
+            Some(Value::Bool(t)) => Ok(t.map(|&v| if v { T::one() } else { T::zero() })),
+            None => Err(NetError::input(format!("value `{}` is not computed", self.graph.name(value)))),
+        }
+    }
+
+    /// Checks the inputs against the declared ones and cuts the batch.
+    fn chunks(&self, inputs: &[Tensor<T>], size: usize) -> Result<Vec<Range<usize>>, NetError> {
+        self.check(inputs)?;
+        let images = images(inputs);
+        let fixed = self.graph.inputs().iter().find_map(|i| i.fixed_batch());
+        let size = match fixed {
+            Some(batch) if batch == 0 || images % batch != 0 => {
+                return Err(NetError::input(format!(
+                    "the model takes exactly {batch} images at a time, {images} given"
+                )));
+            }
+            Some(batch) => batch,
+            None if !self.plan(inputs_of_one(inputs)?.as_slice())?.separable => images,
+            None => size.max(1),
+        };
+        Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
+    }
+
+    fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {
+        let declared = self.graph.inputs();
+        if inputs.len() != declared.len() {
+            return Err(NetError::input(format!(
+                "{} inputs given, the model takes {}",
+                inputs.len(),
+                declared.len()
+            )));
+        }
+        for (tensor, input) in inputs.iter().zip(declared) {
+            let fits = |(d, n): (&Dim, &usize)| matches!(d, Dim::Free(_)) || *d == Dim::Fixed(*n);
+            let rank = tensor.shape().len() == input.dims.len();
+            if !rank || !input.dims.iter().zip(tensor.shape()).skip(1).all(fits) {
+                let list = |dims: Vec<String>| dims.join("x");
+                return Err(NetError::input(format!(
+                    "input `{}`: expected {} per image, got {}",
+                    input.name,
+                    list(input.dims.iter().skip(1).map(ToString::to_string).collect()),
+                    list(tensor.shape().iter().skip(1).map(ToString::to_string).collect()),
+                )));
+            }
+            if tensor.rows() != images(inputs) {
+                return Err(NetError::input(format!(
+                    "input `{}` has {} images, another has {}",
+                    input.name,
+                    tensor.rows(),
+                    images(inputs)
+                )));
+            }
+            if tensor.is_empty() {
+                return Err(NetError::input(format!("input `{}`: no samples", input.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
+    // Buffers and plans stay valid whatever a panicking thread did.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn images<T>(inputs: &[Tensor<T>]) -> usize {
+    inputs.first().map_or(0, Tensor::rows)
+}
+
+/// The first image of each input, for planning.
+fn inputs_of_one<T: Element>(inputs: &[Tensor<T>]) -> Result<Vec<Tensor<T>>, NetError> {
+    Ok(inputs.iter().map(|t| slice(t, &(0..1), &mut Scratch::default())).collect())
+}
+
+/// The images `range` of a tensor.
+fn slice<T: Element>(tensor: &Tensor<T>, range: &Range<usize>, scratch: &mut Scratch<T>) -> Tensor<T> {
+    let row = tensor.row_len();
+    let mut shape = tensor.shape().to_vec();
+    if let Some(first) = shape.first_mut() {
+        *first = range.len();
+    }
+    let mut data = scratch.take(range.len() * row);
+    data.copy_from_slice(&tensor.data()[range.start * row..range.end * row]);
+    Tensor::new(shape, data).unwrap_or_default()
+}
+
+/// Joins the parts of each value along the first axis.
+fn concatenate<T: Element>(parts: Vec<Vec<Tensor<T>>>) -> Vec<Tensor<T>> {
+    let mut parts = parts.into_iter();
+    let mut whole = parts.next().unwrap_or_default();
+    for part in parts {
+        for (total, tensor) in whole.iter_mut().zip(part) {
+            let mut shape = total.shape().to_vec();
+            if let Some(first) = shape.first_mut() {
+                *first += tensor.rows();
+            }
+            let mut data = std::mem::take(total).into_data();
+            data.extend(tensor.into_data());
+            *total = Tensor::new(shape, data).unwrap_or_default();
+        }
+    }
+    whole
+}
+
+fn concatenate_options<T: Element>(parts: Vec<Vec<Option<Tensor<T>>>>) -> Vec<Option<Tensor<T>>> {
+    let given: Vec<bool> = parts.first().map(|p| p.iter().map(Option::is_some).collect()).unwrap_or_default();
+    let tensors = parts.into_iter().map(|p| p.into_iter().flatten().collect()).collect();
+    let mut joined = concatenate(tensors).into_iter();
+    given.into_iter().map(|g| if g { joined.next() } else { None }).collect()
+}

@@ -1,0 +1,179 @@
+//! What is known before a run: shapes, folded constants, what is computed once and what for every chunk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::NetError;
+use crate::graph::{Graph, Node, ValueId};
+use crate::op::{Fact, Forward, Inputs, Noise, Op, Scratch};
+use crate::tensor::{DType, Element, Value, checked_len};
+
+/// A graph prepared for inputs of given shapes.
+#[derive(Debug)]
+pub struct Plan<T> {
+    /// The fact of each value; `None` for an output slot that is left out.
+    pub(crate) facts: Vec<Option<Fact>>,
+    /// Values that depend on neither inputs nor parameters.
+    pub(crate) folded: BTreeMap<ValueId, Value<T>>,
+    /// Nodes that depend on parameters only: computed once for all chunks.
+    pub(crate) shared: Vec<usize>,
+    /// Nodes that depend on the data: computed for every chunk.
+    pub(crate) steps: Vec<usize>,
+    /// Whether a value depends on the data.
+    pub(crate) data: Vec<bool>,
+    /// Values that nobody reads after the step of that index.
+    pub(crate) release: Vec<Vec<ValueId>>,
+    /// Whether every row of every output depends on the same row of the inputs alone, so that a batch may be cut.
+    pub(crate) separable: bool,
+}
+
+/// No more than this many elements in one value: beyond it the shapes are wrong or hostile.
+const MAX_ELEMENTS: usize = 1 << 34;
+
+impl<T: Element> Plan<T> {
+    /// Infers all shapes for graph inputs of these shapes and folds shape arithmetic.
+    ///
+    /// # Errors
+    /// Names the node whose shapes or constants do not fit.
+    pub fn new(graph: &Graph, shapes: &[Vec<usize>]) -> Result<Self, NetError> {
+        let mut planner = Planner::new(graph, shapes)?;
+        for (index, node) in graph.nodes().iter().enumerate() {
+            planner.node(index, node).map_err(|source| node.error(source))?;
+        }
+        Ok(planner.finish())
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, value: ValueId) -> Option<&[usize]> {
+        self.facts.get(value.0)?.as_ref().map(|f| f.shape.as_slice())
+    }
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    facts: Vec<Option<Fact>>,
+    data: Vec<bool>,
+    folded: BTreeMap<ValueId, Arc<Value<f64>>>,
+    shared: Vec<usize>,
+    steps: Vec<usize>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(graph: &'a Graph, shapes: &[Vec<usize>]) -> Result<Self, NetError> {
+        let count = graph.value_count();
+        let mut planner = Self {
+            graph,
+            facts: vec![None; count],
+            data: vec![false; count],
+            folded: BTreeMap::new(),
+            shared: Vec::new(),
+            steps: Vec::new(),
+        };
+        for (input, shape) in graph.inputs().iter().zip(shapes) {
+            let batched = input.dtype == DType::Float && !shape.is_empty();
+            planner.facts[input.value.0] =
+                Some(Fact { dtype: input.dtype, shape: shape.clone(), batched, value: None });
+            planner.data[input.value.0] = true;
+        }
+        for parameter in graph.parameters() {
+            planner.facts[parameter.value.0] = Some(Fact::float(parameter.shape.clone(), false));
+        }
+        for (&value, constant) in &graph.constants {
+            let fact = Fact::float(constant.shape(), false);
+            planner.facts[value.0] =
+                Some(Fact { dtype: constant.dtype(), value: Some(constant.clone()), ..fact });
+        }
+        if shapes.len() != graph.inputs().len() {
+            return Err(NetError::input(format!(
+                "{} inputs given, the model takes {}",
+                shapes.len(),
+                graph.inputs().len()
+            )));
+        }
+        Ok(planner)
+    }
+
+    fn node(&mut self, index: usize, node: &Node) -> Result<(), crate::error::OpError> {
+        let inputs: Vec<Option<Fact>> =
+            node.inputs.iter().map(|v| v.and_then(|v| self.facts[v.0].clone())).collect();
+        let operator: &dyn Op<f64> = f64::readings(&*node.operator);
+        let mut facts = operator.infer(&inputs)?;
+        for fact in &facts {
+            if checked_len(&fact.shape).is_none_or(|n| n > MAX_ELEMENTS) {
+                return Err(crate::error::OpError::invalid(format!(
+                    "the output would have shape {:?}",
+                    fact.shape
+                )));
+            }
+        }
+        if inputs.iter().flatten().all(|f| f.value.is_some()) {
+            fold(operator, &inputs, &mut facts)?;
+        }
+        let known = facts.iter().all(|f| f.value.is_some());
+        let data = !known && node.inputs.iter().flatten().any(|v| self.data[v.0]);
+        if !known {
+            if data { &mut self.steps } else { &mut self.shared }.push(index);
+        }
+        for (value, fact) in node.outputs.iter().zip(facts) {
+            let Some(value) = value else { continue };
+            if let Some(content) = &fact.value {
+                self.folded.insert(*value, content.clone());
+            }
+            self.data[value.0] = data;
+            self.facts[value.0] = Some(fact);
+        }
+        Ok(())
+    }
+
+    fn finish<T: Element>(self) -> Plan<T> {
+        let graph = self.graph;
+        let mut last = BTreeMap::new();
+        for (step, &index) in self.steps.iter().enumerate() {
+            let node = &graph.nodes()[index];
+            for value in node.inputs.iter().chain(&node.outputs).flatten() {
+                last.insert(*value, step);
+            }
+        }
+        let mut release = vec![Vec::new(); self.steps.len()];
+        for (value, step) in last {
+            if self.data[value.0] && !graph.outputs().contains(&value) {
+                release[step].push(value);
+            }
+        }
+        let batched = |v: &ValueId| !self.data[v.0] || self.facts[v.0].as_ref().is_none_or(|f| f.batched);
+        let touched = |&index: &usize| graph.nodes()[index].outputs.iter().flatten().all(batched);
+        let separable =
+            self.steps.iter().all(touched) && graph.outputs().iter().all(|v| self.data[v.0] && batched(v));
+        Plan {
+            folded: self.folded.iter().map(|(v, c)| (*v, c.cast())).collect(),
+            facts: self.facts,
+            shared: self.shared,
+            steps: self.steps,
+            data: self.data,
+            release,
+            separable,
+        }
+    }
+}
+
+/// Computes the outputs of a node whose inputs are all known.
+fn fold(
+    operator: &dyn Op<f64>,
+    inputs: &[Option<Fact>],
+    facts: &mut [Fact],
+) -> Result<(), crate::error::OpError> {
+    let values: Vec<Option<&Value<f64>>> = inputs.iter().map(|f| f.as_ref()?.value.as_deref()).collect();
+    let mut outputs: Vec<Value<f64>> = facts.iter().map(|f| Value::blank(f.dtype, &f.shape)).collect();
+    let mut scratch = Scratch::default();
+    let noise = Noise::default();
+    operator.forward(&mut Forward {
+        inputs: Inputs(&values),
+        outputs: &mut outputs,
+        scratch: &mut scratch,
+        noise,
+    })?;
+    for (fact, output) in facts.iter_mut().zip(outputs) {
+        fact.value.get_or_insert(Arc::new(output));
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The interval reading: a graph rewrite.
+//!
+//! [`enclose`] builds a new graph out of ordinary operators that computes a lower and an upper bound of every
+//! output, so that one engine runs, trains and exports it. METHODS: Oala et al. 2021, section "interval neural
+//! networks"; interval arithmetic after Moore.
+
+mod rewrite;
+
+pub use rewrite::{Bounds, Enclose, IntervalOptions, enclose};

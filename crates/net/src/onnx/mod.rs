@@ -1,0 +1,99 @@
+//! ONNX files in and out.
+//!
+//! A [`Model`] keeps the file's own message next to the [`Graph`] made from it, so that what is written back is
+//! the user's file with other weights and nothing else changed.
+
+mod attributes;
+mod build;
+mod file;
+mod load;
+pub mod proto;
+mod tensors;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use attributes::Attributes;
+pub use build::{Builder, attribute};
+pub use load::{NodeReport, OPSETS};
+
+use crate::error::NetError;
+use crate::graph::{Graph, Parameters};
+use proto::ModelProto;
+
+/// A model file: the graph that runs, the weights, and the message that is written back.
+#[derive(Clone, Debug)]
+pub struct Model {
+    proto: ModelProto,
+    graph: Arc<Graph>,
+    parameters: Parameters<f32>,
+}
+
+impl Model {
+    /// Reads a model file. External tensors must lie inside the file's folder.
+    ///
+    /// # Errors
+    /// One line naming the file and what is wrong with it: not an ONNX file, truncated, an opset outside
+    /// [`OPSETS`], operators that this build does not have (all of them, by node), sizes that do not agree with
+    /// the bytes present, values that are not finite, cycles, undefined inputs.
+    pub fn read(path: &Path) -> Result<Self, NetError> {
+        file::read(path).and_then(Self::from_proto).map_err(|e| file::name_file(path, e))
+    }
+
+    /// Builds the graph of a message whose tensors are all inline.
+    pub fn from_proto(proto: ModelProto) -> Result<Self, NetError> {
+        let (graph, parameters) = load::load(&proto)?;
+        Ok(Self { proto, graph: Arc::new(graph), parameters })
+    }
+
+    /// Reads a model from the bytes of a file without external tensors.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NetError> {
+        Self::from_proto(file::decode(bytes)?)
+    }
+
+    /// What this build can do with each node of a file, also where it cannot run the file.
+    pub fn inspect(path: &Path) -> Result<Vec<NodeReport>, NetError> {
+        let proto = file::read(path).map_err(|e| file::name_file(path, e))?;
+        load::inspect(&proto).map_err(|e| file::name_file(path, e))
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// The weights.
+    pub fn parameters(&self) -> &Parameters<f32> {
+        &self.parameters
+    }
+
+    /// The message behind the model.
+    pub fn proto(&self) -> &ModelProto {
+        &self.proto
+    }
+
+    /// The version of the default operator set.
+    pub fn opset(&self) -> i64 {
+        load::default_opset(&self.proto).unwrap_or(0)
+    }
+
+    /// The same model with other weights.
+    ///
+    /// # Errors
+    /// If number or shapes of the tensors differ.
+    pub fn with_parameters(&self, parameters: Parameters<f32>) -> Result<Self, NetError> {
+        let mut proto = self.proto.clone();
+        tensors::replace(&mut proto, &self.graph, &parameters)?;
+        Ok(Self { proto, graph: self.graph.clone(), parameters })
+    }
+
+    /// The bytes of the file; all tensors inline.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        prost::Message::encode_to_vec(&self.proto)
+    }
+
+    /// Writes the file: aside first, then under its name.
+    pub fn write(&self, path: &Path) -> Result<(), NetError> {
+        file::write(path, &self.to_bytes())
+    }
+}

@@ -1,0 +1,181 @@
+//! Tensors of the file: read with every size checked against the bytes present, written as raw data.
+
+use super::proto::{ModelProto, TensorProto, data_type};
+use crate::error::NetError;
+use crate::graph::{Graph, Parameters};
+use crate::tensor::{Element, Tensor, Value, checked_len};
+
+/// Reads a tensor. `label` says in errors what it is (`initialiser`, `attribute`).
+pub(crate) fn read(tensor: &TensorProto, label: &str) -> Result<Value<f64>, NetError> {
+    let name = tensor.name.as_deref().unwrap_or("");
+    let fail = |what: String| NetError::model(format!("{label} `{name}`: {what}"));
+    if tensor.data_location == Some(1) {
+        return Err(fail("external data cannot be read here".into()));
+    }
+    let shape: Vec<usize> = tensor
+        .dims
+        .iter()
+        .map(|&d| usize::try_from(d).map_err(|_| fail(format!("negative dimension {d}"))))
+        .collect::<Result<_, _>>()?;
+    let len = checked_len(&shape)
+        .ok_or_else(|| fail(format!("size mismatch: dimensions {shape:?} exceed the address space")))?;
+    let raw = tensor.raw_data.as_deref();
+    let value = match tensor.data_type.unwrap_or(0) {
+        data_type::FLOAT => float(shape, floats(raw, &tensor.float_data, f32::from_le_bytes, len)),
+        data_type::DOUBLE => float(shape, floats(raw, &tensor.double_data, f64::from_le_bytes, len)),
+        data_type::INT64 => int(shape, ints(raw, &tensor.int64_data, i64::from_le_bytes, len)),
+        data_type::INT32 => int(shape, ints(raw, &tensor.int32_data, i32::from_le_bytes, len)),
+        data_type::BOOL => {
+            let values = ints(raw, &tensor.int32_data, |[b]: [u8; 1]| i64::from(b), len);
+            values.map(|v| Tensor::new(shape, v.into_iter().map(|b| b != 0).collect()).map(Value::Bool))
+        }
+        other => {
+            return Err(fail(format!(
+                "element type {other} is not supported (float, double, int32, int64, bool)"
+            )));
+        }
+    };
+    match value {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(fail("size mismatch".into())),
+        Err(present) => {
+            let unit = if raw.is_some() { "bytes" } else { "elements" };
+            Err(fail(format!(
+                "size mismatch: byte length does not fit; dimensions {:?} mean {len} elements, but {present} {unit} are present",
+                tensor.dims
+            )))
+        }
+    }
+}
+
+fn float(shape: Vec<usize>, values: Result<Vec<f64>, usize>) -> Result<Option<Value<f64>>, usize> {
+    values.map(|v| Tensor::new(shape, v).map(Value::Float))
+}
+
+fn int(shape: Vec<usize>, values: Result<Vec<i64>, usize>) -> Result<Option<Value<f64>>, usize> {
+    values.map(|v| Tensor::new(shape, v).map(Value::Int))
+}
+
+fn floats<F: Into<f64> + Copy, const W: usize>(
+    raw: Option<&[u8]>,
+    typed: &[F],
+    decode: fn([u8; W]) -> F,
+    len: usize,
+) -> Result<Vec<f64>, usize> {
+    elements(raw, typed, decode, len).map(|v| v.into_iter().map(Into::into).collect())
+}
+
+fn ints<I: Copy, J: Into<i64> + Copy, const W: usize>(
+    raw: Option<&[u8]>,
+    typed: &[J],
+    decode: fn([u8; W]) -> I,
+    len: usize,
+) -> Result<Vec<i64>, usize>
+where
+    I: Into<i64>,
+{
+    match raw {
+        Some(bytes) => {
+            elements::<I, W>(Some(bytes), &[], decode, len).map(|v| v.into_iter().map(Into::into).collect())
+        }
+        None if typed.len() == len => Ok(typed.iter().map(|&v| v.into()).collect()),
+        None => Err(typed.len()),
+    }
+}
+
+/// The elements from raw or typed data, or what is present instead of `len`.
+fn elements<E: Copy, const W: usize>(
+    raw: Option<&[u8]>,
+    typed: &[E],
+    decode: fn([u8; W]) -> E,
+    len: usize,
+) -> Result<Vec<E>, usize> {
+    match raw {
+        Some(bytes) if len.checked_mul(W) == Some(bytes.len()) => {
+            Ok(bytes.as_chunks::<W>().0.iter().map(|c| decode(*c)).collect())
+        }
+        Some(bytes) => Err(bytes.len()),
+        None if typed.len() == len => Ok(typed.to_vec()),
+        None => Err(typed.len()),
+    }
+}
+
+/// A float tensor as the file stores it.
+pub(crate) fn float_tensor(name: &str, tensor: &Tensor<f32>) -> TensorProto {
+    TensorProto {
+        dims: dims(tensor.shape()),
+        data_type: Some(data_type::FLOAT),
+        name: Some(name.to_owned()),
+        raw_data: Some(tensor.data().iter().flat_map(|v| v.to_le_bytes()).collect()),
+        ..TensorProto::default()
+    }
+}
+
+/// Any tensor as the file stores it; floating point as `f32`.
+pub(crate) fn tensor<T: Element>(name: &str, value: &Value<T>) -> TensorProto {
+    let (data_type, raw) = match value {
+        Value::Float(t) => return float_tensor(name, &t.map(|v| v.f64() as f32)),
+        Value::Int(t) => (data_type::INT64, t.data().iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Value::Bool(t) => (data_type::BOOL, t.data().iter().map(|&b| u8::from(b)).collect()),
+    };
+    TensorProto {
+        dims: dims(value.shape()),
+        data_type: Some(data_type),
+        name: Some(name.to_owned()),
+        raw_data: Some(raw),
+        ..TensorProto::default()
+    }
+}
+
+fn dims(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&d| d as i64).collect()
+}
+
+/// Puts new weights into the message; everything else stays.
+pub(super) fn replace(
+    proto: &mut ModelProto,
+    graph: &Graph,
+    parameters: &Parameters<f32>,
+) -> Result<(), NetError> {
+    if parameters.len() != graph.parameters().len() {
+        return Err(NetError::model(format!(
+            "{} tensors given for {} parameters",
+            parameters.len(),
+            graph.parameters().len()
+        )));
+    }
+    let initializers = proto.graph.as_mut().map(|g| &mut g.initializer).into_iter().flatten();
+    let mut by_name: std::collections::BTreeMap<String, &mut TensorProto> =
+        initializers.map(|t| (t.name.clone().unwrap_or_default(), t)).collect();
+    for (parameter, tensor) in graph.parameters().iter().zip(parameters.iter()) {
+        if parameter.shape != tensor.shape() {
+            return Err(NetError::model(format!(
+                "parameter `{}`: shape {:?} given, {:?} expected",
+                parameter.name,
+                tensor.shape(),
+                parameter.shape
+            )));
+        }
+        if let Some(target) = by_name.get_mut(&parameter.name) {
+            write_floats(target, tensor);
+        }
+    }
+    Ok(())
+}
+
+/// Overwrites the values in the encoding that the file has.
+fn write_floats(target: &mut TensorProto, tensor: &Tensor<f32>) {
+    let double = target.data_type == Some(data_type::DOUBLE);
+    if target.raw_data.is_some() {
+        let bytes = if double {
+            tensor.data().iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect()
+        } else {
+            tensor.data().iter().flat_map(|v| v.to_le_bytes()).collect()
+        };
+        target.raw_data = Some(bytes);
+    } else if double {
+        target.double_data = tensor.data().iter().map(|v| f64::from(*v)).collect();
+    } else {
+        target.float_data = tensor.data().to_vec();
+    }
+}

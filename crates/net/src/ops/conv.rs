@@ -1,0 +1,215 @@
+//! `Conv` in 1, 2 and 3 dimensions.
+
+use std::sync::Arc;
+
+use super::spatial::{Spatial, three};
+use super::{Entry, Interval, Sample, SampleInput};
+use crate::error::OpError;
+use crate::interval::{Bounds, Enclose};
+use crate::kernels::conv::{self, Geometry};
+use crate::onnx::{Attributes, attribute};
+use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
+use crate::tensor::Element;
+
+pub(super) static ENTRY: Entry = Entry {
+    name: "Conv",
+    parse,
+    attributes: &["kernel_shape", "strides", "pads", "dilations", "auto_pad", "group"],
+    trainable: &[1, 2],
+    gradient: true,
+    interval: Interval::Sound,
+    samples,
+};
+
+fn samples() -> Vec<Sample> {
+    use SampleInput as In;
+    let ints = attribute::ints;
+    vec![
+        Sample::new(
+            "3x3 with padding",
+            vec![ints("pads", &[1, 1, 1, 1])],
+            vec![In::data(&[3, 6, 5]), In::weight(&[4, 3, 3, 3]), In::weight(&[4])],
+        ),
+        Sample::new(
+            "stride, dilation, groups, uneven padding",
+            vec![
+                ints("strides", &[2, 1]),
+                ints("dilations", &[1, 2]),
+                attribute::int("group", 2),
+                ints("pads", &[0, 1, 2, 1]),
+            ],
+            vec![In::data(&[4, 7, 6]), In::weight(&[6, 2, 3, 2])],
+        ),
+        Sample::new(
+            "depthwise",
+            vec![attribute::int("group", 3)],
+            vec![In::data(&[3, 5, 5]), In::weight(&[3, 1, 3, 3]), In::weight(&[3])],
+        ),
+        Sample::new("1x1", vec![], vec![In::data(&[5, 4, 3]), In::weight(&[2, 5, 1, 1]), In::weight(&[2])]),
+        Sample::new(
+            "1-D",
+            vec![ints("pads", &[2, 2])],
+            vec![In::data(&[2, 9]), In::weight(&[3, 2, 5]), In::weight(&[3])],
+        ),
+        Sample::new(
+            "3-D",
+            vec![ints("strides", &[1, 2, 1])],
+            vec![In::data(&[2, 4, 5, 4]), In::weight(&[3, 2, 2, 3, 2])],
+        ),
+        Sample::new(
+            "auto_pad SAME_UPPER",
+            vec![attribute::string("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])],
+            vec![In::data(&[2, 5, 6]), In::weight(&[3, 2, 3, 3])],
+        ),
+        Sample::new(
+            "auto_pad SAME_LOWER",
+            vec![attribute::string("auto_pad", "SAME_LOWER")],
+            vec![In::data(&[2, 5, 6]), In::weight(&[3, 2, 2, 2])],
+        )
+        .opset(9),
+    ]
+}
+
+fn parse(attributes: &Attributes<'_>) -> Result<Arc<dyn Operator>, OpError> {
+    let groups = attributes.int("group", 1)?;
+    let groups = usize::try_from(groups).ok().filter(|&g| g > 0);
+    let groups = groups.ok_or_else(|| OpError::invalid("attribute `group` must be at least 1"))?;
+    Ok(Arc::new(Conv { spatial: Spatial::parse(attributes)?, groups }))
+}
+
+/// Cross-correlation, ONNX inputs `x (N, C, ...)`, `w (M, C / groups, ...)`, `bias (M)`.
+#[derive(Debug)]
+struct Conv {
+    spatial: Spatial,
+    groups: usize,
+}
+
+impl Conv {
+    fn geometry(&self, x: &[usize], w: &[usize]) -> Result<Geometry, OpError> {
+        let rank = self.spatial.rank(x, w)?;
+        let (channels, expected) = (x[1], w[1].saturating_mul(self.groups));
+        if channels != expected {
+            return Err(OpError::invalid(format!(
+                "the weight takes {expected} channels, the input has {channels} (shapes {w:?} and {x:?}, {} group(s))",
+                self.groups
+            )));
+        }
+        if w.contains(&0) {
+            return Err(OpError::invalid(format!("zero-size weight {w:?}")));
+        }
+        if w[0] % self.groups != 0 {
+            return Err(OpError::invalid(format!(
+                "{} output channels do not split into {} groups",
+                w[0], self.groups
+            )));
+        }
+        let window = self.spatial.window(&x[2..], &w[2..])?;
+        Ok(Geometry {
+            in_channels: w[1],
+            out_channels: w[0] / self.groups,
+            groups: self.groups,
+            input: three(&x[2..], rank, 1),
+            output: three(&window.output, rank, 1),
+            kernel: three(&w[2..], rank, 1),
+            stride: three(&window.stride, rank, 1),
+            dilation: three(&window.dilation, rank, 1),
+            pad: three(&window.begin, rank, 0),
+        })
+    }
+}
+
+impl<T: Element> Op<T> for Conv {
+    fn infer(&self, inputs: &[Option<Fact>]) -> Result<Vec<Fact>, OpError> {
+        let (x, w) = (inputs.need(0)?, inputs.need(1)?);
+        let g = self.geometry(&x.shape, &w.shape)?;
+        if let Some(bias) = inputs.given(2)
+            && bias.shape != [w.shape[0]]
+        {
+            return Err(OpError::invalid(format!(
+                "bias has shape {:?}, expected [{}]",
+                bias.shape, w.shape[0]
+            )));
+        }
+        let spatial = &g.output[3 - (x.shape.len() - 2)..];
+        Ok(vec![x.reshaped([&[x.shape[0], w.shape[0]], spatial].concat(), x.batched)])
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
+        let (x, w, bias) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.inputs.opt_float(2)?);
+        let g = self.geometry(x.shape(), w.shape())?;
+        let (y, scratch) = cx.output_and_scratch(0)?;
+        conv::forward(&g, x.data(), w.data(), bias.map(|b| b.data()), y.data_mut(), scratch);
+        Ok(())
+    }
+
+    fn backward(&self, cx: &mut Backward<'_, T>) -> Result<(), OpError> {
+        let (x, w, dy) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.grad_output()?);
+        let g = self.geometry(x.shape(), w.shape())?;
+        if let Some((dx, scratch)) = cx.input_and_scratch(0) {
+            conv::backward_input(&g, w.data(), dy.data(), dx, scratch);
+        }
+        let (per_x, per_y) = (x.row_len(), dy.row_len());
+        cx.shared(1, |images, dw, scratch| {
+            let x = &x.data()[images.start * per_x..images.end * per_x];
+            let dy = &dy.data()[images.start * per_y..images.end * per_y];
+            conv::backward_weight(&g, x, dy, dw, scratch);
+        });
+        cx.shared(2, |images, dbias, _| {
+            conv::backward_bias(&g, &dy.data()[images.start * per_y..images.end * per_y], dbias);
+        });
+        Ok(())
+    }
+
+    fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
+        let bounds = enclose_linear(cx)?;
+        cx.output(0, bounds);
+        Ok(())
+    }
+}
+
+/// Bounds of an operator that is linear in its first input `x` and in its second `w`, with an optional third that is
+/// added: the four-term formula of METHODS 2.1, with the terms left out that vanish for non-negative or point inputs.
+pub(super) fn enclose_linear(cx: &mut Enclose<'_>) -> Result<Bounds, OpError> {
+    let (x, w, bias) = (cx.input(0)?, cx.input(1)?, cx.optional(2));
+    let [bias_lo, bias_hi] = bias.map_or([String::new(), String::new()], |b| [b.lo, b.hi]);
+    if x.is_point() {
+        return Ok(enclose_point_input(cx, &x.lo, &w, [bias_lo, bias_hi]));
+    }
+    let [w_lo_pos, w_hi_pos] = [&w.lo, &w.hi].map(|w| cx.positive_part(w));
+    let [w_lo_neg, w_hi_neg] = [&w.lo, &w.hi].map(|w| cx.negative_part(w));
+    let (x_lo_pos, x_hi_pos) = if x.nonnegative {
+        (x.lo.clone(), x.hi.clone())
+    } else {
+        (cx.positive_part(&x.lo), cx.positive_part(&x.hi))
+    };
+    let mut lo = vec![(x_lo_pos.clone(), w_lo_pos.clone()), (x_hi_pos.clone(), w_lo_neg.clone())];
+    let mut hi = vec![(x_lo_pos, w_hi_neg.clone()), (x_hi_pos, w_hi_pos.clone())];
+    if w.is_point() {
+        // One weight: w+ meets the same end of x whatever its sign, so two products do.
+        lo = vec![(x.lo.clone(), w_lo_pos.clone()), (x.hi.clone(), w_lo_neg.clone())];
+        hi = vec![(x.lo, w_lo_neg), (x.hi, w_lo_pos)];
+    } else if !x.nonnegative {
+        let (x_lo_neg, x_hi_neg) = (cx.negative_part(&x.lo), cx.negative_part(&x.hi));
+        lo.extend([(x_lo_neg.clone(), w_hi_pos), (x_hi_neg.clone(), w_hi_neg)]);
+        hi.extend([(x_lo_neg, w_lo_neg), (x_hi_neg, w_lo_pos)]);
+    }
+    Ok(Bounds::new(sum_of_products(cx, &lo, &bias_lo), sum_of_products(cx, &hi, &bias_hi)))
+}
+
+fn enclose_point_input(cx: &mut Enclose<'_>, x: &str, w: &Bounds, [bias_lo, bias_hi]: [String; 2]) -> Bounds {
+    let (pos, neg) = (cx.positive_part(x), cx.negative_part(x));
+    let lo = [(pos.clone(), w.lo.clone()), (neg.clone(), w.hi.clone())];
+    let hi = [(pos, w.hi.clone()), (neg, w.lo.clone())];
+    Bounds::new(sum_of_products(cx, &lo, &bias_lo), sum_of_products(cx, &hi, &bias_hi))
+}
+
+fn sum_of_products(cx: &mut Enclose<'_>, terms: &[(String, String)], bias: &str) -> String {
+    let mut sum = String::new();
+    for (x, w) in terms {
+        let inputs: Vec<&str> =
+            if !sum.is_empty() || bias.is_empty() { vec![x, w] } else { vec![x, w, bias] };
+        let term = cx.copy(&inputs);
+        sum = if sum.is_empty() { term } else { cx.append("Add", vec![], &[&sum, &term]) };
+    }
+    sum
+}
