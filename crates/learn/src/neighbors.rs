@@ -1,14 +1,16 @@
 //! Exact k nearest neighbours by brute force, for thousands of rows.
+//!
+//! A matrix product chooses candidates, with a bound on its rounding; their distances are then computed exactly, so the
+//! result does not depend on how the product rounds.
 
 use crate::distance::squared_distances;
 use crate::error::{LearnError, check_count, check_finite, check_lengths};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Reference rows compared at once: they stay in the cache while the queries of a piece pass by.
-const REFERENCE_ROWS: usize = 64;
-/// Queries of one piece of work.
-const QUERY_ROWS: usize = 16;
+/// Queries of one matrix product.
+const QUERY_ROWS: usize = 64;
 
 /// Neighbours of each query, nearest first, ties in the order of their index.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,30 +53,23 @@ fn search(
     k: usize,
     skip_self: bool,
 ) -> Neighbors {
-    let features = reference.ncols();
-    let queries = queries.as_standard_layout();
-    let reference = reference.as_standard_layout();
-    let query_values = queries.as_slice().unwrap_or_default();
-    let reference_values = reference.as_slice().unwrap_or_default();
-    let mut best: Vec<Vec<(f64, usize)>> = vec![Vec::with_capacity(k + 1); queries.nrows()];
-
-    best.par_chunks_mut(QUERY_ROWS).enumerate().for_each(|(piece, best)| {
-        let mut squared = [0.0; REFERENCE_ROWS];
-        for first in (0..reference.nrows()).step_by(REFERENCE_ROWS) {
-            let rows = REFERENCE_ROWS.min(reference.nrows() - first);
-            let block = &reference_values[first * features..(first + rows) * features];
-            for (offset, best) in best.iter_mut().enumerate() {
-                let query = piece * QUERY_ROWS + offset;
-                let values = &query_values[query * features..(query + 1) * features];
-                squared_distances(values, block, &mut squared[..rows]);
-                for (row, &distance) in squared[..rows].iter().enumerate() {
-                    if !(skip_self && first + row == query) {
-                        keep_nearest(best, k, distance, first + row);
-                    }
-                }
-            }
-        }
-    });
+    let queries = Rows::new(queries);
+    let reference = Rows::new(reference);
+    let pieces: Vec<usize> = (0..queries.n).step_by(QUERY_ROWS).collect();
+    let best: Vec<Vec<(f64, usize)>> = pieces
+        .into_par_iter()
+        .flat_map_iter(|first| {
+            let rows = first..queries.n.min(first + QUERY_ROWS);
+            let screened = screen(&queries, rows.clone(), &reference);
+            let nearest = |(query, screened): (usize, ArrayView1<'_, f64>)| {
+                let skipped = skip_self.then_some(query);
+                let candidates =
+                    candidates(screened, k, skipped, reference.rounding(queries.squared_norms[query]));
+                exact_nearest(queries.row(query), &reference, candidates, k)
+            };
+            rows.zip(screened.rows()).map(nearest).collect::<Vec<_>>()
+        })
+        .collect();
     let indices = best.iter().flatten().map(|&(_, index)| index).collect();
     let distances = best.iter().flatten().map(|&(squared, _)| squared.sqrt() as f32).collect();
     let shape = (best.len(), k);
@@ -82,6 +77,71 @@ fn search(
         indices: Array2::from_shape_vec(shape, indices).unwrap_or_default(),
         distances: Array2::from_shape_vec(shape, distances).unwrap_or_default(),
     }
+}
+
+/// A set of rows with what the search reads of it.
+struct Rows {
+    values: Array2<f32>,
+    wide: Array2<f64>,
+    squared_norms: Vec<f64>,
+    largest_squared_norm: f64,
+    n: usize,
+}
+
+impl Rows {
+    fn new(x: ArrayView2<'_, f32>) -> Self {
+        let wide = x.mapv(f64::from);
+        let squared_norms: Vec<f64> = wide.rows().into_iter().map(|row| row.dot(&row)).collect();
+        Self {
+            n: x.nrows(),
+            values: x.as_standard_layout().into_owned(),
+            largest_squared_norm: squared_norms.iter().copied().fold(0.0, f64::max),
+            squared_norms,
+            wide,
+        }
+    }
+
+    fn row(&self, i: usize) -> &[f32] {
+        let features = self.values.ncols();
+        self.values.as_slice().map_or(&[], |values| &values[i * features..(i + 1) * features])
+    }
+
+    /// Bounds the difference of a screened and an exact squared distance to a query: every sum of m products is off by
+    /// at most m epsilon times the sum of magnitudes (Higham 2002, section 3.1), whatever its order.
+    fn rounding(&self, query_squared_norm: f64) -> f64 {
+        4.0 * (self.wide.ncols() + 8) as f64 * f64::EPSILON * (query_squared_norm + self.largest_squared_norm)
+    }
+}
+
+/// Squared distances of some queries to all reference rows as |q|^2 + |r|^2 - 2 q r: fast as a matrix product, but
+/// rounded; only to choose candidates.
+fn screen(queries: &Rows, rows: Range<usize>, reference: &Rows) -> Array2<f64> {
+    let mut screened = queries.wide.slice(s![rows.clone(), ..]).dot(&reference.wide.t());
+    for (query, mut row) in rows.zip(screened.rows_mut()) {
+        for (value, squared_norm) in row.iter_mut().zip(&reference.squared_norms) {
+            *value = queries.squared_norms[query] + squared_norm - 2.0 * *value;
+        }
+    }
+    screened
+}
+
+/// All rows that may be among the `k` nearest, ascending.
+fn candidates(screened: ArrayView1<'_, f64>, k: usize, skipped: Option<usize>, rounding: f64) -> Vec<usize> {
+    let mut best = Vec::with_capacity(k + 1);
+    let rows = || screened.iter().enumerate().filter(|&(row, _)| Some(row) != skipped);
+    rows().for_each(|(row, &squared)| keep_nearest(&mut best, k, squared, row));
+    let limit = best.last().map_or(f64::NEG_INFINITY, |&(worst, _)| worst + 2.0 * rounding);
+    rows().filter(|&(_, &squared)| squared <= limit).map(|(row, _)| row).collect()
+}
+
+fn exact_nearest(query: &[f32], reference: &Rows, candidates: Vec<usize>, k: usize) -> Vec<(f64, usize)> {
+    let mut best = Vec::with_capacity(k + 1);
+    let mut squared = [0.0];
+    for row in candidates {
+        squared_distances(query, reference.row(row), &mut squared);
+        keep_nearest(&mut best, k, squared[0], row);
+    }
+    best
 }
 
 /// Inserts into the ascending list of at most `k`. Rows arrive by index, so an equal distance goes behind.

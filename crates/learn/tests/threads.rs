@@ -1,4 +1,5 @@
 //! The same bits for any number of threads.
+#![allow(clippy::unwrap_used)]
 
 use modelmend_learn::kmeans::{KmeansParams, kmeans};
 use modelmend_learn::neighbors::nearest_neighbors;

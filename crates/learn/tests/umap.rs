@@ -1,4 +1,5 @@
 //! UMAP, neighbours and PCA against `reference/cluster`.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -177,6 +178,20 @@ fn neighbours_of_ties_and_duplicates_are_in_order_of_index() {
     assert!(nearest_in(x.view(), x.view(), 6).is_err());
 }
 
+/// Far from the origin the screening product keeps few digits; the result is still that of plain differences.
+#[test]
+fn neighbours_far_from_the_origin_are_exact() {
+    let x =
+        Array2::from_shape_fn((150, 7), |(i, j)| 1e4 + ((i * 37 + j * 101 + i * i * j) % 97) as f32 / 64.0);
+    let found = nearest_neighbors(x.view(), 6).unwrap();
+    for i in 0..x.nrows() {
+        let squared = |j: usize| (&x.row(i) - &x.row(j)).mapv(|d| f64::from(d).powi(2)).sum();
+        let mut order: Vec<usize> = (0..x.nrows()).filter(|&j| j != i).collect();
+        order.sort_by(|&a, &b| f64::total_cmp(&squared(a), &squared(b)));
+        assert_eq!(found.indices.row(i).to_vec(), order[..6], "row {i}");
+    }
+}
+
 #[test]
 fn pca_finds_the_axes_of_an_ellipse() {
     let (long, short) = ([0.6f32, 0.8, 0.0], [-0.8f32, 0.6, 0.0]);
@@ -188,8 +203,8 @@ fn pca_finds_the_axes_of_an_ellipse() {
     for (component, axis, variance) in
         [(0, long, 12.5), (1, [0.8, -0.6, 0.0], 0.5), (2, [0.0, 0.0, 1.0], 0.0)]
     {
-        for j in 0..3 {
-            assert_close("axis", f64::from(found.components[(component, j)]), f64::from(axis[j]), 1e-4);
+        for (found, expected) in found.components.row(component).iter().zip(axis) {
+            assert_close("axis", f64::from(*found), f64::from(expected), 1e-4);
         }
         assert_close("variance", found.variance[component], variance * 400.0 / 399.0, 1e-4);
     }

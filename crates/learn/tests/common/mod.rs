@@ -1,5 +1,5 @@
 //! Reading of the reference vectors in `shared/reference`.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::print_stderr)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
 
 use ndarray::{Array1, Array2, Ix0, Ix1, Ix2};
 use ndarray_npy::NpzReader;
