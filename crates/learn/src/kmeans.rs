@@ -44,7 +44,7 @@ pub struct Kmeans {
 /// from its centre; with fewer distinct samples than `k` some clusters stay empty, at the place of a sample.
 ///
 /// # Errors
-/// [`LearnError::Parameter`] for `k` or `n_init` of 0, [`LearnError::TooFew`] for fewer samples than `k`,
+/// [`LearnError::Parameter`] for `k` or `n_init` of 0, [`LearnError::TooFew`] for fewer samples than `k` or no feature,
 /// [`LearnError::NotFinite`] for NaN or infinities.
 pub fn kmeans(x: ArrayView2<'_, f32>, params: &KmeansParams) -> Result<Kmeans, LearnError> {
     for (name, value) in [("k", params.k), ("n_init", params.n_init)] {
@@ -53,9 +53,10 @@ pub fn kmeans(x: ArrayView2<'_, f32>, params: &KmeansParams) -> Result<Kmeans, L
         }
     }
     check_count("samples", params.k, x.nrows())?;
+    check_count("features", 1, x.ncols())?;
     check_finite(x)?;
     let points =
-        Points { values: x.iter().map(|&v| f64::from(v)).collect(), features: x.ncols(), n: x.nrows() };
+        Points { columns: x.t().iter().map(|&v| f64::from(v)).collect(), features: x.ncols(), n: x.nrows() };
     let best = (0..params.n_init)
         .into_par_iter()
         .map(|start| {
@@ -67,38 +68,48 @@ pub fn kmeans(x: ArrayView2<'_, f32>, params: &KmeansParams) -> Result<Kmeans, L
     best.map(|(_, result)| result).ok_or(LearnError::TooFew { what: "starts", needed: 1, found: 0 })
 }
 
-/// Row-major samples.
+/// Samples feature by feature: distances of all samples to one centre vectorise over the samples.
 struct Points {
-    values: Vec<f64>,
+    columns: Vec<f64>,
     features: usize,
     n: usize,
 }
 
 impl Points {
-    fn row(&self, i: usize) -> &[f64] {
-        &self.values[i * self.features..(i + 1) * self.features]
+    fn row(&self, i: usize) -> Vec<f64> {
+        self.columns.iter().skip(i).step_by(self.n).copied().collect()
+    }
+
+    /// Squared distance of every sample to `center`.
+    fn squared_distances(&self, center: &[f64]) -> Vec<f64> {
+        let mut squared = vec![0.0; self.n];
+        pulp::Arch::new().dispatch(|| {
+            for (column, c) in self.columns.chunks_exact(self.n).zip(center) {
+                squared.iter_mut().zip(column).for_each(|(s, v)| *s += (v - c) * (v - c));
+            }
+        });
+        squared
     }
 
     /// Each centre is the best of a few candidates drawn in proportion to the squared distance to the nearest centre.
     fn plus_plus(&self, k: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let candidates = 2 + (k as f64).ln() as usize;
         let first = rng.random_range(0..self.n);
-        let mut centers = self.row(first).to_vec();
-        let mut nearest: Vec<f64> = (0..self.n).map(|i| squared(self.row(i), self.row(first))).collect();
+        let mut centers = self.row(first);
+        let mut nearest = self.squared_distances(&centers);
         for _ in 1..k {
             let mut best: Option<(f64, usize, Vec<f64>)> = None;
             for _ in 0..candidates {
                 let candidate = draw_proportional(&nearest, rng);
-                let reduced: Vec<f64> = (nearest.iter().enumerate())
-                    .map(|(i, &d)| d.min(squared(self.row(i), self.row(candidate))))
-                    .collect();
-                let potential = reduced.iter().sum();
+                let mut reduced = self.squared_distances(&self.row(candidate));
+                reduced.iter_mut().zip(&nearest).for_each(|(d, &known)| *d = d.min(known));
+                let potential: f64 = reduced.iter().sum();
                 if best.as_ref().is_none_or(|(least, ..)| potential < *least) {
                     best = Some((potential, candidate, reduced));
                 }
             }
             if let Some((_, candidate, reduced)) = best {
-                centers.extend_from_slice(self.row(candidate));
+                centers.extend(self.row(candidate));
                 nearest = reduced;
             }
         }
@@ -106,7 +117,7 @@ impl Points {
     }
 
     fn lloyd(&self, mut centers: Vec<f64>, max_iterations: usize) -> Kmeans {
-        let k = centers.len().checked_div(self.features).unwrap_or(1);
+        let k = centers.len() / self.features;
         let (mut labels, mut distances) = self.assign(&centers);
         for _ in 0..max_iterations {
             self.update(&labels, &mut distances, &mut centers, k);
@@ -125,50 +136,43 @@ impl Points {
 
     /// Nearest centre of each sample, and the squared distance to it.
     fn assign(&self, centers: &[f64]) -> (Vec<usize>, Vec<f64>) {
-        (0..self.n)
-            .map(|i| {
-                let row = self.row(i);
-                let distances = centers.chunks_exact(self.features.max(1)).map(|center| squared(row, center));
-                distances
-                    .enumerate()
-                    .fold((0, f64::INFINITY), |best, (c, d)| if d < best.1 { (c, d) } else { best })
-            })
-            .unzip()
+        let (mut labels, mut nearest) = (vec![0; self.n], vec![f64::INFINITY; self.n]);
+        for (label, center) in centers.chunks_exact(self.features).enumerate() {
+            let squared = self.squared_distances(center);
+            for ((best, least), squared) in labels.iter_mut().zip(&mut nearest).zip(squared) {
+                if squared < *least {
+                    (*best, *least) = (label, squared);
+                }
+            }
+        }
+        (labels, nearest)
     }
 
     /// Moves each centre to the mean of its samples, an empty one to the sample farthest from its own centre.
     fn update(&self, labels: &[usize], distances: &mut [f64], centers: &mut [f64], k: usize) {
+        let mut labels = labels.to_vec();
         let mut counts = vec![0usize; k];
-        let mut sums = vec![0.0; centers.len()];
-        for (i, &label) in labels.iter().enumerate() {
-            counts[label] += 1;
-            let sum = &mut sums[label * self.features..(label + 1) * self.features];
-            sum.iter_mut().zip(self.row(i)).for_each(|(s, v)| *s += v);
-        }
+        labels.iter().for_each(|&label| counts[label] += 1);
         for empty in 0..k {
             if counts[empty] > 0 {
                 continue;
             }
-            let (farthest, _) = distances
-                .iter()
-                .enumerate()
-                .fold((0, 0.0), |best, (i, &d)| if d > best.1 { (i, d) } else { best });
+            let farther = |best: (usize, f64), (i, &d): (usize, &f64)| if d > best.1 { (i, d) } else { best };
+            let (farthest, distance) = distances.iter().enumerate().fold((0, 0.0), farther);
+            if distance == 0.0 {
+                break; // Every sample lies on its centre: fewer distinct samples than clusters.
+            }
             distances[farthest] = 0.0;
-            let from = labels[farthest];
-            if counts[from] < 2 {
-                sums[empty * self.features..(empty + 1) * self.features].copy_from_slice(self.row(farthest));
-                counts[empty] = 1;
-                continue;
-            }
-            for (axis, &value) in self.row(farthest).iter().enumerate() {
-                sums[from * self.features + axis] -= value;
-                sums[empty * self.features + axis] = value;
-            }
-            counts[from] -= 1;
+            counts[labels[farthest]] -= 1;
             counts[empty] = 1;
+            labels[farthest] = empty;
         }
-        for (index, sum) in sums.iter().enumerate() {
-            centers[index] = sum / counts[index / self.features] as f64;
+        for (feature, column) in self.columns.chunks_exact(self.n).enumerate() {
+            let mut sums = vec![0.0; k];
+            labels.iter().zip(column).for_each(|(&label, v)| sums[label] += v);
+            for (label, sum) in sums.iter().enumerate().filter(|&(label, _)| counts[label] > 0) {
+                centers[label * self.features + feature] = sum / counts[label] as f64;
+            }
         }
     }
 }
@@ -191,8 +195,4 @@ fn draw_proportional(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
         }
     }
     last_positive
-}
-
-fn squared(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
 }
