@@ -120,7 +120,10 @@ fn recall_unless<T: DeserializeOwned>(
 }
 
 /// The sound result in `slot`; what is there but unsound is warned about and treated as absent.
-pub(crate) fn recall<T: DeserializeOwned>(slot: &Slot, observer: &dyn Observer) -> Option<(Artifact<T>, Hash)> {
+pub(crate) fn recall<T: DeserializeOwned>(
+    slot: &Slot,
+    observer: &dyn Observer,
+) -> Option<(Artifact<T>, Hash)> {
     let sound = slot.read().map_err(|broken| broken.to_string()).and_then(|found| {
         let decode = |encoded: Encoded| {
             let hash = encoded.hash();
@@ -140,9 +143,9 @@ pub(crate) fn keep<T: Serialize + DeserializeOwned>(
     slot: &Slot,
     artifact: Artifact<T>,
 ) -> Result<(Artifact<T>, Hash), StepError> {
-    let encoded = artifact.encode()?;
+    let encoded = Encoded { value: artifact.encoded_value()?, blobs: artifact.blobs };
+    let value = serde_json::from_slice(&encoded.value).map_err(ArtifactError::Decode)?;
+    slot.write(&encoded.value, &encoded.blobs)?;
     let hash = encoded.hash();
-    let value: T = serde_json::from_slice(&encoded.value).map_err(ArtifactError::Decode)?;
-    slot.write(&encoded)?;
     Ok((Artifact { value, blobs: encoded.blobs }, hash))
 }

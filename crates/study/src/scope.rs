@@ -86,9 +86,9 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// [`StepError`] if it cannot be stored.
-    pub fn checkpoint<T: Serialize>(&self, state: Artifact<T>) -> Result<(), StepError> {
-        let encoded = state.encode()?;
-        Ok(self.cache.state(self.step, self.key).write(&encoded)?)
+    pub fn checkpoint<T: Serialize>(&self, state: &Artifact<T>) -> Result<(), StepError> {
+        let slot = self.cache.state(self.step, self.key);
+        Ok(slot.write(&state.encoded_value()?, &state.blobs)?)
     }
 
     /// The newest sound state that [`Self::checkpoint`] kept, if the step or part was begun before.

@@ -1,4 +1,5 @@
 //! Study files: those of the project parse, bad ones are refused with a message that helps, no bytes cause a panic.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test may fail at once")]
 
 use std::path::{Path, PathBuf};
 
@@ -60,7 +61,10 @@ fn values_and_defaults_are_read() {
     };
     assert_eq!((study.seed, study.runs, study.subtype.projection), (0, 1, 100));
     assert_eq!(study.data.classes[&0], [0, 1]);
-    assert_eq!(study.compare.iter().map(ToString::to_string).collect::<Vec<_>>(), ["random", "metadata:slide"]);
+    assert_eq!(
+        study.compare.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["random", "metadata:slide"]
+    );
     let finetune = study.finetune.unwrap();
     assert_eq!((finetune.keep_correct, finetune.train, finetune.learning_rate.value()), (0.9, 0.64, None));
     assert_eq!((study.statistics.bootstrap, study.statistics.confidence), (2000, 0.95));
@@ -86,7 +90,9 @@ fn paths_are_relative_to_the_study_file() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    assert!(StudyFile::load(Path::new("no/such.yaml")).unwrap_err().to_string().starts_with("no/such.yaml: "));
+    assert!(
+        StudyFile::load(Path::new("no/such.yaml")).unwrap_err().to_string().starts_with("no/such.yaml: ")
+    );
 }
 
 /// A study, a text in it, what it becomes, and the whole message.
@@ -181,7 +187,8 @@ fn hostile_yaml_is_refused_in_one_short_line() {
 #[test]
 fn the_json_schema_knows_both_tasks() {
     let schema = json_schema().to_string();
-    for key in ["keep_correct", "missing_wedge", "\"classification\"", "\"reconstruction\"", "features-flat"] {
+    for key in ["keep_correct", "missing_wedge", "\"classification\"", "\"reconstruction\"", "features-flat"]
+    {
         assert!(schema.contains(key), "{key}");
     }
 }

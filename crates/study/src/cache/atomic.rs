@@ -71,7 +71,8 @@ pub fn sweep_stale(folder: &Path) {
             continue;
         }
         // Opened for writing since some systems lock only writable files.
-        let abandoned = OpenOptions::new().write(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        let abandoned =
+            OpenOptions::new().write(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
         if abandoned {
             let _ = fs::remove_file(entry.path());
         }

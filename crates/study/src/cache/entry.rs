@@ -6,6 +6,7 @@
 //! ```
 //! One file and not a folder, since a file can be replaced in one step while others read it, a folder cannot.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -41,15 +42,20 @@ pub(crate) enum Broken {
 }
 
 /// Writes an entry, replacing an older one.
-pub(super) fn write(path: &Path, key: &Hash, encoded: &Encoded) -> io::Result<()> {
+pub(super) fn write(
+    path: &Path,
+    key: &Hash,
+    value: &[u8],
+    blobs: &BTreeMap<String, Vec<u8>>,
+) -> io::Result<()> {
     let header = Header {
-        value: encoded.value.len() as u64,
-        blobs: encoded.blobs.iter().map(|(name, blob)| (name.clone(), blob.len() as u64)).collect(),
+        value: value.len() as u64,
+        blobs: blobs.iter().map(|(name, blob)| (name.clone(), blob.len() as u64)).collect(),
     };
     let header = serde_json::to_vec(&header).map_err(io::Error::other)?;
     let length = (header.len() as u64).to_le_bytes();
-    let mut content: Vec<&[u8]> = vec![&length, &header, &encoded.value];
-    content.extend(encoded.blobs.values().map(Vec::as_slice));
+    let mut content: Vec<&[u8]> = vec![&length, &header, value];
+    content.extend(blobs.values().map(Vec::as_slice));
     let mut hasher = blake3::Hasher::new();
     for chunk in &content {
         hasher.update(chunk);
@@ -131,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entry");
         let (key, encoded) = entry();
-        write(&path, &key, &encoded).unwrap();
+        write(&path, &key, &encoded.value, &encoded.blobs).unwrap();
         let bytes = fs::read(&path).unwrap();
         (folder, path, bytes)
     }

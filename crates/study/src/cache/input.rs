@@ -33,7 +33,11 @@ pub struct InputError {
 /// [`InputError`] with the path that could not be read.
 pub fn hash_input(path: &Path) -> Result<InputHash, InputError> {
     let failed = |source| InputError { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(failed)?.is_dir() { hash_folder(path) } else { hash_file(path).map_err(failed) }
+    if fs::metadata(path).map_err(failed)?.is_dir() {
+        hash_folder(path)
+    } else {
+        hash_file(path).map_err(failed)
+    }
 }
 
 fn hash_file(path: &Path) -> io::Result<InputHash> {

@@ -8,6 +8,7 @@ mod atomic;
 mod entry;
 mod input;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,8 @@ impl Cache {
         let tag = folder.join("CACHEDIR.TAG");
         if !tag.exists() {
             // The mark by which backup tools know a cache, https://bford.info/cachedir/
-            let text = b"Signature: 8a477f597d28d172789f06886806bc55\n# Results of modelmend; safe to delete.\n";
+            let text =
+                b"Signature: 8a477f597d28d172789f06886806bc55\n# Results of modelmend; safe to delete.\n";
             write_atomically(&tag, &[text]).map_err(failed)?;
         }
         sweep_stale(folder);
@@ -106,8 +108,8 @@ impl Slot {
     }
 
     /// Stores a result, replacing an older one.
-    pub(crate) fn write(&self, encoded: &Encoded) -> Result<(), CacheError> {
-        entry::write(&self.path, &self.key, encoded)
+    pub(crate) fn write(&self, value: &[u8], blobs: &BTreeMap<String, Vec<u8>>) -> Result<(), CacheError> {
+        entry::write(&self.path, &self.key, value, blobs)
             .map_err(|source| CacheError { path: self.path.clone(), source })
     }
 }

@@ -68,7 +68,8 @@ fn object(values: &[Option<&Value>]) -> Value {
 }
 
 fn array(values: &[Option<&Value>]) -> Value {
-    let length = values.iter().flatten().filter_map(|value| value.as_array()).map(Vec::len).max().unwrap_or(0);
+    let length =
+        values.iter().flatten().filter_map(|value| value.as_array()).map(Vec::len).max().unwrap_or(0);
     (0..length)
         .map(|i| join(&values.iter().map(|value| value.and_then(|value| value.get(i))).collect::<Vec<_>>()))
         .collect()
@@ -136,7 +137,8 @@ mod tests {
         let columns: Vec<String> = numbers.chain(["correct".into(), "all".into()]).collect();
         // An entry tells its row and column by its value.
         let code = |label: &str| f64::from(label.as_bytes()[0]) / 100.0;
-        let test = rows.iter().map(|r| columns.iter().map(|c| Some(code(r) * 10.0 + code(c))).collect()).collect();
+        let test =
+            rows.iter().map(|r| columns.iter().map(|c| Some(code(r) * 10.0 + code(c))).collect()).collect();
         let matrix = Matrix {
             counts: (0..columns.len() as u64).collect(),
             rows,
@@ -171,7 +173,10 @@ mod tests {
         let document = over_runs(&[run(2, 0.5), run(2, 1.0)]).unwrap();
         assert_eq!(document["cases"]["accuracy"], json!({"mean": 0.75, "std": 0.25, "values": [0.5, 1.0]}));
         assert_eq!(document["subtypings"]["gradients"]["sizes"][1]["values"], json!([7, 7]));
-        assert_eq!((&document["seed"], &document["schema"], &document["runs"]), (&json!(42), &json!(1), &json!(2)));
+        assert_eq!(
+            (&document["seed"], &document["schema"], &document["runs"]),
+            (&json!(42), &json!(1), &json!(2))
+        );
         assert_eq!(document["study"], "s");
         assert_eq!(document["notes"], json!([["2 subtypes"], ["2 subtypes"]]));
     }

@@ -5,6 +5,7 @@ mod defaults;
 mod error;
 mod reconstruction;
 mod shared;
+mod subtype;
 mod validate;
 mod values;
 
@@ -19,6 +20,7 @@ pub use classification::*;
 pub use error::StudyError;
 pub use reconstruction::*;
 pub use shared::*;
+pub use subtype::*;
 pub use values::{Auto, AutoOr, ClusterCount, Fraction, InputPath, OneOrMany, PartSize};
 
 use crate::Hash;

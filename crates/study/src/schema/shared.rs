@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LearningRate;
 use super::values::{Auto, AutoOr, Fraction};
+
+/// A learning rate, or `auto` to choose it on validation data.
+pub type LearningRate = AutoOr<f64>;
 
 /// An optimiser.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -79,7 +79,11 @@ fn classes(door: &Door<'_>, key: &str, classes: &BTreeMap<u32, Vec<i64>>) -> Che
         door.ensure(!labels.is_empty(), &place, "[]", "must name at least one fine label")?;
         for label in labels {
             if let Some(other) = owner.insert(*label, *class) {
-                return Err(door.refuse(&place, label, format!("this fine label already belongs to class {other}")));
+                return Err(door.refuse(
+                    &place,
+                    label,
+                    format!("this fine label already belongs to class {other}"),
+                ));
             }
         }
     }

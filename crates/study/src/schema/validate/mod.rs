@@ -73,8 +73,10 @@ impl Door<'_> {
     }
 
     fn no_repeats<T: PartialEq + Display>(&self, key: &str, values: &[T]) -> Checked {
-        let repeated = values.iter().enumerate().find(|(i, value)| values.iter().take(*i).any(|v| v == *value));
-        repeated.map_or(Ok(()), |(i, value)| Err(self.refuse(&format!("{key}[{i}]"), value, "is given twice")))
+        let repeated =
+            values.iter().enumerate().find(|(i, value)| values.iter().take(*i).any(|v| v == *value));
+        repeated
+            .map_or(Ok(()), |(i, value)| Err(self.refuse(&format!("{key}[{i}]"), value, "is given twice")))
     }
 
     /// Exactly one of two keys.
@@ -91,7 +93,12 @@ impl Door<'_> {
         self.not_empty("name", Some(name))?;
         // The name is part of the default output folder.
         let plain = !name.contains(['/', '\\']) && !name.contains(char::is_control) && !name.starts_with('.');
-        self.ensure(plain, "name", name, "must not start with a dot nor contain slashes or control characters")?;
+        self.ensure(
+            plain,
+            "name",
+            name,
+            "must not start with a dot nor contain slashes or control characters",
+        )?;
         self.within("runs", runs, 1..=1000)
     }
 

@@ -67,7 +67,12 @@ fn measures(door: &Door<'_>, data: &ReconstructionData) -> Checked {
     if let Some(Physics { angles, missing_wedge, .. }) = data.physics {
         door.count("data.physics.angles", angles)?;
         let rule = "must be at least 0 and below 180";
-        door.ensure((0.0..180.0).contains(&missing_wedge), "data.physics.missing_wedge", missing_wedge, rule)?;
+        door.ensure(
+            (0.0..180.0).contains(&missing_wedge),
+            "data.physics.missing_wedge",
+            missing_wedge,
+            rule,
+        )?;
     }
     match &data.noise {
         Some(Noise::Gaussian(GaussianNoise { gaussian })) => {
