@@ -196,3 +196,16 @@ fn draw_proportional(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
     }
     last_positive
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Points;
+
+    #[test]
+    fn empty_clusters_take_the_farthest_samples() {
+        let points = Points { columns: vec![0.0, 1.0, 10.0, 11.0, 30.0], features: 1, n: 5 };
+        let found = points.lloyd(vec![0.0; 3], 100);
+        assert_eq!(found.labels, [0, 0, 2, 2, 1]);
+        assert_eq!(found.inertia, 1.0);
+    }
+}

@@ -27,7 +27,8 @@ pub struct Neighbors {
 /// [`LearnError::NotFinite`] for NaN or infinities.
 pub fn nearest_neighbors(x: ArrayView2<'_, f32>, k: usize) -> Result<Neighbors, LearnError> {
     check_finite(x)?;
-    Ok(search(x, x, k.min(x.nrows().saturating_sub(1)), true))
+    let rows = Rows::new(x);
+    Ok(search(&rows, &rows, k.min(rows.n.saturating_sub(1)), true))
 }
 
 /// The `k` rows of `reference` nearest to each row of `queries`, for example the cases nearest to each centre.
@@ -44,28 +45,21 @@ pub fn nearest_in(
     check_count("reference rows", k, reference.nrows())?;
     check_finite(queries)?;
     check_finite(reference)?;
-    Ok(search(queries, reference, k, false))
+    Ok(search(&Rows::new(queries), &Rows::new(reference), k, false))
 }
 
-fn search(
-    queries: ArrayView2<'_, f32>,
-    reference: ArrayView2<'_, f32>,
-    k: usize,
-    skip_self: bool,
-) -> Neighbors {
-    let queries = Rows::new(queries);
-    let reference = Rows::new(reference);
+fn search(queries: &Rows, reference: &Rows, k: usize, skip_self: bool) -> Neighbors {
     let pieces: Vec<usize> = (0..queries.n).step_by(QUERY_ROWS).collect();
     let best: Vec<Vec<(f64, usize)>> = pieces
         .into_par_iter()
         .flat_map_iter(|first| {
             let rows = first..queries.n.min(first + QUERY_ROWS);
-            let screened = screen(&queries, rows.clone(), &reference);
+            let screened = screen(queries, rows.clone(), reference);
             let nearest = |(query, screened): (usize, ArrayView1<'_, f64>)| {
                 let skipped = skip_self.then_some(query);
                 let candidates =
                     candidates(screened, k, skipped, reference.rounding(queries.squared_norms[query]));
-                exact_nearest(queries.row(query), &reference, candidates, k)
+                exact_nearest(queries.row(query), reference, candidates, k)
             };
             rows.zip(screened.rows()).map(nearest).collect::<Vec<_>>()
         })
