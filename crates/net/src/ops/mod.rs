@@ -8,10 +8,22 @@ use crate::op::Operator;
 
 mod activation;
 mod batch_normalization;
+mod concat;
 mod constant;
 mod conv;
+mod conv_transpose;
+mod given;
+mod grid;
+mod pad;
+mod pool;
+mod rearrange;
+mod reshape;
+mod resize;
 mod samples;
+mod shape;
+mod slice;
 mod spatial;
+mod transpose;
 
 pub use samples::{Sample, SampleInput};
 
@@ -46,8 +58,34 @@ pub struct Entry {
 }
 
 /// Every operator of this build, by name.
-pub static TABLE: &[&Entry] =
-    &[&activation::RELU, &batch_normalization::ENTRY, &constant::ENTRY, &conv::ENTRY];
+pub static TABLE: &[&Entry] = &[
+    &pool::AVERAGE,
+    &batch_normalization::ENTRY,
+    &concat::CONCAT,
+    &constant::ENTRY,
+    &shape::CONSTANT_OF_SHAPE,
+    &conv::ENTRY,
+    &conv_transpose::ENTRY,
+    &transpose::DEPTH_TO_SPACE,
+    &slice::EXPAND,
+    &reshape::FLATTEN,
+    &slice::GATHER,
+    &pool::GLOBAL_AVERAGE,
+    &pool::GLOBAL_MAX,
+    &pool::MAX,
+    &pad::ENTRY,
+    &activation::RELU,
+    &reshape::RESHAPE,
+    &resize::RESIZE,
+    &shape::SHAPE,
+    &slice::SLICE,
+    &transpose::SPACE_TO_DEPTH,
+    &concat::SPLIT,
+    &reshape::SQUEEZE,
+    &transpose::TRANSPOSE,
+    &reshape::UNSQUEEZE,
+    &resize::UPSAMPLE,
+];
 
 /// The line of an operator type.
 pub fn find(op_type: &str) -> Option<&'static Entry> {
