@@ -7,11 +7,27 @@ use crate::onnx::Attributes;
 use crate::op::Operator;
 
 mod activation;
+mod axes;
 mod batch_normalization;
+mod binary;
+mod broadcast;
+mod cast;
+mod clip;
 mod constant;
 mod conv;
+mod extremum;
+mod function;
+mod gelu;
+mod gemm;
+mod identity;
+mod linear;
+mod matmul;
+mod reduce;
 mod samples;
+mod select;
+mod softmax;
 mod spatial;
+mod sums;
 
 pub use samples::{Sample, SampleInput};
 
@@ -46,8 +62,45 @@ pub struct Entry {
 }
 
 /// Every operator of this build, by name.
-pub static TABLE: &[&Entry] =
-    &[&activation::RELU, &batch_normalization::ENTRY, &constant::ENTRY, &conv::ENTRY];
+pub static TABLE: &[&Entry] = &[
+    &function::ABS,
+    &binary::ADD,
+    &batch_normalization::ENTRY,
+    &cast::ENTRY,
+    &clip::ENTRY,
+    &constant::ENTRY,
+    &conv::ENTRY,
+    &binary::DIV,
+    &activation::ELU,
+    &function::ERF,
+    &function::EXP,
+    &gelu::GELU,
+    &gemm::ENTRY,
+    &activation::HARD_SIGMOID,
+    &activation::HARD_SWISH,
+    &identity::ENTRY,
+    &activation::LEAKY_RELU,
+    &function::LOG,
+    &softmax::LOG_SOFTMAX,
+    &matmul::ENTRY,
+    &extremum::MAX,
+    &extremum::MIN,
+    &binary::MUL,
+    &function::NEG,
+    &binary::PRELU,
+    &binary::POW,
+    &reduce::MAX,
+    &reduce::MEAN,
+    &reduce::SUM,
+    &activation::RELU,
+    &activation::SIGMOID,
+    &softmax::SOFTMAX,
+    &activation::SOFTPLUS,
+    &function::SQRT,
+    &binary::SUB,
+    &activation::TANH,
+    &select::ENTRY,
+];
 
 /// The line of an operator type.
 pub fn find(op_type: &str) -> Option<&'static Entry> {
