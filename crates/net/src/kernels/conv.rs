@@ -57,7 +57,7 @@ impl Geometry {
 
     /// Calls `visit(row, out_start, in_start, run)` for every run of output pixels of one row of the column
     /// matrix whose input pixels lie inside the image, `stride[2]` apart.
-    fn runs(&self, mut visit: impl FnMut(usize, usize, usize, usize)) {
+    pub(super) fn runs(&self, mut visit: impl FnMut(usize, usize, usize, usize)) {
         let [kd, kh, kw] = self.kernel;
         for row in 0..self.reduction() {
             let (c, k) = (row / (kd * kh * kw), row % (kd * kh * kw));

@@ -1,10 +1,13 @@
-//! CPU kernels: matrix products and convolutions on slices.
+//! CPU kernels: matrix products, convolutions, pools, interpolation and copies on slices.
 //!
 //! Contract of every kernel: each output element is one chain of operations whose order depends on the reduction
 //! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size.
 
 pub mod conv;
 pub mod gemm;
+pub mod interpolate;
+pub mod pool;
+pub mod select;
 
 pub use gemm::{Kernels, Matrix};
 
