@@ -58,7 +58,7 @@ pub fn gradients(
             scratch: Scratch::default(),
         };
         let runtime = problem.runtime();
-        let result = runtime.per_sample(parameters, &[problem.input(part)], &problem.loss(&labels), settings, make)?;
+        let result = runtime.per_sample(parameters, &[problem.input(part)], &[&problem.loss(&labels)], settings, make)?;
         result.sinks.into_iter().for_each(|sink| rows.extend(sink.rows));
         monitor.progress(rows.len() / width, cases.len());
     }
