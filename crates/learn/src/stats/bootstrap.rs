@@ -59,8 +59,9 @@ pub struct Interval {
     pub resamples: usize,
 }
 
-/// Bootstrap interval of `statistic`, which gets the numbers of the drawn cases (repeated as drawn) and returns
-/// `None` where it is not defined. `None` comes back if it is not defined for all cases or for any resample.
+/// Bootstrap interval of `statistic`, which gets the numbers of the drawn cases (repeated as drawn) and
+/// returns `None` where it is not defined. `None` comes back if it is not defined for all cases or for any
+/// resample.
 ///
 /// Each resample has a random stream of its own: the same bits on any number of threads.
 ///
