@@ -50,8 +50,7 @@ impl Contingency {
         terms.sum::<f64>().max(0.0)
     }
 
-    /// Mean of mutual information over all labellings of the same sizes (Vinh, Epps and Bailey 2010, eq.
-    /// 24a).
+    /// Mean of mutual information over all labellings of the same sizes (Vinh, Epps and Bailey 2010).
     fn expected_mutual_information(&self) -> f64 {
         let ln_factorial: Vec<f64> = (0..=self.n).map(|i| ln_gamma(i as f64 + 1.0)).collect();
         let f = |i: usize| ln_factorial[i];

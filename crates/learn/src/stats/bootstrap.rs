@@ -123,7 +123,7 @@ fn leave_one_out(units: &[Vec<usize>], statistic: &(impl Fn(&[usize]) -> Option<
     (0..units.len()).into_par_iter().filter_map(without).filter(|v| v.is_finite()).collect()
 }
 
-/// Efron 1987, eq. 2.3: the quantiles to read instead of `tail` and 1 - `tail`.
+/// Efron 1987: the quantiles to read instead of `tail` and 1 - `tail`.
 fn bca_levels(values: &[f64], estimate: f64, jackknife: &[f64], tail: f64) -> (f64, f64) {
     let below = values.partition_point(|&v| v < estimate) as f64;
     let not_above = values.partition_point(|&v| v <= estimate) as f64;
