@@ -15,6 +15,7 @@ mod cast;
 mod clip;
 mod constant;
 mod conv;
+mod dropout;
 mod extremum;
 mod function;
 mod gelu;
@@ -22,6 +23,7 @@ mod gemm;
 mod identity;
 mod linear;
 mod matmul;
+mod normalization;
 mod reduce;
 mod samples;
 mod select;
@@ -71,14 +73,18 @@ pub static TABLE: &[&Entry] = &[
     &constant::ENTRY,
     &conv::ENTRY,
     &binary::DIV,
+    &dropout::ENTRY,
     &activation::ELU,
     &function::ERF,
     &function::EXP,
     &gelu::GELU,
     &gemm::ENTRY,
+    &normalization::GROUP,
     &activation::HARD_SIGMOID,
     &activation::HARD_SWISH,
     &identity::ENTRY,
+    &normalization::INSTANCE,
+    &normalization::LAYER,
     &activation::LEAKY_RELU,
     &function::LOG,
     &softmax::LOG_SOFTMAX,
