@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
-use crate::interval::Enclose;
+use crate::interval::{Bounds, Enclose};
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Inputs, Noise, Op, Operator};
 use crate::tensor::{DType, Element, Tensor, Value};
@@ -19,7 +19,8 @@ pub(super) static ENTRY: Entry = Entry {
     attributes: &["ratio", "seed"],
     trainable: &[],
     gradient: true,
-    interval: Interval::Exact,
+    // In training mode the bounds hold for every mask, not only for the one that is drawn.
+    interval: Interval::Sound,
     samples,
 };
 
@@ -41,13 +42,11 @@ fn parse(attributes: &Attributes<'_>) -> Result<Arc<dyn Operator>, OpError> {
     if attributes.opset() < 10 && attributes.has_output(1) {
         return Err(OpError::unsupported("a floating-point mask (operator set below 10)"));
     }
-    Ok(Arc::new(Dropout { has_mode: attributes.has_input(2) }))
+    Ok(Arc::new(Dropout))
 }
 
 #[derive(Debug)]
-struct Dropout {
-    has_mode: bool,
-}
+struct Dropout;
 
 /// Each element is kept with probability `1 - ratio` and then divided by it.
 struct Mask {
@@ -142,14 +141,26 @@ impl<T: Element> Op<T> for Dropout {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        if self.has_mode {
-            return Err(OpError::unsupported("interval reading with an input for the training mode"));
-        }
-        if cx.outputs() > 1 {
-            return Err(OpError::unsupported("interval reading of the mask"));
-        }
         let x = cx.input(0)?;
-        cx.output(0, x);
+        let Some(mode) = cx.point(2, "the training mode")? else {
+            // The mask of inference keeps everything, whatever the values.
+            if cx.outputs() > 1 {
+                let mask = cx.copy_all(&[&x.lo]).swap_remove(1);
+                cx.output(1, Bounds::point(mask));
+            }
+            cx.output(0, x);
+            return Ok(());
+        };
+        // In training every element may be dropped or kept and scaled.
+        let [one, zero, half] = [1.0f32, 0.0, 0.5].map(|v| cx.constant(&Value::Float(Tensor::scalar(v))));
+        let ratio = cx.point(1, "the ratio")?.unwrap_or(half);
+        let kept = cx.append("Sub", vec![], &[&one, &ratio]);
+        let [lo, hi] = [(&x.lo, "Min"), (&x.hi, "Max")].map(|(end, extremum)| {
+            let scaled = cx.append("Div", vec![], &[end, &kept]);
+            let reached = cx.append(extremum, vec![], &[&scaled, &zero]);
+            cx.append("Where", vec![], &[&mode, &reached, end])
+        });
+        cx.output(0, Bounds { nonnegative: x.nonnegative, ..Bounds::new(lo, hi) });
         Ok(())
     }
 }
