@@ -1,4 +1,4 @@
-//! CPU kernels: matrix products and convolutions on slices.
+//! CPU kernels: matrix products, convolutions, pools, interpolation and copies on slices.
 //!
 //! Contract of every kernel: each output element is one chain of operations whose order depends on the reduction
 //! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size, and,
@@ -7,6 +7,9 @@
 pub mod conv;
 mod frame;
 pub mod gemm;
+pub mod interpolate;
+pub mod pool;
+pub mod select;
 mod product;
 mod simd;
 #[cfg(test)]

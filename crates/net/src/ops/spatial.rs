@@ -86,13 +86,6 @@ impl Spatial {
     /// Places the window over `input` sizes.
     pub(super) fn window(&self, input: &[usize], kernel: &[usize]) -> Result<Window, OpError> {
         let rank = input.len();
-        let list = |values: &Option<Vec<usize>>, name: &str, default: usize, len: usize| match values {
-            None => Ok(vec![default; len]),
-            Some(v) if v.len() == len => Ok(v.clone()),
-            Some(v) => {
-                Err(OpError::invalid(format!("attribute `{name}` has {} entries, expected {len}", v.len())))
-            }
-        };
         let stride = list(&self.strides, "strides", 1, rank)?;
         let dilation = list(&self.dilations, "dilations", 1, rank)?;
         let pads = list(&self.pads, "pads", 0, 2 * rank)?;
@@ -104,7 +97,8 @@ impl Spatial {
             dilation: dilation.clone(),
         };
         for axis in 0..rank {
-            let extent = dilation[axis] * (kernel[axis] - 1) + 1;
+            let extent = extent(kernel[axis], dilation[axis])
+                .ok_or_else(|| OpError::invalid(format!("kernel {kernel:?} with dilations {dilation:?}")))?;
             let (begin, end) =
                 self.padding(input[axis], extent, stride[axis], (pads[axis], pads[axis + rank]));
             let space = (input[axis] + begin + end).checked_sub(extent).ok_or_else(|| {
@@ -125,15 +119,79 @@ impl Spatial {
         Ok(window)
     }
 
+    /// Places the window of a transposed convolution: `output` are the sizes that it writes, the padding is what it
+    /// cuts off. `shape` states the output sizes, or the padding (with `extra` at the end) does.
+    pub(super) fn transposed(
+        &self,
+        input: &[usize],
+        kernel: &[usize],
+        extra: &[usize],
+        shape: Option<&[usize]>,
+    ) -> Result<Window, OpError> {
+        let rank = input.len();
+        let stride = list(&self.strides, "strides", 1, rank)?;
+        let dilation = list(&self.dilations, "dilations", 1, rank)?;
+        let pads = list(&self.pads, "pads", 0, 2 * rank)?;
+        let same = matches!(self.auto_pad, AutoPad::SameUpper | AutoPad::SameLower);
+        let mut window = Window { output: vec![], begin: vec![], end: vec![], stride, dilation };
+        for axis in 0..rank {
+            let (stride, dilation) = (window.stride[axis], window.dilation[axis]);
+            let full = extent(kernel[axis], dilation)
+                .and_then(|e| stride.checked_mul(input[axis].checked_sub(1)?)?.checked_add(e))
+                .and_then(|n| n.checked_add(extra[axis]))
+                .ok_or_else(|| {
+                    OpError::invalid(format!("an input of size {} along axis {axis}", input[axis]))
+                })?;
+            let stated = shape.map(|s| s[axis]).or_else(|| same.then(|| input[axis].saturating_mul(stride)));
+            let (begin, end) = match stated {
+                Some(output) => {
+                    let (small, large) = halves(full.saturating_sub(output));
+                    if self.auto_pad == AutoPad::SameUpper { (small, large) } else { (large, small) }
+                }
+                None if self.auto_pad == AutoPad::Valid => (0, 0),
+                None => (pads[axis], pads[axis + rank]),
+            };
+            let output = stated.or(full.checked_sub(begin + end)).filter(|&n| n > 0).ok_or_else(|| {
+                OpError::invalid(format!("pads {begin} and {end} leave nothing of an output of size {full}"))
+            })?;
+            window.output.push(output);
+            window.begin.push(begin);
+            window.end.push(end);
+        }
+        Ok(window)
+    }
+
     fn padding(&self, input: usize, extent: usize, stride: usize, given: (usize, usize)) -> (usize, usize) {
-        let total = (input.div_ceil(stride).saturating_sub(1) * stride + extent).saturating_sub(input);
+        let last = input.div_ceil(stride).saturating_sub(1) * stride;
+        let (small, large) = halves(last.saturating_add(extent).saturating_sub(input));
         match self.auto_pad {
             AutoPad::NotSet => given,
             AutoPad::Valid => (0, 0),
-            AutoPad::SameUpper => (total / 2, total - total / 2),
-            AutoPad::SameLower => (total - total / 2, total / 2),
+            AutoPad::SameUpper => (small, large),
+            AutoPad::SameLower => (large, small),
         }
     }
+}
+
+/// An attribute with `len` entries, or the default.
+fn list(values: &Option<Vec<usize>>, name: &str, default: usize, len: usize) -> Result<Vec<usize>, OpError> {
+    match values {
+        None => Ok(vec![default; len]),
+        Some(v) if v.len() == len => Ok(v.clone()),
+        Some(v) => {
+            Err(OpError::invalid(format!("attribute `{name}` has {} entries, expected {len}", v.len())))
+        }
+    }
+}
+
+/// From the first to the last element of a dilated kernel; `None` where there is none or it is beyond all bounds.
+fn extent(kernel: usize, dilation: usize) -> Option<usize> {
+    let extent = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
+    (extent <= isize::MAX as usize / 4).then_some(extent)
+}
+
+fn halves(total: usize) -> (usize, usize) {
+    (total / 2, total - total / 2)
 }
 
 /// `values` as three entries, with `fill` for the leading axes that are not there.

@@ -1,0 +1,164 @@
+//! Pools: the largest or the sum of the elements under a sliding window, plane by plane.
+
+use std::ops::Range;
+
+use super::conv::Geometry;
+use crate::op::Scratch;
+use crate::tensor::Element;
+
+/// The larger of two; NaN wins.
+pub fn larger<T: Element>(a: T, b: T) -> T {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+impl Geometry {
+    /// The geometry of a pool over one plane.
+    pub fn plane(input: [usize; 3], output: [usize; 3], kernel: [usize; 3]) -> Self {
+        let ones = [1; 3];
+        let pad = [0; 3];
+        Self {
+            in_channels: 1,
+            out_channels: 1,
+            groups: 1,
+            input,
+            output,
+            kernel,
+            stride: ones,
+            dilation: ones,
+            pad,
+        }
+    }
+
+    /// The number of kernel elements that the window at output `o` has within `range` of the padded input.
+    pub fn taps(&self, axis: usize, o: usize, range: Range<usize>) -> usize {
+        let until = |end: usize| end.saturating_sub(o * self.stride[axis]).div_ceil(self.dilation[axis]);
+        until(range.end).min(self.kernel[axis]).saturating_sub(until(range.start))
+    }
+
+    /// Whether there is one window and it covers the plane.
+    fn covers(&self) -> bool {
+        self.output == [1; 3] && self.kernel == self.input && self.dilation == [1; 3] && self.pad == [0; 3]
+    }
+
+    /// Whether windows of 2 x 2 elements tile the plane.
+    fn halves(&self) -> bool {
+        let fits = (1..3).all(|a| self.output[a] * 2 <= self.input[a]);
+        let [kernel, stride] = [self.kernel, self.stride];
+        fits && kernel == [1, 2, 2] && stride == [1, 2, 2] && self.dilation == [1; 3] && self.pad == [0; 3]
+    }
+}
+
+/// Maxima of each plane.
+pub fn max_forward<T: Element>(g: &Geometry, x: &[T], y: &mut [T]) {
+    let (halves, covers) = (g.halves(), g.covers());
+    for (x, y) in x.chunks_exact(g.input_len()).zip(y.chunks_exact_mut(g.pixels())) {
+        if halves {
+            max_of_four(g, x, y);
+            continue;
+        }
+        if covers {
+            y.fill(x.iter().copied().fold(T::neg_infinity(), larger));
+            continue;
+        }
+        y.fill(T::neg_infinity());
+        g.runs(|_, out, from, n| {
+            let y = y[out..out + n].iter_mut();
+            match g.stride[2] {
+                1 => y.zip(&x[from..]).for_each(|(y, &x)| *y = larger(*y, x)),
+                step => y.zip(x[from..].iter().step_by(step)).for_each(|(y, &x)| *y = larger(*y, x)),
+            }
+        });
+    }
+}
+
+fn max_of_four<T: Element>(g: &Geometry, x: &[T], y: &mut [T]) {
+    let (height, width) = (g.output[1], g.output[2]);
+    for (row, y) in y.chunks_exact_mut(width).enumerate() {
+        let (d, h) = (row / height, row % height);
+        let above = &x[(d * g.input[1] + 2 * h) * g.input[2]..];
+        let below = &above[g.input[2]..];
+        let pairs = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
+        y.iter_mut().zip(pairs).for_each(|(y, (a, b))| {
+            *y = larger(larger(a[0], a[1]), larger(b[0], b[1]));
+        });
+    }
+}
+
+/// The gradient of the maxima goes to the first element that equals each; overwrites `dx`.
+pub fn max_backward<T: Element>(
+    g: &Geometry,
+    (x, y): (&[T], &[T]),
+    dy: &[T],
+    dx: &mut [T],
+    scratch: &mut Scratch<T>,
+) {
+    let mut rest = scratch.take(dy.len());
+    rest.copy_from_slice(dy);
+    dx.fill(T::zero());
+    let (inputs, outputs) = (g.input_len(), g.pixels());
+    let planes = x.chunks_exact(inputs).zip(dx.chunks_exact_mut(inputs));
+    let results = y.chunks_exact(outputs).zip(rest.chunks_exact_mut(outputs));
+    let covers = g.covers();
+    for ((x, dx), (y, rest)) in planes.zip(results) {
+        if covers {
+            let first = x.iter().position(|x| *x == y[0]);
+            first.into_iter().for_each(|at| dx[at] = rest[0]);
+            continue;
+        }
+        g.runs(|_, out, from, n| {
+            let step = g.stride[2];
+            let targets = dx[from..].iter_mut().step_by(step).zip(x[from..].iter().step_by(step));
+            for ((&y, rest), (dx, &x)) in y[out..out + n].iter().zip(&mut rest[out..]).zip(targets) {
+                let first = x == y;
+                *dx += if first { *rest } else { T::zero() };
+                *rest = if first { T::zero() } else { *rest };
+            }
+        });
+    }
+    scratch.give(rest);
+}
+
+/// Weighted sums of each plane: `weights` has a factor for each output pixel.
+pub fn sum_forward<T: Element>(g: &Geometry, weights: &[T], x: &[T], y: &mut [T]) {
+    let covers = g.covers();
+    for (x, y) in x.chunks_exact(g.input_len()).zip(y.chunks_exact_mut(g.pixels())) {
+        if covers {
+            y.fill(x.iter().copied().sum::<T>() * weights[0]);
+            continue;
+        }
+        y.fill(T::zero());
+        g.runs(|_, out, from, n| {
+            let y = y[out..out + n].iter_mut();
+            match g.stride[2] {
+                1 => y.zip(&x[from..]).for_each(|(y, &x)| *y += x),
+                step => y.zip(x[from..].iter().step_by(step)).for_each(|(y, &x)| *y += x),
+            }
+        });
+        y.iter_mut().zip(weights).for_each(|(y, &w)| *y *= w);
+    }
+}
+
+/// The gradient of the weighted sums; overwrites `dx`.
+pub fn sum_backward<T: Element>(
+    g: &Geometry,
+    weights: &[T],
+    dy: &[T],
+    dx: &mut [T],
+    scratch: &mut Scratch<T>,
+) {
+    let covers = g.covers();
+    let mut scaled = scratch.take(g.pixels());
+    dx.fill(T::zero());
+    for (dx, dy) in dx.chunks_exact_mut(g.input_len()).zip(dy.chunks_exact(g.pixels())) {
+        if covers {
+            dx.fill(dy[0] * weights[0]);
+            continue;
+        }
+        scaled.iter_mut().zip(dy).zip(weights).for_each(|((s, &dy), &w)| *s = dy * w);
+        g.runs(|_, out, from, n| {
+            let targets = dx[from..].iter_mut().step_by(g.stride[2]);
+            targets.zip(&scaled[out..out + n]).for_each(|(dx, &s)| *dx += s);
+        });
+    }
+    scratch.give(scaled);
+}
