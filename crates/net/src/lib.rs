@@ -5,6 +5,7 @@
 //! nothing else changed. Operators live in [`ops`], one file each; [`interval::enclose`] rewrites a graph into one
 //! that computes bounds.
 
+pub mod architecture;
 pub mod error;
 pub mod exec;
 pub mod graph;
@@ -14,6 +15,7 @@ pub mod loss;
 pub mod onnx;
 pub mod op;
 pub mod ops;
+pub mod optim;
 pub mod tensor;
 
 pub use error::NetError;

@@ -2,7 +2,8 @@
 
 use crate::tensor::{Element, Tensor};
 
-/// The loss of each case of a batch.
+/// A term of the loss of each case of a batch: the gradient readings of [`crate::Runtime`] take a list of terms, and
+/// the loss of a case is their sum. A model with several outputs gets a term for each.
 pub trait Loss<T: Element>: Sync {
     /// Index of the graph output that it reads.
     fn output(&self) -> usize;

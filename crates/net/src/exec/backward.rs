@@ -76,35 +76,42 @@ pub(super) fn wanted<T>(graph: &Graph, plan: &Plan<T>, inputs: bool) -> Vec<bool
     wants
 }
 
-/// Loss and its gradient with respect to the output, for each image of a chunk.
+/// One term of the loss and its gradient with respect to the output it reads; adds the term of each image of a chunk
+/// to `losses`. Where the graph mixes the images and the output has no row for each, the whole of it counts as the
+/// row of the first.
 pub(super) fn evaluate<T: Element>(
-    loss: &dyn Loss<T>,
+    term: &dyn Loss<T>,
     images: Range<usize>,
     output: &Tensor<T>,
+    losses: &mut [T],
     scratch: &mut Scratch<T>,
-) -> (Vec<T>, Option<Tensor<T>>) {
+) -> Option<Tensor<T>> {
     let mut gradient = scratch.take(output.len());
-    let row = (output.len() / images.len().max(1)).max(1);
+    let row = if output.rows() == images.len() { output.row_len() } else { output.len() }.max(1);
     let rows = output.data().chunks_exact(row).zip(gradient.chunks_exact_mut(row));
-    let losses = images.zip(rows).map(|(image, (y, dy))| loss.evaluate(image, y, dy)).collect();
-    (losses, Tensor::new(output.shape(), gradient))
+    for ((image, (y, dy)), total) in images.zip(rows).zip(losses) {
+        *total += term.evaluate(image, y, dy);
+    }
+    Tensor::new(output.shape(), gradient)
 }
 
 impl<T: Element> Reverse<'_, T> {
-    /// Runs the steps backward from the gradient of one output. Returns the gradients of the graph inputs that were
+    /// Runs the steps backward from the gradients of outputs. Returns the gradients of the graph inputs that were
     /// asked for; those of shared values are added to `accumulators`, or, in a per-sample reading, handed to `sink`
     /// as soon as they are complete.
     pub(super) fn run(
         &self,
         tape: &Tape<T>,
-        (output, gradient): (ValueId, Tensor<T>),
+        gradients: Vec<(ValueId, Tensor<T>)>,
         images: Range<usize>,
         accumulators: &mut Accumulators<T>,
         scratch: &mut Scratch<T>,
         sink: &mut dyn FnMut(ValueId, Vec<T>, &mut Scratch<T>) -> Option<Vec<T>>,
     ) -> Result<Vec<Option<Tensor<T>>>, NetError> {
         let mut adjoints: Vec<Option<Tensor<T>>> = (0..self.graph.value_count()).map(|_| None).collect();
-        adjoints[output.0] = Some(gradient);
+        for (output, gradient) in gradients {
+            self.collect(output, gradient.into_data(), &mut adjoints, scratch);
+        }
         for &index in self.plan.steps.iter().rev() {
             let get = |v: ValueId| tape.values[v.0].as_ref().or(self.shared.get(v));
             let noise = Noise { seed: self.seed, node: index as u64, first_image: images.start as u64 };

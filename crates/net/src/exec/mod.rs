@@ -131,7 +131,8 @@ impl<T: Element> Runtime<T> {
         Ok(concatenate(parts))
     }
 
-    /// The gradient of the summed loss with respect to all parameters and, if asked, the inputs.
+    /// The gradient of the loss (the sum of `terms`), summed over the images, with respect to all parameters and, if
+    /// asked, the inputs.
     ///
     /// # Errors
     /// As [`Self::forward`]; an operator without a gradient, with the node's name.
@@ -139,7 +140,7 @@ impl<T: Element> Runtime<T> {
         &self,
         parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
-        loss: &dyn Loss<T>,
+        terms: &[&dyn Loss<T>],
         with_inputs: bool,
         settings: Settings,
     ) -> Result<Gradient<T>, NetError> {
@@ -155,7 +156,7 @@ impl<T: Element> Runtime<T> {
                     parameters,
                     inputs,
                     chunk,
-                    loss,
+                    terms,
                     (with_inputs, settings.seed),
                     &mut accumulators,
                     keep,
@@ -180,7 +181,7 @@ impl<T: Element> Runtime<T> {
         Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
     }
 
-    /// The gradient of every image's own loss, parameter by parameter into a sink for each chunk.
+    /// The gradient of every image's own loss (the sum of `terms`), parameter by parameter into a sink for each chunk.
     ///
     /// Memory: activations of a chunk, and chunk x the elements of one parameter per thread; never
     /// images x all parameters.
@@ -191,7 +192,7 @@ impl<T: Element> Runtime<T> {
         &self,
         parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
-        loss: &dyn Loss<T>,
+        terms: &[&dyn Loss<T>],
         settings: Settings,
         make: impl Fn(Range<usize>) -> S + Sync,
     ) -> Result<PerSample<T, S>, NetError> {
@@ -216,7 +217,7 @@ impl<T: Element> Runtime<T> {
                     parameters,
                     inputs,
                     chunk,
-                    loss,
+                    terms,
                     (false, settings.seed),
                     &mut accumulators,
                     &mut deliver,
@@ -240,18 +241,11 @@ impl<T: Element> Runtime<T> {
         parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
-        loss: &dyn Loss<T>,
+        terms: &[&dyn Loss<T>],
         (with_inputs, seed): (bool, u64),
         accumulators: &mut Accumulators<T>,
         sink: &mut dyn FnMut(ValueId, Vec<T>, &mut Scratch<T>) -> Option<Vec<T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
-        let output = *self.graph.outputs().get(loss.output()).ok_or_else(|| {
-            NetError::input(format!(
-                "the loss reads output {}, the model has {}",
-                loss.output(),
-                self.graph.outputs().len()
-            ))
-        })?;
         self.check_differentiable()?;
         self.on_chunk(parameters, inputs, chunk, |plan, shared, part, scratch| {
             if accumulators.per_image && !plan.separable {
@@ -261,22 +255,33 @@ impl<T: Element> Runtime<T> {
             }
             let options = TapeOptions { keep: true, watch: &[], seed, first_image: chunk.start };
             let tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
-            let value = tape.values[output.0].as_ref().and_then(Value::as_float);
-            let value = value.ok_or_else(|| {
-                NetError::input("the loss reads an output that is not computed from the inputs")
-            })?;
-            let (losses, gradient) = evaluate(loss, chunk.clone(), value, scratch);
+            let mut losses = vec![T::zero(); chunk.len()];
+            let mut gradients = Vec::new();
+            for term in terms {
+                let output = self.output_of(*term)?;
+                let value = tape.values[output.0].as_ref().and_then(Value::as_float);
+                let value = value.ok_or_else(|| {
+                    let name = self.graph.name(output);
+                    NetError::input(format!("the loss reads `{name}`, which is not computed from the inputs"))
+                })?;
+                let gradient = evaluate(*term, chunk.clone(), value, &mut losses, scratch);
+                gradients.extend(gradient.map(|g| (output, g)));
+            }
             let wants = wanted(&self.graph, plan, with_inputs);
             let reverse = Reverse { graph: &self.graph, plan, shared, wants: &wants, seed };
-            let mut input_gradients = Vec::new();
-            if let Some(gradient) = gradient {
-                input_gradients =
-                    reverse.run(&tape, (output, gradient), chunk.clone(), accumulators, scratch, sink)?;
-                let rows = if accumulators.per_image { chunk.len() } else { 1 };
-                reverse.finish(accumulators, rows, scratch)?;
-            }
+            let input_gradients =
+                reverse.run(&tape, gradients, chunk.clone(), accumulators, scratch, sink)?;
+            let rows = if accumulators.per_image { chunk.len() } else { 1 };
+            reverse.finish(accumulators, rows, scratch)?;
             tape.recycle(scratch);
             Ok((losses, input_gradients))
+        })
+    }
+
+    fn output_of(&self, term: &dyn Loss<T>) -> Result<ValueId, NetError> {
+        let outputs = self.graph.outputs();
+        outputs.get(term.output()).copied().ok_or_else(|| {
+            NetError::input(format!("the loss reads output {}, the model has {}", term.output(), outputs.len()))
         })
     }
 

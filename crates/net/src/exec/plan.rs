@@ -43,6 +43,16 @@ impl<T: Element> Plan<T> {
         Ok(planner.finish())
     }
 
+    /// What is known of a value.
+    pub fn fact(&self, value: ValueId) -> Option<&Fact> {
+        self.facts.get(value.0)?.as_ref()
+    }
+
+    /// Whether every row of every output depends on the same row of the inputs alone, so that a batch may be cut.
+    pub fn separable(&self) -> bool {
+        self.separable
+    }
+
     /// The shape of a value.
     pub fn shape(&self, value: ValueId) -> Option<&[usize]> {
         self.facts.get(value.0)?.as_ref().map(|f| f.shape.as_slice())

@@ -124,6 +124,13 @@ impl Enclose<'_> {
         self.append("Min", vec![], &[x, &zero])
     }
 
+    /// The point of the box `x` that lies nearest to a number.
+    pub fn nearest(&mut self, x: &Bounds, number: f64) -> String {
+        let number = self.constant(&Value::Float(Tensor::scalar(number as f32)));
+        let above = self.append("Max", vec![], &[&x.lo, &number]);
+        self.append("Min", vec![], &[&above, &x.hi])
+    }
+
     /// Sets the bounds of output `i`.
     pub fn output(&mut self, i: usize, bounds: Bounds) {
         if let Some(slot) = self.outputs.get_mut(i) {

@@ -1,6 +1,6 @@
 //! From a message to a validated graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -236,16 +236,27 @@ impl Loader {
     }
 }
 
-/// Initialisers that feed a parametric input of some operator.
-fn trainable(nodes: &[Node], tensors: &BTreeMap<ValueId, Value<f64>>) -> std::collections::BTreeSet<ValueId> {
-    let parametric = |node: &Node| {
-        let read: Vec<ValueId> = node.entry.trainable.iter().filter_map(|&i| *node.inputs.get(i)?).collect();
-        // `Add(2, 3)` of two constants is arithmetic, not a layer.
-        let layer = node.inputs.iter().flatten().any(|v| !tensors.contains_key(v));
-        read.into_iter().filter(move |_| layer)
-    };
-    let is_tensor = |id: &ValueId| matches!(tensors.get(id), Some(Value::Float(t)) if !t.shape().is_empty());
-    nodes.iter().flat_map(parametric).filter(is_tensor).collect()
+/// Initialisers that feed a parametric input of some operator, directly or through nodes that read initialisers alone
+/// (a transposed weight, the positive part of an interval weight).
+fn trainable(nodes: &[Node], tensors: &BTreeMap<ValueId, Value<f64>>) -> BTreeSet<ValueId> {
+    let is_tensor = |v: &Value<f64>| matches!(v, Value::Float(t) if !t.shape().is_empty());
+    // What each value that depends on initialisers alone is made of.
+    let mut sources: BTreeMap<ValueId, BTreeSet<ValueId>> =
+        tensors.iter().map(|(&id, v)| (id, is_tensor(v).then_some(id).into_iter().collect())).collect();
+    let mut found = BTreeSet::new();
+    for node in nodes {
+        let behind = |v: &ValueId| sources.get(v).into_iter().flatten().copied();
+        if node.inputs.iter().flatten().all(|v| sources.contains_key(v)) {
+            // `Add(2, 3)` of two constants is arithmetic, not a layer.
+            let flows = |_: &&ValueId| node.entry.gradient;
+            let all: BTreeSet<ValueId> = node.inputs.iter().flatten().filter(flows).flat_map(behind).collect();
+            sources.extend(node.outputs.iter().flatten().map(|&v| (v, all.clone())));
+        } else {
+            let read = node.entry.trainable.iter().filter_map(|&i| node.inputs.get(i)?.as_ref());
+            found.extend(read.flat_map(behind));
+        }
+    }
+    found
 }
 
 /// Where the file declares all dimensions but the batch, shapes are checked at load.
@@ -310,7 +321,7 @@ fn execution_order(graph: &GraphProto, known: &BTreeMap<String, ValueId>) -> Res
             readers[from].push(index);
         }
     }
-    let mut ready: std::collections::BTreeSet<usize> =
+    let mut ready: BTreeSet<usize> =
         (0..waiting.len()).filter(|&i| waiting[i] == 0).collect();
     let mut order = Vec::with_capacity(waiting.len());
     while let Some(index) = ready.pop_first() {

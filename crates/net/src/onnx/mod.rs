@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub use attributes::Attributes;
 pub use build::{Builder, attribute};
 pub use load::{NodeReport, OPSETS};
+pub use tensors::from_bytes as tensor_from_bytes;
 
 use crate::error::NetError;
 use crate::graph::{Graph, Parameters};

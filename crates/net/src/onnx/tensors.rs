@@ -48,6 +48,16 @@ pub(crate) fn read(tensor: &TensorProto, label: &str) -> Result<Value<f64>, NetE
     }
 }
 
+/// Name and content of a tensor that is a file of its own (`.pb`, the inputs and outputs of test cases).
+///
+/// # Errors
+/// Bytes that are not a tensor, sizes that do not agree, element types that this build does not compute with.
+pub fn from_bytes(bytes: &[u8]) -> Result<(String, Value<f64>), NetError> {
+    let tensor = <TensorProto as prost::Message>::decode(bytes)
+        .map_err(|e| NetError::model(format!("not a tensor (invalid protobuf: {e})")))?;
+    read(&tensor, "tensor").map(|value| (tensor.name.unwrap_or_default(), value))
+}
+
 fn float(shape: Vec<usize>, values: Result<Vec<f64>, usize>) -> Result<Option<Value<f64>>, usize> {
     values.map(|v| Tensor::new(shape, v).map(Value::Float))
 }

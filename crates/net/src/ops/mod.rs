@@ -7,22 +7,38 @@ use crate::onnx::Attributes;
 use crate::op::Operator;
 
 mod activation;
+mod axes;
 mod batch_normalization;
+mod binary;
+mod broadcast;
+mod cast;
+mod clip;
 mod concat;
 mod constant;
 mod conv;
 mod conv_transpose;
+mod extremum;
+mod function;
+mod gelu;
+mod gemm;
 mod given;
 mod grid;
+mod identity;
+mod linear;
+mod matmul;
 mod pad;
 mod pool;
 mod rearrange;
+mod reduce;
 mod reshape;
 mod resize;
 mod samples;
+mod select;
 mod shape;
 mod slice;
+mod softmax;
 mod spatial;
+mod sums;
 mod transpose;
 
 pub use samples::{Sample, SampleInput};
@@ -59,32 +75,65 @@ pub struct Entry {
 
 /// Every operator of this build, by name.
 pub static TABLE: &[&Entry] = &[
+    &function::ABS,
+    &binary::ADD,
     &pool::AVERAGE,
     &batch_normalization::ENTRY,
+    &cast::ENTRY,
+    &clip::ENTRY,
     &concat::CONCAT,
     &constant::ENTRY,
     &shape::CONSTANT_OF_SHAPE,
     &conv::ENTRY,
     &conv_transpose::ENTRY,
     &transpose::DEPTH_TO_SPACE,
+    &binary::DIV,
+    &function::ERF,
+    &function::EXP,
     &slice::EXPAND,
     &reshape::FLATTEN,
     &slice::GATHER,
+    &gemm::ENTRY,
     &pool::GLOBAL_AVERAGE,
     &pool::GLOBAL_MAX,
+    &activation::HARD_SWISH,
+    &identity::ENTRY,
+    &function::LOG,
+    &softmax::LOG_SOFTMAX,
+    &matmul::ENTRY,
+    &extremum::MAX,
     &pool::MAX,
+    &extremum::MIN,
+    &binary::MUL,
+    &function::NEG,
+    &binary::PRELU,
     &pad::ENTRY,
+    &binary::POW,
+    &reduce::MAX,
+    &reduce::MEAN,
+    &reduce::SUM,
     &activation::RELU,
     &reshape::RESHAPE,
     &resize::RESIZE,
     &shape::SHAPE,
+    &activation::SIGMOID,
     &slice::SLICE,
+    &softmax::SOFTMAX,
+    &activation::SOFTPLUS,
     &transpose::SPACE_TO_DEPTH,
     &concat::SPLIT,
+    &function::SQRT,
     &reshape::SQUEEZE,
+    &binary::SUB,
+    &activation::TANH,
     &transpose::TRANSPOSE,
     &reshape::UNSQUEEZE,
     &resize::UPSAMPLE,
+    &select::ENTRY,
+    &activation::ELU,
+    &activation::HARD_SIGMOID,
+    &activation::LEAKY_RELU,
+    &gelu::GELU,
 ];
 
 /// The line of an operator type.

@@ -1,7 +1,14 @@
 //! Example nodes, from which the laws of the operator table generate their tests.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::NetError;
+use crate::exec::Plan;
+use crate::graph::Dim;
 use crate::onnx::proto::AttributeProto;
-use crate::tensor::{Tensor, Value};
+use crate::onnx::{Builder, Model};
+use crate::tensor::{DType, Element, Tensor, Value};
 
 /// One input of an example node.
 #[derive(Clone, Debug)]
@@ -97,4 +104,78 @@ impl Sample {
     pub fn outputs(self, outputs: usize) -> Self {
         Self { outputs, ..self }
     }
+}
+
+/// The images' input where an example has no data of its own.
+const UNUSED: SampleInput = SampleInput::Data { shape: Vec::new(), low: 0.0, high: 1.0 };
+
+impl Sample {
+    /// The example as a model of one node: data are the graph inputs `input0`, `input1`, ... with a free batch axis,
+    /// weights and constants are initialisers of these names, outputs are `output0`, ...
+    ///
+    /// # Errors
+    /// What is wrong with the example.
+    pub fn model(&self, op_type: &str, seed: u64) -> Result<Model, NetError> {
+        let outputs = vec![DType::Float; self.outputs];
+        let model = self.build(op_type, &outputs, seed)?;
+        // Other runtimes insist on the true kinds of the outputs.
+        let shapes: Vec<Vec<usize>> = self.batch::<f64>(2, seed).iter().map(|t| t.shape().to_vec()).collect();
+        let plan = Plan::<f64>::new(model.graph(), &shapes)?;
+        let kind = |&v| plan.fact(v).map_or(DType::Float, |f| f.dtype);
+        let outputs: Vec<DType> = model.graph().outputs().iter().map(kind).collect();
+        self.build(op_type, &outputs, seed)
+    }
+
+    fn build(&self, op_type: &str, outputs: &[DType], seed: u64) -> Result<Model, NetError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut builder = Builder::new("sample");
+        let mut names = Vec::new();
+        for (i, input) in self.inputs.iter().enumerate() {
+            let name = format!("input{i}");
+            match input {
+                SampleInput::Absent => {}
+                SampleInput::Data { shape, .. } => builder.input(&name, DType::Float, &batch_dims(shape)),
+                SampleInput::Weight { shape, low, high } => {
+                    builder.weight(&name, &random(shape.clone(), *low, *high, &mut rng));
+                }
+                SampleInput::Constant(value) => builder.initializer(&name, value),
+            }
+            names.push(if matches!(input, SampleInput::Absent) { String::new() } else { name });
+        }
+        if self.data().next().is_none() {
+            builder.input("unused", DType::Float, &batch_dims(&[]));
+        }
+        let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
+        let results: Vec<String> = (0..self.outputs).map(|i| format!("output{i}")).collect();
+        let refs: Vec<&str> = results.iter().map(String::as_str).collect();
+        builder.push(op_type, &format!("example of {op_type}"), self.attributes.clone(), &inputs, &refs);
+        results.iter().zip(outputs).for_each(|(name, dtype)| builder.output(name, *dtype));
+        Model::from_proto(builder.finish(self.opset))
+    }
+
+    /// Random data for the graph inputs of [`Self::model`].
+    pub fn batch<T: Element>(&self, images: usize, seed: u64) -> Vec<Tensor<T>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut tensor = |input: &SampleInput| match input {
+            SampleInput::Data { shape, low, high } => {
+                Some(random([&[images], &shape[..]].concat(), *low, *high, &mut rng))
+            }
+            _ => None,
+        };
+        let given: Vec<Tensor<T>> = self.inputs.iter().filter_map(&mut tensor).collect();
+        if given.is_empty() { tensor(&UNUSED).into_iter().collect() } else { given }
+    }
+
+    /// The inputs that are data.
+    pub fn data(&self) -> impl Iterator<Item = &SampleInput> {
+        self.inputs.iter().filter(|i| matches!(i, SampleInput::Data { .. }))
+    }
+}
+
+fn batch_dims(image: &[usize]) -> Vec<Dim> {
+    std::iter::once(Dim::Free("N".to_owned())).chain(image.iter().map(|&n| Dim::Fixed(n))).collect()
+}
+
+fn random<T: Element>(shape: Vec<usize>, low: f64, high: f64, rng: &mut ChaCha8Rng) -> Tensor<T> {
+    Tensor::full(shape, T::zero()).map(|_: &T| T::of(low + (high - low) * rng.random::<f64>()))
 }

@@ -1,0 +1,196 @@
+//! A folder of image files (PNG, JPEG, BMP, TIFF) with a CSV or Parquet table of their paths, labels, groups, splits
+//! and metadata.
+
+use std::fs;
+use std::io::BufReader;
+use std::path::{Component, Path, PathBuf};
+
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader, Limits};
+use rayon::prelude::*;
+
+use super::{Format, Source, has_extension, read_csv, read_parquet};
+use crate::cases::Cases;
+use crate::error::{Error, Result};
+use crate::images::{Images, Pixels};
+use crate::table::{Column, Table};
+
+pub(super) const FORMAT: Format = Format {
+    name: "folder of images with a .csv or .parquet table",
+    reads: |path| is_table(path) || path.is_dir(),
+    read,
+};
+
+/// One decoded image file takes no more than this.
+const MAX_IMAGE_BYTES: u64 = 128 << 20;
+
+fn is_table(path: &Path) -> bool {
+    has_extension(path, "csv") || has_extension(path, "parquet")
+}
+
+fn read(source: &Source) -> Result<Cases> {
+    let table_path = find_table(&source.path)?;
+    let in_table = |error: Error| error.in_file(&table_path);
+    let table =
+        if has_extension(&table_path, "csv") { read_csv(&table_path) } else { read_parquet(&table_path) }?;
+    let rows = Rows::new(&table, source).map_err(in_table)?;
+    let folder =
+        table_path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let images = read_images(folder, &rows.paths, source.resize)?;
+    Ok(Cases {
+        ids: rows.paths,
+        images,
+        labels: rows.labels,
+        groups: rows.groups,
+        split: rows.split,
+        metadata: metadata(&table, source, &rows.indices),
+    })
+}
+
+/// The table itself, or the only one in a folder.
+fn find_table(path: &Path) -> Result<PathBuf> {
+    if is_table(path) {
+        return Ok(path.to_owned());
+    }
+    let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut tables: Vec<_> = entries.collect::<std::io::Result<Vec<_>>>()?;
+    tables.retain(|path| is_table(path));
+    match tables.as_slice() {
+        [one] => Ok(one.clone()),
+        several => {
+            let count = several.len();
+            Err(Error::Request(format!(
+                "the folder has {count} .csv or .parquet tables; name the one to read"
+            )))
+        }
+    }
+}
+
+/// The rows of the wanted splits.
+struct Rows {
+    indices: Vec<usize>,
+    paths: Vec<String>,
+    labels: Vec<i64>,
+    groups: Option<Vec<String>>,
+    split: Vec<String>,
+}
+
+impl Rows {
+    fn new(table: &Table, source: &Source) -> Result<Self> {
+        let names = &source.columns;
+        let split_of = |row| match table.get(&names.split) {
+            Some(column) => column.text_at(row).unwrap_or_default(),
+            None => "all".to_owned(),
+        };
+        let splits: Vec<String> = (0..table.rows()).map(split_of).collect();
+        let indices = wanted_rows(&splits, &source.splits)?;
+        let (path_column, label_column) = (table.require(&names.path)?, table.require(&names.label)?);
+        let required = |column: &Column, name: &str, row: usize| {
+            column
+                .text_at(row)
+                .ok_or_else(|| Error::Table { cause: format!("row {}: {name} is missing", row + 1) })
+        };
+        let label = |&row: &usize| {
+            let value = required(label_column, &names.label, row)?;
+            value.parse().map_err(|_| Error::LabelType { array: names.label.clone(), case: row, value })
+        };
+        let group =
+            |column: &Column| indices.iter().map(|&row| required(column, &names.group, row)).collect();
+        Ok(Rows {
+            paths: indices
+                .iter()
+                .map(|&row| required(path_column, &names.path, row))
+                .collect::<Result<_>>()?,
+            labels: indices.iter().map(label).collect::<Result<_>>()?,
+            groups: table.get(&names.group).map(group).transpose()?,
+            split: indices.iter().map(|&row| splits[row].clone()).collect(),
+            indices,
+        })
+    }
+}
+
+fn wanted_rows(splits: &[String], wanted: &[String]) -> Result<Vec<usize>> {
+    if splits.is_empty() {
+        return Err(Error::NoSamples { name: "table".to_owned() });
+    }
+    if wanted.is_empty() {
+        return Ok((0..splits.len()).collect());
+    }
+    let mut rows = Vec::new();
+    for name in wanted {
+        let before = rows.len();
+        rows.extend((0..splits.len()).filter(|&row| &splits[row] == name));
+        if rows.len() == before {
+            let mut present = splits.to_vec();
+            present.sort();
+            present.dedup();
+            return Err(Error::MissingSplit { wanted: name.clone(), present: present.join(", ") });
+        }
+    }
+    Ok(rows)
+}
+
+fn metadata(table: &Table, source: &Source, rows: &[usize]) -> std::collections::BTreeMap<String, Column> {
+    let names = &source.columns;
+    let special = [&names.path, &names.label, &names.group, &names.split];
+    let others = table.columns().iter().filter(|(name, _)| !special.contains(&name));
+    others.map(|(name, column)| (name.clone(), column.select(rows))).collect()
+}
+
+/// Decodes all files, in parallel; grey where all are grey, else RGB.
+fn read_images(folder: &Path, names: &[String], resize: Option<(u32, u32)>) -> Result<Images> {
+    let folder = folder.canonicalize()?;
+    let first = decode(&folder, names.first().map_or("", String::as_str), resize)?;
+    let (height, width) = (first.height(), first.width());
+    let decode_checked = |name: &String| {
+        let image = decode(&folder, name, resize)?;
+        if (image.height(), image.width()) == (height, width) {
+            return Ok((is_grey(&image), image.into_rgb8().into_raw()));
+        }
+        let (got, expected) = (format!("{}x{}", image.height(), image.width()), format!("{height}x{width}"));
+        Err(Error::ImageSize { name: name.clone(), got, expected })
+    };
+    let decoded: Vec<(bool, Vec<u8>)> = names.par_iter().map(decode_checked).collect::<Result<_>>()?;
+    let grey = decoded.iter().all(|(grey, _)| *grey);
+    let (step, channels) = if grey { (3, 1) } else { (1, 3) };
+    let pixels = decoded.iter().flat_map(|(_, rgb)| rgb.iter().step_by(step).copied()).collect();
+    let shape = [names.len(), height as usize, width as usize, channels];
+    Images::new("images", &shape, Pixels::U8(pixels))
+}
+
+fn is_grey(image: &DynamicImage) -> bool {
+    !image.color().has_color()
+}
+
+fn decode(folder: &Path, name: &str, resize: Option<(u32, u32)>) -> Result<DynamicImage> {
+    let bad = |cause: String| Error::Image { name: name.to_owned(), cause };
+    let path = inside(folder, name)?;
+    let file = fs::File::open(path).map_err(|error| bad(error.to_string()))?;
+    let mut reader = ImageReader::new(BufReader::new(file))
+        .with_guessed_format()
+        .map_err(|error| bad(error.to_string()))?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_IMAGE_BYTES);
+    reader.limits(limits);
+    let image = reader.decode().map_err(|error| bad(error.to_string()))?;
+    Ok(match resize {
+        Some((height, width)) if (image.height(), image.width()) != (height, width) => {
+            image.resize_exact(width, height, FilterType::Triangle)
+        }
+        _ => image,
+    })
+}
+
+/// The real path of a file, which must lie in `folder` (canonical) even after links are followed.
+fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
+    let outside = || Error::OutsideFolder { name: name.to_owned() };
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !Path::new(name).components().all(plain) {
+        return Err(outside());
+    }
+    let path = folder
+        .join(name)
+        .canonicalize()
+        .map_err(|error| Error::Image { name: name.to_owned(), cause: error.to_string() })?;
+    if path.starts_with(folder) { Ok(path) } else { Err(outside()) }
+}

@@ -1,0 +1,206 @@
+//! Fine-tuning under the compatibility constraint (Henn et al., section 3.2; METHODS 1.4).
+
+use modelmend_net::optim::{Adam, AdamSettings};
+use modelmend_net::{Parameters, Settings};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FailureError, Result};
+use crate::monitor::Monitor;
+use crate::problem::Problem;
+
+/// How a model is fine-tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneSettings {
+    /// Learning rate of Adam.
+    pub learning_rate: f64,
+    /// L2 weight decay, added to the gradient.
+    pub weight_decay: f64,
+    /// Cases per step, half of them failures and half correct.
+    pub batch_size: usize,
+    /// Most passes over the failures.
+    pub epochs: usize,
+    /// Epochs without a better validation accuracy after which it stops, counted from the first improvement;
+    /// the same number of epochs with the constraint broken stops it as well.
+    pub patience: usize,
+    /// The compatibility constraint: least accuracy on the correct validation cases.
+    pub keep_correct: f64,
+}
+
+/// Cases of one fine-tuning, as indices into the problem's cases.
+#[derive(Clone, Copy, Debug)]
+pub struct FinetuneCases<'a> {
+    /// Failures to learn from.
+    pub train: &'a [usize],
+    /// Correct cases to keep, drawn from in equal number.
+    pub train_correct: &'a [usize],
+    /// Failures that choose the epoch.
+    pub validation: &'a [usize],
+    /// Correct cases that watch the constraint.
+    pub validation_correct: &'a [usize],
+}
+
+/// Accuracies after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Passes over the failures; 0 is the unmodified model.
+    pub epoch: usize,
+    /// Mean training loss of the epoch, `None` for epoch 0.
+    pub loss: Option<f64>,
+    /// Accuracy on the training failures.
+    pub train: f64,
+    /// Accuracy on the correct cases that the epoch drew.
+    pub train_correct: f64,
+    /// Accuracy on the validation failures.
+    pub validation: f64,
+    /// Accuracy on the correct validation cases.
+    pub validation_correct: f64,
+}
+
+/// A fine-tuned model.
+#[derive(Clone, Debug)]
+pub struct Finetuned {
+    /// Weights of the chosen epoch.
+    pub parameters: Parameters<f32>,
+    /// The chosen epoch; 0 where none was better than the unmodified model.
+    pub epoch: usize,
+    /// All epochs.
+    pub curve: Vec<Epoch>,
+}
+
+/// Fine-tunes on failures and correct cases in equal proportions and keeps the epoch of highest validation accuracy
+/// among those that satisfy the constraint; the earliest of equals.
+///
+/// # Errors
+/// Execution errors, interruption.
+pub fn finetune(
+    problem: &Problem,
+    cases: FinetuneCases<'_>,
+    settings: &FinetuneSettings,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<Finetuned> {
+    let mut parameters = problem.parameters().clone();
+    let adam = AdamSettings {
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        ..AdamSettings::default()
+    };
+    let mut optimizer = Adam::new(&parameters, adam);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut best = Best::new(problem, &cases)?;
+    for epoch in 1..=settings.epochs {
+        monitor.check()?;
+        let drawn = draw_correct(&cases, &mut rng);
+        let order = mixed_order(cases.train, &drawn, settings.batch_size, &mut rng);
+        let loss = pass(problem, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
+        let record = Epoch {
+            epoch,
+            loss: Some(loss),
+            train: accuracy(problem, &parameters, cases.train)?,
+            train_correct: accuracy(problem, &parameters, &drawn)?,
+            validation: accuracy(problem, &parameters, cases.validation)?,
+            validation_correct: accuracy(problem, &parameters, cases.validation_correct)?,
+        };
+        if !record.loss.is_some_and(f64::is_finite) {
+            return Err(FailureError::invalid(format!(
+                "fine-tuning diverged in epoch {epoch}: use a learning rate below {}",
+                settings.learning_rate
+            )));
+        }
+        if best.offer(record, &parameters, settings) {
+            break;
+        }
+    }
+    Ok(Finetuned { parameters: best.parameters, epoch: best.epoch, curve: best.curve })
+}
+
+/// The epoch chosen so far.
+struct Best {
+    parameters: Parameters<f32>,
+    epoch: usize,
+    accuracy: f64,
+    curve: Vec<Epoch>,
+    broken: usize,
+}
+
+impl Best {
+    fn new(problem: &Problem, cases: &FinetuneCases<'_>) -> Result<Self> {
+        let parameters = problem.parameters().clone();
+        let start = Epoch {
+            epoch: 0,
+            loss: None,
+            train: accuracy(problem, &parameters, cases.train)?,
+            train_correct: 1.0,
+            validation: accuracy(problem, &parameters, cases.validation)?,
+            validation_correct: accuracy(problem, &parameters, cases.validation_correct)?,
+        };
+        Ok(Self { accuracy: start.validation, parameters, epoch: 0, curve: vec![start], broken: 0 })
+    }
+
+    /// Looks at an epoch; `true` if fine-tuning should stop.
+    fn offer(&mut self, record: Epoch, parameters: &Parameters<f32>, settings: &FinetuneSettings) -> bool {
+        self.curve.push(record);
+        let kept = record.validation_correct >= settings.keep_correct;
+        self.broken = if kept { 0 } else { self.broken + 1 };
+        if kept && record.validation > self.accuracy {
+            self.accuracy = record.validation;
+            self.epoch = record.epoch;
+            self.parameters.clone_from(parameters);
+        }
+        let stale = self.epoch > 0 && record.epoch - self.epoch >= settings.patience;
+        stale || self.broken >= settings.patience
+    }
+}
+
+/// As many correct training cases as there are failures, without replacement as far as there are enough.
+fn draw_correct(cases: &FinetuneCases<'_>, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut drawn = Vec::with_capacity(cases.train.len());
+    while !cases.train_correct.is_empty() && drawn.len() < cases.train.len() {
+        let mut pool = cases.train_correct.to_vec();
+        let (chosen, _) = pool.partial_shuffle(rng, cases.train.len() - drawn.len());
+        drawn.extend_from_slice(chosen);
+    }
+    drawn
+}
+
+/// The order of one epoch: failures and correct cases shuffled and interleaved, so that each batch holds both in equal
+/// number.
+fn mixed_order(failures: &[usize], correct: &[usize], batch: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let (mut failures, mut correct) = (failures.to_vec(), correct.to_vec());
+    failures.shuffle(rng);
+    correct.shuffle(rng);
+    let half = (batch / 2).max(1);
+    let mut correct = correct.chunks(half);
+    let pairs = failures.chunks(half).flat_map(|f| [f, correct.next().unwrap_or(&[])]);
+    pairs.flatten().copied().collect()
+}
+
+/// One pass over the training cases; returns the mean loss.
+fn pass(
+    problem: &Problem,
+    parameters: &mut Parameters<f32>,
+    optimizer: &mut Adam<f32>,
+    order: &[usize],
+    batch: usize,
+) -> Result<f64> {
+    let mut total = 0.0;
+    for cases in order.chunks(batch) {
+        let labels = problem.targets_of(cases);
+        let mut loss = problem.loss(&labels);
+        loss.weight = 1.0 / cases.len() as f64;
+        let input = [problem.input(cases)];
+        let gradient = problem.runtime().gradient(parameters, &input, &[&loss], false, Settings::default())?;
+        total += gradient.losses.iter().map(|&l| f64::from(l)).sum::<f64>() * cases.len() as f64;
+        optimizer.step(parameters, &gradient.parameters);
+    }
+    Ok(total / order.len().max(1) as f64)
+}
+
+/// Share of the cases on which the model with these weights is right; 0 where there are no cases.
+fn accuracy(problem: &Problem, parameters: &Parameters<f32>, cases: &[usize]) -> Result<f64> {
+    let right = problem.correct(parameters, cases)?.into_iter().filter(|&c| c).count();
+    Ok(right as f64 / cases.len().max(1) as f64)
+}

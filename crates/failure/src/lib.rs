@@ -1,0 +1,22 @@
+//! Failure analysis of trained networks: which kinds of failure there are, whether these kinds are real, and what
+//! explains them.
+//!
+//! Follows Henn et al., *A Principled Approach to Failure Analysis and Model Repairment*, MICCAI 2021
+//! (arXiv 2109.12347), and adds the statistics that single numbers lack. The way goes from a [`problem::Problem`] (model
+//! and cases) over a representation ([`represent`]) and a subtyping ([`subtype`]) to the fine-tuning [`matrix`].
+
+pub mod error;
+pub mod explain;
+pub mod finetune;
+pub mod label_noise;
+pub mod matrix;
+pub mod monitor;
+pub mod problem;
+pub mod represent;
+pub mod resample;
+pub mod significance;
+pub mod subtype;
+pub mod train;
+
+pub use error::{FailureError, Result};
+pub use problem::Problem;

@@ -1,0 +1,173 @@
+//! The fine-tuning matrix (Henn et al., section 3.2; METHODS 1.4): a model per subtype, judged on all others.
+
+use modelmend_data::split::Part;
+use modelmend_net::Parameters;
+use ndarray::Array2;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::finetune::{Epoch, FinetuneCases, FinetuneSettings, finetune};
+use crate::monitor::Monitor;
+use crate::problem::Problem;
+
+/// Which side of the split each case is on, and what it is.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Subtype of each case; `None` for correct cases and failures that were set aside.
+    pub subtype: Vec<Option<usize>>,
+    /// Whether the unmodified model fails on the case.
+    pub failure: Vec<bool>,
+    /// Side of the split.
+    pub part: Vec<Part>,
+    /// Number of subtypes.
+    pub subtypes: usize,
+}
+
+impl Layout {
+    /// Spreads the labels of failures (in order of case) over all cases.
+    pub fn new(labels: &[Option<usize>], subtypes: usize, failure: &[bool], part: &[Part]) -> Self {
+        let mut labels = labels.iter();
+        let subtype = failure.iter().map(|&f| if f { labels.next().copied().flatten() } else { None }).collect();
+        Self { subtype, failure: failure.to_vec(), part: part.to_vec(), subtypes }
+    }
+
+    /// Cases in a part for which `wanted(subtype, failure)` holds.
+    fn cases(&self, part: Part, wanted: impl Fn(Option<usize>, bool) -> bool) -> Vec<usize> {
+        (0..self.part.len()).filter(|&c| self.part[c] == part && wanted(self.subtype[c], self.failure[c])).collect()
+    }
+
+    /// The failures that a row learns from, in a part.
+    pub fn target(&self, target: Target, part: Part) -> Vec<usize> {
+        self.cases(part, |subtype, failure| match target {
+            Target::Subtype(s) => subtype == Some(s),
+            Target::All => failure,
+        })
+    }
+
+    /// The correct cases in a part.
+    pub fn correct(&self, part: Part) -> Vec<usize> {
+        self.cases(part, |_, failure| !failure)
+    }
+}
+
+/// What a row of the matrix was fine-tuned on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// One subtype, counted from 0.
+    Subtype(usize),
+    /// All failures.
+    All,
+}
+
+/// A model of the matrix, judged on every case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// `1`, `2`, ..., `all`, `none`, `checkpoint`.
+    pub name: String,
+    /// Whether it is right on each case.
+    pub correct: Vec<bool>,
+    /// The chosen epoch; `None` for a model that was not fine-tuned.
+    pub epoch: Option<usize>,
+    /// Accuracies by epoch.
+    pub curve: Vec<Epoch>,
+}
+
+/// Fine-tunes on one target and judges the result on every case.
+///
+/// # Errors
+/// Execution errors, interruption.
+pub fn row(
+    problem: &Problem,
+    layout: &Layout,
+    target: Target,
+    settings: &FinetuneSettings,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<Row> {
+    let [train, validation] = [Part::Train, Part::Validation].map(|p| (layout.target(target, p), layout.correct(p)));
+    let cases = FinetuneCases {
+        train: &train.0,
+        train_correct: &train.1,
+        validation: &validation.0,
+        validation_correct: &validation.1,
+    };
+    let tuned = finetune(problem, cases, settings, seed, monitor)?;
+    let name = match target {
+        Target::Subtype(s) => (s + 1).to_string(),
+        Target::All => "all".to_owned(),
+    };
+    let correct = judge(problem, &tuned.parameters)?;
+    Ok(Row { name, correct, epoch: Some(tuned.epoch), curve: tuned.curve })
+}
+
+/// A model that is not fine-tuned, as a row.
+///
+/// # Errors
+/// Execution errors.
+pub fn fixed_row(problem: &Problem, parameters: &Parameters<f32>, name: &str) -> Result<Row> {
+    Ok(Row { name: name.to_owned(), correct: judge(problem, parameters)?, epoch: None, curve: Vec::new() })
+}
+
+fn judge(problem: &Problem, parameters: &Parameters<f32>) -> Result<Vec<bool>> {
+    problem.correct(parameters, &(0..problem.count()).collect::<Vec<_>>())
+}
+
+/// Rows for several targets, side by side on all cores; each is a function of its inputs alone.
+///
+/// # Errors
+/// As [`row`].
+pub fn rows(
+    problem: &Problem,
+    layout: &Layout,
+    targets: &[Target],
+    settings: &FinetuneSettings,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Row>> {
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    targets
+        .par_iter()
+        .map(|&target| {
+            let row = row(problem, layout, target, settings, seed, monitor)?;
+            let finished = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            monitor.progress(finished, targets.len());
+            Ok(row)
+        })
+        .collect()
+}
+
+/// Accuracies of each row on each evaluation set: subtypes, then `correct`, then `all`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accuracies {
+    /// rows x (subtypes + 2); `None` where there is no case.
+    pub values: Array2<Option<f64>>,
+    /// Cases in each evaluation set.
+    pub counts: Vec<usize>,
+}
+
+/// Judges rows on one side of the split. `weights`, where given, counts case `c` `weights[c]` times (a bootstrap
+/// sample).
+pub fn accuracies(layout: &Layout, rows: &[&[bool]], part: Part, weights: Option<&[u32]>) -> Accuracies {
+    let columns = layout.subtypes + 2;
+    let mut right = Array2::<u64>::zeros((rows.len(), columns));
+    let mut counts = vec![0u64; columns];
+    let all = layout.subtypes + 1;
+    for case in (0..layout.part.len()).filter(|&c| layout.part[c] == part) {
+        let weight = u64::from(weights.map_or(1, |w| w[case]));
+        let own = if layout.failure[case] { layout.subtype[case] } else { Some(layout.subtypes) };
+        for column in own.into_iter().chain([all]) {
+            counts[column] += weight;
+            for (row, correct) in rows.iter().enumerate() {
+                right[[row, column]] += weight * u64::from(correct[case]);
+            }
+        }
+    }
+    let share = |(row, column): (usize, usize)| {
+        (counts[column] > 0).then(|| right[[row, column]] as f64 / counts[column] as f64)
+    };
+    Accuracies {
+        values: Array2::from_shape_fn((rows.len(), columns), share),
+        counts: counts.into_iter().map(|c| c as usize).collect(),
+    }
+}

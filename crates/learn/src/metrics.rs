@@ -1,0 +1,21 @@
+//! Ranking, calibration and selective-prediction metrics, and correlations.
+//!
+//! Length mismatches are errors; `None` means that the metric is not defined for the input (one class only, a
+//! constant vector, nothing at all).
+
+mod calibration;
+mod correlation;
+mod ranking;
+mod selective;
+
+pub use calibration::{brier, expected_calibration_error, negative_log_likelihood};
+pub use correlation::{cosine, kendall, pearson, spearman};
+pub use ranking::{auroc, average_precision, fpr_at_tpr};
+pub use selective::{augrc, aurc, aurc_optimal};
+
+/// Indices from the highest value to the lowest, equal values in the given order.
+fn descending(values: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
+    order
+}

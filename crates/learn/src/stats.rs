@@ -1,0 +1,30 @@
+//! Intervals and tests for figures that come from few cases.
+
+mod bootstrap;
+mod exact;
+mod permutation;
+
+pub use bootstrap::{BootstrapParams, Interval, Method, Units, bootstrap};
+pub use exact::{Enrichment, enrichment, fisher_exact, holm, mcnemar, wilson};
+pub use permutation::{permutation_p, sign_flip};
+
+use crate::error::LearnError;
+
+/// The quantile of the standard normal distribution.
+fn normal_quantile(p: f64) -> f64 {
+    // -sqrt(2) erfc^-1(2p)
+    -std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * p)
+}
+
+fn normal_cdf(z: f64) -> f64 {
+    0.5 * statrs::function::erf::erfc(-z / std::f64::consts::SQRT_2)
+}
+
+fn check_level(level: f64) -> Result<(), LearnError> {
+    let inside = level > 0.0 && level < 1.0;
+    if inside {
+        Ok(())
+    } else {
+        Err(LearnError::Parameter { name: "level", value: level, rule: "between 0 and 1" })
+    }
+}

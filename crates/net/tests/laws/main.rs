@@ -1,0 +1,12 @@
+//! The laws of the operator table: what must hold for every operator, on every example that the table gives for it.
+//! No operator is listed here; a new line in the table is tested by being there.
+
+mod bits;
+mod cases;
+mod gradient;
+mod hull;
+mod interval;
+mod onnx;
+mod per_sample;
+mod precision;
+mod rows;

@@ -1,0 +1,10 @@
+//! The runtime against reference vectors of established libraries (`reference/` among the shared data).
+
+mod dropout;
+mod interval_elementwise;
+mod interval_layers;
+mod interval_networks;
+mod losses;
+mod models;
+mod roundtrip;
+mod vectors;

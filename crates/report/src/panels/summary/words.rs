@@ -1,0 +1,189 @@
+//! The sentences of the summary. Each says only what the input holds.
+
+use std::collections::BTreeMap;
+
+use super::super::method_title;
+use crate::fields::name_of;
+use crate::format;
+use crate::input::{Finding, ReportInput, Subtype, Subtyping};
+
+/// Both p-values below this: the kinds are called real.
+const SIGNIFICANT: f64 = 0.05;
+/// From this Learnability on, a kind is called repaired; from half of it on, repaired in part.
+const REPAIRED: f64 = 0.7;
+/// From this Independence on, a kind is called a kind of its own.
+const INDEPENDENT: f64 = 0.3;
+
+/// How many cases fail.
+pub(super) fn what_fails(input: &ReportInput) -> String {
+    let facts = &input.facts;
+    let model = if facts.model.is_empty() { "The network" } else { &facts.model };
+    let mut text = format!(
+        "{model} gets {} of {} cases wrong",
+        format::count(facts.failures),
+        format::count(facts.cases)
+    );
+    if let Some(accuracy) = facts.accuracy {
+        text += &format!("; its accuracy is {}", format::percent(accuracy.value, 1));
+        if let Some((lo, hi)) = accuracy.lo.zip(accuracy.hi) {
+            text += &format!(" (95 % interval {} to {})", format::percent(lo, 1), format::percent(hi, 1));
+        }
+    }
+    text + "."
+}
+
+/// Whether the kinds are real, in a few words, and the class of the box.
+pub(super) fn verdict(subtyping: &Subtyping) -> (&'static str, &'static str) {
+    match subtyping.p_learnability.zip(subtyping.p_independence) {
+        None => ("Not tested.", "open"),
+        Some((l, i)) if l < SIGNIFICANT && i < SIGNIFICANT => ("The evidence says yes.", "yes"),
+        Some((l, i)) if l < SIGNIFICANT || i < SIGNIFICANT => ("In part.", "open"),
+        Some(_) => ("No evidence for it.", "no"),
+    }
+}
+
+/// The evidence behind the verdict.
+pub(super) fn evidence(input: &ReportInput, subtyping: &Subtyping) -> Vec<String> {
+    let random = input.subtypings.iter().find(|other| other.name == "random" && subtyping.name != "random");
+    let beside = |value: Option<String>| value.map_or_else(String::new, |v| format!(" (random groups: {v})"));
+    let mut sentences = Vec::new();
+    if let Some(l) = subtyping.learnability {
+        sentences.push(format!(
+            "Grouped by {}: fine-tuned on one kind, the network gets on average {} of this kind's unseen cases right{}.",
+            method_title(&subtyping.name),
+            format::percent(l.mean, 0),
+            beside(random.and_then(|r| r.learnability).map(|m| format::percent(m.mean, 0)))
+        ));
+    }
+    if let Some(i) = subtyping.independence {
+        let points = |mean: f64| format!("{} percentage points", format::number(mean * 100.0, 0));
+        sentences.push(format!(
+            "On its own kind it is better than on the other kinds by {}{}.",
+            points(i.mean),
+            beside(random.and_then(|r| r.independence).map(|m| points(m.mean)))
+        ));
+    }
+    if let Some((l, i)) = subtyping.p_learnability.zip(subtyping.p_independence) {
+        sentences.push(format!(
+            "Random groups of the same sizes do as well by chance with {} (learnability) and {} (independence).",
+            with_p(l),
+            with_p(i)
+        ));
+    }
+    if let Some(stability) = subtyping.stability {
+        sentences.push(format!(
+            "With other seeds the kinds are found again with an adjusted Rand index of {} (1 would be the same kinds).",
+            format::number(stability.mean, 2)
+        ));
+    }
+    if let Some(truth) = subtyping.truth {
+        sentences.push(format!(
+            "The true kinds are known here; the adjusted Rand index with them is {}.",
+            format::number(truth.ari, 2)
+        ));
+    }
+    sentences
+}
+
+/// A p-value as part of a sentence, kept on one line.
+fn with_p(p: f64) -> String {
+    let value = format::p_value(Some(p));
+    if value.starts_with('<') { format!("p\u{a0}{value}") } else { format!("p\u{a0}=\u{a0}{value}") }
+}
+
+/// The most frequent confusion of a kind.
+pub(super) fn confusion(input: &ReportInput, subtyping: &Subtyping, index: usize) -> Option<String> {
+    let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    let own = input.cases.iter().zip(&subtyping.labels).filter(|(_, label)| **label == Some(index));
+    for pair in own.filter_map(|(case, _)| case.truth.zip(case.prediction)) {
+        *counts.entry(pair).or_default() += 1;
+    }
+    let total: usize = counts.values().sum();
+    let (&(truth, prediction), &n) = counts.iter().max_by_key(|&(pair, n)| (n, std::cmp::Reverse(pair)))?;
+    let (truth, prediction) = (name_of(&input.classes, truth), name_of(&input.classes, prediction));
+    let how_often = if n == total { "All are".to_owned() } else { format!("{n} of {total} are") };
+    Some(format!("{how_often} “{truth}” taken for “{prediction}”."))
+}
+
+/// A metadata value that explains a kind.
+pub(super) fn explanation(finding: &Finding) -> String {
+    let than =
+        finding.lift.map_or_else(String::new, |lift| format!(", {} times as often", format::number(lift, 1)));
+    format!(
+        "{} is “{}” in {} of this kind, in {} of the other failures{than}.",
+        capitalised(&finding.column),
+        finding.value,
+        format::percent(finding.share_in, 0),
+        format::percent(finding.share_elsewhere, 0),
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// What fine-tuning says about a kind.
+pub(super) fn judgement(subtype: &Subtype) -> String {
+    if subtype.label_noise {
+        return "Label noise suspected: look at the labels before any repair.".to_owned();
+    }
+    let (Some(l), Some(i)) = (subtype.learnability, subtype.independence) else {
+        return "Not examined by fine-tuning.".to_owned();
+    };
+    let repaired = match l.value {
+        v if v >= REPAIRED => "Fine-tuning repairs it",
+        v if v >= REPAIRED / 2.0 => "Fine-tuning repairs part of it",
+        _ => "Fine-tuning hardly repairs it",
+    };
+    let own =
+        if i.value >= INDEPENDENT { "a kind of its own" } else { "not clearly apart from the other kinds" };
+    format!("{repaired}; {own}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Case, Estimate};
+
+    fn subtype(l: f64, i: f64) -> Subtype {
+        let estimate = |value| Some(Estimate { value, lo: None, hi: None });
+        Subtype { learnability: estimate(l), independence: estimate(i), ..Subtype::default() }
+    }
+
+    #[test]
+    fn judgements_follow_the_scores() {
+        assert_eq!(judgement(&subtype(0.9, 0.6)), "Fine-tuning repairs it; a kind of its own.");
+        assert_eq!(
+            judgement(&subtype(0.4, 0.1)),
+            "Fine-tuning repairs part of it; not clearly apart from the other kinds."
+        );
+        assert!(judgement(&Subtype { label_noise: true, ..subtype(0.9, 0.6) }).contains("Label noise"));
+        assert_eq!(judgement(&Subtype::default()), "Not examined by fine-tuning.");
+    }
+
+    #[test]
+    fn real_needs_both_p_values() {
+        let of =
+            |l, i| verdict(&Subtyping { p_learnability: l, p_independence: i, ..Subtyping::default() }).1;
+        assert_eq!(of(Some(0.01), Some(0.01)), "yes");
+        assert_eq!(of(Some(0.01), Some(0.2)), "open");
+        assert_eq!(of(Some(0.3), Some(0.2)), "no");
+        assert_eq!(of(None, Some(0.001)), "open");
+    }
+
+    #[test]
+    fn the_most_frequent_confusion_is_named() {
+        let case =
+            |truth, prediction| Case { truth: Some(truth), prediction: Some(prediction), ..Case::default() };
+        let input = ReportInput {
+            classes: vec!["benign".to_owned(), "malignant".to_owned()],
+            cases: vec![case(1, 0), case(1, 0), case(0, 1), case(0, 1)],
+            ..ReportInput::default()
+        };
+        let subtyping = Subtyping { labels: vec![Some(0), Some(0), Some(0), None], ..Subtyping::default() };
+        let text = confusion(&input, &subtyping, 0).unwrap();
+        assert_eq!(text, "2 of 3 are “malignant” taken for “benign”.");
+        assert_eq!(confusion(&input, &subtyping, 1), None);
+    }
+}

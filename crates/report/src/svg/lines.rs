@@ -1,0 +1,264 @@
+//! Line charts: fine-tuning curves, training curves, the choice of the number of subtypes.
+
+use maud::{Markup, html};
+
+use super::{FONT, Figure, category_fill, label, muted, px, text_width};
+use crate::palette;
+
+/// Size of a chart without its legend, in pixels; three stand side by side.
+const WIDTH: f64 = 340.0;
+const HEIGHT: f64 = 210.0;
+
+/// A line chart.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Chart {
+    pub title: String,
+    pub x_label: String,
+    pub y_label: String,
+    /// Range of the y axis; from the values where absent.
+    pub y_range: Option<(f64, f64)>,
+    pub lines: Vec<Line>,
+    /// A vertical line at this x, with its name.
+    pub mark: Option<(f64, String)>,
+    /// A horizontal line at this y, with its name on the right.
+    pub level: Option<(f64, String)>,
+}
+
+/// One line.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub name: String,
+    /// Categorical colour.
+    pub colour: usize,
+    pub dashed: bool,
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Line {
+    /// A line through the values that were computed, the first at x = `first`.
+    pub(crate) fn new(name: &str, colour: usize, dashed: bool, first: usize, values: &[Option<f64>]) -> Self {
+        let points = values
+            .iter()
+            .enumerate()
+            .filter_map(|(i, value)| Some(((i + first) as f64, value.filter(|v| v.is_finite())?)))
+            .collect();
+        Self { name: name.to_owned(), colour, dashed, points }
+    }
+
+    /// A short piece of the line, for a legend.
+    pub(crate) fn sample(&self) -> Markup {
+        html! {
+            svg class="sample" aria-hidden="true" width="26" height="10" viewBox="0 0 26 10" {
+                (stroke(self, "M1 5H25"))
+            }
+        }
+    }
+}
+
+fn stroke(line: &Line, path: &str) -> Markup {
+    html! {
+        path class={ "curve " (palette::category_class(Some(line.colour % palette::CATEGORIES))) } d=(path) fill="none"
+            stroke=(category_fill(Some(line.colour))) stroke-width="2" stroke-linejoin="round"
+            stroke-dasharray=[line.dashed.then_some("2 4")] stroke-linecap="round" {}
+    }
+}
+
+/// The plot area and its scales.
+struct Scale {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    x: (f64, f64),
+    y: (f64, f64),
+}
+
+impl Scale {
+    fn x(&self, value: f64) -> f64 {
+        self.left + (self.right - self.left) * (value - self.x.0) / (self.x.1 - self.x.0)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let share = (value - self.y.0) / (self.y.1 - self.y.0);
+        self.bottom - (self.bottom - self.top) * share.clamp(0.0, 1.0)
+    }
+}
+
+impl Chart {
+    /// Draws the chart, with its legend inside if asked.
+    pub(crate) fn figure(&self, legend: bool) -> Figure {
+        let rows = if legend { self.legend_rows() } else { Vec::new() };
+        let top = 22.0 + legend_height(&rows);
+        let scale = self.scale(top);
+        let body = html! {
+            @for (i, row) in rows.iter().enumerate() { (draw_legend_row(row, 12.0 + i as f64 * 18.0)) }
+            (muted(8.0, top - 10.0, "start", &self.y_label))
+            (self.axes(&scale))
+            @if let Some((level, name)) = &self.level {
+                (rule(scale.left, scale.y(*level), scale.right, scale.y(*level)))
+                (muted(scale.right + 5.0, scale.y(*level) + FONT * 0.35, "start", name))
+            }
+            @if let Some((x, name)) = &self.mark {
+                @let at = scale.x(*x);
+                (rule(at, scale.top, at, scale.bottom))
+                (muted(self.mark_label_x(at, name), scale.top - 10.0, "middle", name))
+            }
+            @for line in &self.lines { (stroke(line, &path(line, &scale))) }
+            @for line in self.lines.iter().filter(|line| line.points.len() == 1) {
+                @for &(x, y) in &line.points {
+                    circle class={ "dot " (palette::category_class(Some(line.colour))) } cx=(px(scale.x(x))) cy=(px(scale.y(y))) r="3"
+                        fill=(category_fill(Some(line.colour))) {}
+                }
+            }
+        };
+        Figure {
+            name: String::new(),
+            title: self.title.clone(),
+            width: WIDTH,
+            height: HEIGHT + legend_height(&rows),
+            body,
+        }
+    }
+
+    /// Where the name of the mark stands above it: neither on the name of the y axis nor outside.
+    fn mark_label_x(&self, at: f64, name: &str) -> f64 {
+        let half = text_width(name) / 2.0;
+        at.max(text_width(&self.y_label) + 16.0 + half).min(WIDTH - half)
+    }
+
+    fn scale(&self, top: f64) -> Scale {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let x = widened(points().map(|p| p.0));
+        let y = self.y_range.unwrap_or_else(|| {
+            let (lo, hi) = widened(points().map(|p| p.1));
+            (lo - 0.05 * (hi - lo), hi + 0.05 * (hi - lo))
+        });
+        let bottom = top + HEIGHT - 22.0 - 38.0;
+        let beside = self.level.as_ref().map_or(0.0, |(_, name)| text_width(name));
+        Scale { left: 44.0, right: WIDTH - 12.0 - beside, top, bottom, x, y }
+    }
+
+    fn axes(&self, scale: &Scale) -> Markup {
+        let y_ticks = ticks(scale.y, 4, false);
+        let x_ticks = ticks(scale.x, 6, true);
+        html! {
+            g class="axes" {
+                @for &(value, decimals) in &y_ticks {
+                    (grid(scale.left, scale.y(value), scale.right, scale.y(value)))
+                    (muted(scale.left - 6.0, scale.y(value) + FONT * 0.35, "end", &crate::format::number(value, decimals)))
+                }
+                @for &(value, decimals) in &x_ticks {
+                    (muted(scale.x(value), scale.bottom + 16.0, "middle", &crate::format::number(value, decimals)))
+                }
+                (muted(f64::midpoint(scale.left, scale.right), scale.bottom + 32.0, "middle", &self.x_label))
+            }
+        }
+    }
+
+    /// Lines side by side as long as they fit.
+    fn legend_rows(&self) -> Vec<Vec<&Line>> {
+        let mut rows: Vec<Vec<&Line>> = Vec::new();
+        let mut used = f64::INFINITY;
+        for line in &self.lines {
+            let width = entry_width(line);
+            if used + width > WIDTH - 16.0 {
+                rows.push(Vec::new());
+                used = 0.0;
+            }
+            used += width;
+            if let Some(row) = rows.last_mut() {
+                row.push(line);
+            }
+        }
+        rows
+    }
+}
+
+fn legend_height(rows: &[Vec<&Line>]) -> f64 {
+    if rows.is_empty() { 0.0 } else { rows.len() as f64 * 18.0 + 8.0 }
+}
+
+fn entry_width(line: &Line) -> f64 {
+    text_width(&line.name) + 44.0
+}
+
+fn draw_legend_row(row: &[&Line], y: f64) -> Markup {
+    let mut x = 8.0;
+    html! {
+        @for line in row {
+            (stroke(line, &format!("M{} {}h24", px(x), px(y))))
+            (label(x + 30.0, y + FONT * 0.35, "start", &line.name))
+            @let _ = { x += entry_width(line); };
+        }
+    }
+}
+
+fn path(line: &Line, scale: &Scale) -> String {
+    let mut path = String::new();
+    for (i, &(x, y)) in line.points.iter().enumerate() {
+        path += &format!("{}{} {}", if i == 0 { "M" } else { "L" }, px(scale.x(x)), px(scale.y(y)));
+    }
+    path
+}
+
+fn grid(x1: f64, y1: f64, x2: f64, y2: f64) -> Markup {
+    html! { line class="grid" x1=(px(x1)) y1=(px(y1)) x2=(px(x2)) y2=(px(y2)) stroke=(palette::light("line")) {} }
+}
+
+fn rule(x1: f64, y1: f64, x2: f64, y2: f64) -> Markup {
+    html! {
+        line class="rule" x1=(px(x1)) y1=(px(y1)) x2=(px(x2)) y2=(px(y2)) stroke=(palette::light("muted"))
+            stroke-dasharray="4 3" {}
+    }
+}
+
+/// Range of values, never empty.
+fn widened(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (lo, hi) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| (lo.min(v), hi.max(v)));
+    if lo > hi {
+        (0.0, 1.0)
+    } else if hi - lo < 1e-12 {
+        (lo, lo + 1.0)
+    } else {
+        (lo, hi)
+    }
+}
+
+/// Round values inside a range with their decimals, about `wanted` of them.
+fn ticks((lo, hi): (f64, f64), wanted: usize, whole: bool) -> Vec<(f64, usize)> {
+    let rough = (hi - lo) / wanted as f64;
+    let power = 10f64.powf(rough.log10().floor());
+    let step =
+        [1.0, 2.0, 5.0, 10.0].iter().map(|f| f * power).find(|step| *step >= rough * 0.999).unwrap_or(rough);
+    let step = if whole { step.max(1.0).round() } else { step };
+    if !(step.is_finite() && step > 0.0) {
+        return Vec::new();
+    }
+    let decimals = if step >= 1.0 { 0 } else { (-step.log10()).ceil().clamp(0.0, 6.0) as usize };
+    let first = (lo / step - 1e-9).ceil();
+    (0..=2 * wanted)
+        .map(|i| (first + i as f64) * step)
+        .filter(|v| *v <= hi + step * 1e-6)
+        .map(|v| (v, decimals))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let values = |range, whole| ticks(range, 4, whole).into_iter().map(|t| t.0).collect::<Vec<_>>();
+        assert_eq!(values((3.0, 10.0), true), [4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(values((0.0, 1.0), false).len(), 3);
+        assert_eq!(values((0.0, 2.0), true), [0.0, 1.0, 2.0]);
+        assert!(values((f64::NAN, 1.0), false).is_empty());
+    }
+
+    #[test]
+    fn missing_values_leave_a_gap_in_the_points() {
+        let line = Line::new("loss", 0, false, 1, &[Some(1.0), None, Some(f64::NAN), Some(3.0)]);
+        assert_eq!(line.points, [(1.0, 1.0), (4.0, 3.0)]);
+    }
+}

@@ -1,0 +1,27 @@
+//! What is written down about a run: `run.json` (how it came about) and `results.json` (its numbers).
+
+mod merge;
+mod results;
+mod run;
+
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use merge::over_runs;
+pub use results::{
+    Cases, Effect, Explanation, Matrix, Measure, RepairResult, Results, Significance, StressScore,
+    SubtypingResult, TruthScore, UncertaintyScore,
+};
+pub use run::{Machine, Program, RunRecord, StepRecord};
+
+/// Writes a record as indented JSON, complete or not at all. The same record gives the same bytes.
+///
+/// # Errors
+/// The system's.
+pub fn write_json(path: &Path, record: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(record).map_err(io::Error::other)?;
+    text.push(b'\n');
+    crate::cache::write_atomically(path, &[&text])
+}

@@ -1,0 +1,159 @@
+//! Rules of `task: classification`, section by section.
+
+use std::collections::BTreeMap;
+
+use super::{Checked, Door, LARGEST_COUNT};
+use crate::schema::*;
+
+pub(super) fn study(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
+    door.head(&study.name, study.runs)?;
+    door.one_of("", ("model", study.model.is_some()), ("train", study.train.is_some()))?;
+    paths(door, &[("model", &study.model), ("output", &study.output)])?;
+    study.train.as_ref().map_or(Ok(()), |section| train(door, section))?;
+    data(door, &study.data)?;
+    subtype(door, &study.subtype)?;
+    compare(door, study)?;
+    study.finetune.as_ref().map_or(Ok(()), |section| finetune(door, section))?;
+    statistics(door, &study.statistics)?;
+    study.repair.as_ref().map_or(Ok(()), |section| repair(door, section))
+}
+
+fn paths(door: &Door<'_>, paths: &[(&str, &Option<InputPath>)]) -> Checked {
+    paths.iter().try_for_each(|(key, path)| {
+        let empty = path.as_ref().is_some_and(InputPath::is_empty);
+        door.ensure(!empty, key, "\"\"", "must not be empty")
+    })
+}
+
+fn train(door: &Door<'_>, train: &ClassificationTrain) -> Checked {
+    door.optimizer(&train.optimizer)?;
+    door.ensure(!train.data.is_empty(), "train.data", "\"\"", "must not be empty")?;
+    door.not_empty("train.split", Some(&train.split))?;
+    door.not_empty("train.validation_split", Some(&train.validation_split))?;
+    let apart = train.split != train.validation_split;
+    door.ensure(apart, "train.validation_split", &train.validation_split, "must differ from train.split")?;
+    door.counts(&[
+        ("train.batch_size", Some(train.batch_size)),
+        ("train.epochs", Some(train.epochs)),
+        ("train.patience", Some(train.patience)),
+        ("train.checkpoint_every", Some(train.checkpoint_every)),
+    ])?;
+    train.channels.map_or(Ok(()), |channels| door.within("train.channels", channels, 1..=4096))?;
+    classes(door, "train.classes", &train.classes)
+}
+
+fn data(door: &Door<'_>, data: &ClassificationData) -> Checked {
+    door.ensure(!data.source.is_empty(), "data.source", "\"\"", "must not be empty")?;
+    paths(door, &[("data.labels", &data.labels), ("data.table", &data.table)])?;
+    if let Some(split) = &data.split {
+        door.ensure(!split.as_slice().is_empty(), "data.split", "[]", "must name at least one split")?;
+        split.as_slice().iter().try_for_each(|name| door.not_empty("data.split", Some(name)))?;
+        door.no_repeats("data.split", split.as_slice())?;
+        if let Some(training) = &data.training_split {
+            let apart = !split.as_slice().contains(training);
+            door.ensure(apart, "data.training_split", training, "must not be among the splits to analyse")?;
+        }
+    }
+    for (key, column) in [
+        ("data.path_column", &data.path_column),
+        ("data.label_column", &data.label_column),
+        ("data.group_column", &data.group_column),
+        ("data.training_split", &data.training_split),
+    ] {
+        door.not_empty(key, column.as_deref())?;
+    }
+    door.no_repeats("data.metadata", data.metadata.as_deref().unwrap_or_default())?;
+    if let Some(Resplit { fraction }) = data.resplit {
+        let rule = "must be above 0 and at most 1";
+        door.ensure(fraction > 0.0 && fraction <= 1.0, "data.resplit.fraction", fraction, rule)?;
+    }
+    classes(door, "data.classes", &data.classes)
+}
+
+/// A fine label belongs to one class; classes count from 0 without gaps, as the model's outputs do.
+fn classes(door: &Door<'_>, key: &str, classes: &BTreeMap<u32, Vec<i64>>) -> Checked {
+    let mut owner = BTreeMap::new();
+    for (expected, (class, labels)) in (0..).zip(classes) {
+        let place = format!("{key}.{class}");
+        door.ensure(*class == expected, key, class, format!("classes count from 0; {expected} is missing"))?;
+        door.ensure(!labels.is_empty(), &place, "[]", "must name at least one fine label")?;
+        for label in labels {
+            if let Some(other) = owner.insert(*label, *class) {
+                return Err(door.refuse(
+                    &place,
+                    label,
+                    format!("this fine label already belongs to class {other}"),
+                ));
+            }
+        }
+    }
+    door.ensure(classes.len() != 1, key, "one class", "at least two classes are needed")
+}
+
+fn subtype(door: &Door<'_>, subtype: &Subtype) -> Checked {
+    door.within("subtype.projection", subtype.projection, 1..=100_000)?;
+    door.within("subtype.embedding.dims", subtype.embedding.dims, 1..=1000)?;
+    door.within("subtype.embedding.neighbors", subtype.embedding.neighbors, 2..=1000)?;
+    door.within("subtype.embedding.min_dist", subtype.embedding.min_dist, 0.0..=1.0)?;
+    let (smallest, largest) = subtype.clustering.k.bounds();
+    door.within("subtype.clustering.k", smallest, 1..=1000)?;
+    door.within("subtype.clustering.k", largest, 1..=1000)?;
+    let rule = "the smallest number must not be above the largest";
+    door.ensure(smallest <= largest, "subtype.clustering.k", format!("[{smallest}, {largest}]"), rule)?;
+    let empty = subtype.checkpoints.iter().position(InputPath::is_empty);
+    door.ensure(empty.is_none(), "subtype.checkpoints", "\"\"", "must not be empty")
+}
+
+fn compare(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
+    door.no_repeats("compare", &study.compare)?;
+    for entry in &study.compare {
+        if let Comparison::Column(MetadataColumn { metadata }) = entry {
+            door.not_empty("compare.metadata", Some(metadata))?;
+        }
+    }
+    let trajectory = study.compare.contains(&Comparison::Named(Subtyping::Trajectory))
+        || study.subtype.representation == Representation::Trajectory;
+    // A study that trains its own model has the checkpoints of that training.
+    let checkpoints = study.subtype.checkpoints.len();
+    let known = study.train.is_some() || checkpoints >= 2;
+    let rule = "trajectory needs at least 2 checkpoints of the model";
+    door.ensure(!trajectory || known, "subtype.checkpoints", format!("{checkpoints} given"), rule)
+}
+
+fn finetune(door: &Door<'_>, finetune: &Finetune) -> Checked {
+    finetune.learning_rate.value().map_or(Ok(()), |rate| door.positive("finetune.learning_rate", *rate))?;
+    door.not_negative("finetune.weight_decay", finetune.weight_decay)?;
+    door.counts(&[
+        ("finetune.batch_size", Some(finetune.batch_size)),
+        ("finetune.epochs", Some(finetune.epochs)),
+        ("finetune.patience", Some(finetune.patience)),
+    ])?;
+    door.within("finetune.keep_correct", finetune.keep_correct, 0.0..=1.0)?;
+    door.inside_unit("finetune.train", finetune.train)?;
+    door.inside_unit("finetune.validation", finetune.validation)?;
+    door.inside_unit("finetune.test", finetune.test)?;
+    let sum = finetune.train + finetune.validation + finetune.test;
+    let rule = "the three shares must add up to 1";
+    door.ensure((sum - 1.0).abs() < 1e-9, "finetune.train + validation + test", sum, rule)
+}
+
+fn statistics(door: &Door<'_>, statistics: &Statistics) -> Checked {
+    door.within("statistics.bootstrap", statistics.bootstrap, 1..=LARGEST_COUNT)?;
+    door.inside_unit("statistics.confidence", statistics.confidence)?;
+    door.within("statistics.random_subtypings", statistics.random_subtypings, 1..=1000)
+}
+
+fn repair(door: &Door<'_>, repair: &Repair) -> Checked {
+    if let RepairTarget::Subtypes(targets) = &repair.target {
+        door.ensure(!targets.is_empty(), "repair.target", "[]", "must name at least one subtype")?;
+        targets.iter().try_for_each(|target| door.within("repair.target", *target, 1..=1000))?;
+        door.no_repeats("repair.target", targets)?;
+    }
+    door.ensure(!repair.methods.is_empty(), "repair.methods", "[]", "must name at least one method")?;
+    let Gate { folds, margin_correct, margin_subgroup, margin_calibration, confidence } = repair.gate;
+    door.within("repair.gate.folds", folds, 2..=100)?;
+    door.within("repair.gate.margin_correct", margin_correct, 0.0..=1.0)?;
+    door.within("repair.gate.margin_subgroup", margin_subgroup, 0.0..=1.0)?;
+    door.within("repair.gate.margin_calibration", margin_calibration, 0.0..=1.0)?;
+    door.inside_unit("repair.gate.confidence", confidence)
+}
