@@ -281,7 +281,11 @@ impl<T: Element> Runtime<T> {
     fn output_of(&self, term: &dyn Loss<T>) -> Result<ValueId, NetError> {
         let outputs = self.graph.outputs();
         outputs.get(term.output()).copied().ok_or_else(|| {
-            NetError::input(format!("the loss reads output {}, the model has {}", term.output(), outputs.len()))
+            NetError::input(format!(
+                "the loss reads output {}, the model has {}",
+                term.output(),
+                outputs.len()
+            ))
         })
     }
 
@@ -311,7 +315,10 @@ impl<T: Element> Runtime<T> {
     }
 
     fn plan(&self, inputs: &[Tensor<T>]) -> Result<Arc<Plan<T>>, NetError> {
-        let shapes: Vec<Vec<usize>> = inputs.iter().map(|t| t.shape().to_vec()).collect();
+        self.plan_for(inputs.iter().map(|t| t.shape().to_vec()).collect())
+    }
+
+    fn plan_for(&self, shapes: Vec<Vec<usize>>) -> Result<Arc<Plan<T>>, NetError> {
         if let Some(plan) = lock(&self.plans).get(&shapes) {
             return Ok(plan.clone());
         }
@@ -348,10 +355,22 @@ impl<T: Element> Runtime<T> {
                 )));
             }
             Some(batch) => batch,
-            None if !self.plan(inputs_of_one(inputs)?.as_slice())?.separable => images,
+            None if images > 1 && !self.separable(inputs)? => images,
             None => size.max(1),
         };
         Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
+    }
+
+    /// Whether the batch may be cut. One size alone can look so by chance: a reshape to `1 x -1` keeps the first axis
+    /// of one image.
+    fn separable(&self, inputs: &[Tensor<T>]) -> Result<bool, NetError> {
+        let cut = |n: usize| {
+            let shape = |t: &Tensor<T>| {
+                t.shape().iter().take(1).map(|_| n).chain(t.shape().iter().skip(1).copied()).collect()
+            };
+            self.plan_for(inputs.iter().map(shape).collect()).map(|plan| plan.separable)
+        };
+        Ok(cut(1)? && cut(2)?)
     }
 
     fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {
@@ -401,10 +420,6 @@ fn images<T>(inputs: &[Tensor<T>]) -> usize {
 }
 
 /// The first image of each input, for planning.
-fn inputs_of_one<T: Element>(inputs: &[Tensor<T>]) -> Result<Vec<Tensor<T>>, NetError> {
-    Ok(inputs.iter().map(|t| slice(t, &(0..1), &mut Scratch::default())).collect())
-}
-
 /// The images `range` of a tensor.
 fn slice<T: Element>(tensor: &Tensor<T>, range: &Range<usize>, scratch: &mut Scratch<T>) -> Tensor<T> {
     let row = tensor.row_len();

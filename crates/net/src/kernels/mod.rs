@@ -9,13 +9,12 @@ mod frame;
 pub mod gemm;
 pub mod interpolate;
 pub mod pool;
-pub mod select;
 mod product;
+pub mod select;
 mod simd;
 #[cfg(test)]
 mod tests;
 mod tile;
-mod windows;
 
 pub use gemm::{Matrix, gemm};
 pub(crate) use product::{Cut, Tables};

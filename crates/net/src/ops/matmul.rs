@@ -151,8 +151,7 @@ impl<T: Element> Op<T> for MatMul {
         cx.shared(0, |images, da, scratch| {
             product.each(images, |at| {
                 let dy = Matrix::new(&dy.data()[at.y..], at.m, n);
-                let b = Matrix::new(&b.data()[at.b..], k, n).transposed();
-                gemm(dy, b, &mut da[at.a..], k, scratch);
+                gemm(dy, Matrix::new(&b.data()[at.b..], k, n).transposed(), &mut da[at.a..], k, scratch);
             });
         });
         cx.shared(1, |images, db, scratch| {
