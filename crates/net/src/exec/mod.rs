@@ -348,10 +348,20 @@ impl<T: Element> Runtime<T> {
                 )));
             }
             Some(batch) => batch,
-            None if !self.plan(inputs_of_one(inputs)?.as_slice())?.separable => images,
-            None => size.max(1),
+            None if self.separable(inputs) => size.max(1),
+            None => images,
         };
         Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
+    }
+
+    /// Whether the batch may be cut: judged by two and by three images, since with one image even an axis that is
+    /// moved away looks like a batch axis. What cannot be planned so small is left whole.
+    fn separable(&self, inputs: &[Tensor<T>]) -> bool {
+        [2, 3].into_iter().all(|few| {
+            let few: Vec<Tensor<T>> =
+                inputs.iter().map(|t| slice(t, &(0..few.min(t.rows())), &mut Scratch::default())).collect();
+            self.plan(&few).is_ok_and(|plan| plan.separable)
+        })
     }
 
     fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {
@@ -398,11 +408,6 @@ fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
 
 fn images<T>(inputs: &[Tensor<T>]) -> usize {
     inputs.first().map_or(0, Tensor::rows)
-}
-
-/// The first image of each input, for planning.
-fn inputs_of_one<T: Element>(inputs: &[Tensor<T>]) -> Result<Vec<Tensor<T>>, NetError> {
-    Ok(inputs.iter().map(|t| slice(t, &(0..1), &mut Scratch::default())).collect())
 }
 
 /// The images `range` of a tensor.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::conv::enclose_linear;
+use super::linear::enclose_linear;
 use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
