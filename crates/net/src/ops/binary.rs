@@ -8,6 +8,8 @@ use super::broadcast::{self, Loops, Run, update2};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::{Bounds, Enclose};
+use crate::onnx::attribute;
+use crate::onnx::proto::data_type;
 use crate::op::{Backward, Fact, Facts, Forward, Inputs, Op};
 use crate::tensor::{DType, Element, Tensor, Value};
 
@@ -31,7 +33,6 @@ pub(super) static DIV: Entry = Entry {
     name: "Div",
     parse: |_| Ok(Arc::new(Binary(Div))),
     trainable: &[],
-    interval: Interval::Sound,
     samples: || arithmetic(0.5, 2.0),
     ..ADD
 };
@@ -183,13 +184,26 @@ impl Rule for Div {
         -dy * (a / b) / b
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
-        if !b.is_point() {
-            return Err(OpError::unsupported(
-                "interval reading with a box for the divisor, which may hold 0",
-            ));
+        if b.is_point() {
+            let ends = [cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.lo])];
+            return Ok(hull(cx, &ends));
         }
-        let ends = [cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.lo])];
-        Ok(hull(cx, &ends))
+        let mut corners = vec![];
+        for a in if a.is_point() { vec![&a.lo] } else { vec![&a.lo, &a.hi] } {
+            corners.extend([cx.copy(&[a, &b.lo]), cx.copy(&[a, &b.hi])]);
+        }
+        let corners = hull(cx, &corners);
+        // Both ends of the divisor have the same sign, or nothing is known of the quotient.
+        let product = cx.append("Mul", vec![], &[&b.lo, &b.hi]);
+        let same_sign = cx.positive_part(&product);
+        let to = attribute::int("to", i64::from(data_type::BOOL));
+        let same_sign = cx.append("Cast", vec![to], &[&same_sign]);
+        let [lo, hi] =
+            [(corners.lo, f32::NEG_INFINITY), (corners.hi, f32::INFINITY)].map(|(end, unknown)| {
+                let unknown = cx.constant(&Value::Float(Tensor::scalar(unknown)));
+                cx.append("Where", vec![], &[&same_sign, &end, &unknown])
+            });
+        Ok(Bounds::new(lo, hi))
     }
 }
 

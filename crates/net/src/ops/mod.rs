@@ -17,6 +17,7 @@ mod concat;
 mod constant;
 mod conv;
 mod conv_transpose;
+mod dropout;
 mod extremum;
 mod function;
 mod gelu;
@@ -26,6 +27,7 @@ mod grid;
 mod identity;
 mod linear;
 mod matmul;
+mod normalization;
 mod pad;
 mod pool;
 mod rearrange;
@@ -88,16 +90,24 @@ pub static TABLE: &[&Entry] = &[
     &conv_transpose::ENTRY,
     &transpose::DEPTH_TO_SPACE,
     &binary::DIV,
+    &dropout::ENTRY,
+    &activation::ELU,
     &function::ERF,
     &function::EXP,
     &slice::EXPAND,
     &reshape::FLATTEN,
     &slice::GATHER,
+    &gelu::GELU,
     &gemm::ENTRY,
     &pool::GLOBAL_AVERAGE,
     &pool::GLOBAL_MAX,
+    &normalization::GROUP,
+    &activation::HARD_SIGMOID,
     &activation::HARD_SWISH,
     &identity::ENTRY,
+    &normalization::INSTANCE,
+    &normalization::LAYER,
+    &activation::LEAKY_RELU,
     &function::LOG,
     &softmax::LOG_SOFTMAX,
     &matmul::ENTRY,
@@ -130,10 +140,6 @@ pub static TABLE: &[&Entry] = &[
     &reshape::UNSQUEEZE,
     &resize::UPSAMPLE,
     &select::ENTRY,
-    &activation::ELU,
-    &activation::HARD_SIGMOID,
-    &activation::LEAKY_RELU,
-    &gelu::GELU,
 ];
 
 /// The line of an operator type.
