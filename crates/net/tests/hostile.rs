@@ -179,7 +179,7 @@ fn no_change_of_bytes_makes_it_panic() {
     let mutant = (any::<prop::sample::Index>(), prop::collection::vec(edit, 1..6));
     let _alone = alone();
     let outcome = runner(20_000).run(&mutant, |(start, edits)| {
-        let mut bytes = start.get(&valid).clone();
+        let mut bytes = start.get(&valid[..]).clone();
         for (at, byte, kind) in edits {
             let at = at.index(bytes.len().max(1));
             match kind {
@@ -254,7 +254,7 @@ fn no_number_in_a_model_makes_it_panic() {
     let mutant = (any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), nasty()), 1..4));
     let _alone = alone();
     let outcome = runner(20_000).run(&mutant, |(start, edits)| {
-        let mut proto = Model::from_bytes(start.get(&valid)).expect("valid").proto().clone();
+        let mut proto = Model::from_bytes(start.get(&valid[..])).expect("valid").proto().clone();
         edits.iter().for_each(|(place, value)| poison(&mut proto, place, *value));
         check(&prost::Message::encode_to_vec(&proto))
     });
