@@ -16,7 +16,7 @@ use proptest::prelude::*;
 /// What the data room says to one of the reference's bad files, used with a model that takes (3, 8, 8) and has 4 classes.
 fn message(path: &Path) -> String {
     let checks = || {
-        let batch = Batch::read(path, "x")?;
+        let batch = Batch::read(path, "x", &["x"], &["y"])?;
         batch.require("x", &[Some(3), Some(8), Some(8)])?;
         batch.labels("y", 4)
     };
@@ -48,7 +48,7 @@ fn every_bad_file_of_the_reference_gets_its_error() {
         }
         seen += 1;
         if entry["expect"] == "ok" {
-            assert_eq!(Batch::read(&path, "x").unwrap().labels("y", 4).unwrap().len(), 10);
+            assert_eq!(Batch::read(&path, "x", &["x"], &["y"]).unwrap().labels("y", 4).unwrap().len(), 10);
             continue;
         }
         let text = if kind == "npy" { read_npy(&path).unwrap_err().to_string() } else { message(&path) };
@@ -90,7 +90,7 @@ fn valid_files(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
 fn read_any(path: &Path, extension: &str) {
     match extension {
         "npz" => {
-            let _ = (read_npz(path), read_cases(&Source::new(path)), Batch::read(path, "x"));
+            let _ = (read_npz(path), read_cases(&Source::new(path)), Batch::read(path, "x", &["x"], &["y"]));
         }
         "npy" => {
             let _ = read_npy(path);

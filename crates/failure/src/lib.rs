@@ -16,6 +16,7 @@ pub mod represent;
 pub mod resample;
 pub mod significance;
 pub mod subtype;
+pub mod train;
 
 pub use error::{FailureError, Result};
 pub use problem::Problem;

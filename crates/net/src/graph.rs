@@ -234,6 +234,23 @@ impl<T: Element> Parameters<T> {
         Parameters(self.0.iter().map(Value::cast).collect())
     }
 
+    /// All scalars, tensor after tensor.
+    pub fn flatten(&self) -> Vec<T> {
+        self.iter().flat_map(|t| t.data().iter().copied()).collect()
+    }
+
+    /// Tensors in the same shapes with other scalars, as [`Self::flatten`] gives them; `None` if their number differs.
+    pub fn with_scalars(&self, scalars: &[T]) -> Option<Self> {
+        let mut rest = scalars;
+        let mut tensors = Vec::with_capacity(self.len());
+        for tensor in self.iter() {
+            let (own, more) = rest.split_at_checked(tensor.len())?;
+            tensors.push(Tensor::new(tensor.shape(), own.to_vec())?);
+            rest = more;
+        }
+        rest.is_empty().then(|| Self::new(tensors))
+    }
+
     /// Zeros in the same shapes.
     pub fn zeros_like(&self) -> Self {
         Self::new(self.iter().map(|t| Tensor::full(t.shape(), T::zero())).collect())

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::error::OpError;
 use crate::interval::Enclose;
+use crate::kernels::{Cut, Tables};
 use crate::tensor::{DType, Element, Tensor, Value};
 
 /// An operator in both floating-point types.
@@ -201,11 +202,13 @@ impl<T: Element> Forward<'_, T> {
 #[derive(Debug)]
 pub struct Scratch<T> {
     free: Vec<Vec<T>>,
+    tables: Vec<Tables>,
+    pub(crate) cut: Cut,
 }
 
 impl<T> Default for Scratch<T> {
     fn default() -> Self {
-        Self { free: Vec::new() }
+        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default() }
     }
 }
 
@@ -225,6 +228,18 @@ impl<T: Element> Scratch<T> {
         let mut buffer = self.take(len);
         buffer.fill(T::zero());
         buffer
+    }
+
+    /// Empty tables for a product.
+    pub(crate) fn take_tables(&mut self) -> Tables {
+        let mut tables = self.tables.pop().unwrap_or_default();
+        tables.clear();
+        tables
+    }
+
+    /// Gives tables back.
+    pub(crate) fn give_tables(&mut self, tables: Tables) {
+        self.tables.push(tables);
     }
 
     /// Gives a buffer back.

@@ -39,6 +39,16 @@ impl<T: Element> Adam<T> {
         Self { settings, steps: 0, mean: parameters.zeros_like(), square: parameters.zeros_like() }
     }
 
+    /// Steps taken and the two moments, for a checkpoint.
+    pub fn state(&self) -> (u32, &Parameters<T>, &Parameters<T>) {
+        (self.steps as u32, &self.mean, &self.square)
+    }
+
+    /// An optimiser that goes on from a checkpoint ([`Self::state`]).
+    pub fn resume(settings: AdamSettings, steps: u32, mean: Parameters<T>, square: Parameters<T>) -> Self {
+        Self { settings, steps: steps as i32, mean, square }
+    }
+
     /// One step along `gradient`.
     pub fn step(&mut self, parameters: &mut Parameters<T>, gradient: &Parameters<T>) {
         self.steps += 1;

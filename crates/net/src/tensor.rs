@@ -41,7 +41,7 @@ impl Element for f32 {
         operator
     }
     fn kernels() -> &'static dyn crate::kernels::Kernels<Self> {
-        crate::kernels::f32_kernels()
+        &crate::kernels::SingleKernels
     }
 }
 
@@ -60,7 +60,7 @@ impl Element for f64 {
         operator
     }
     fn kernels() -> &'static dyn crate::kernels::Kernels<Self> {
-        crate::kernels::f64_kernels()
+        &crate::kernels::DoubleKernels
     }
 }
 

@@ -28,7 +28,7 @@ function make(tag, attributes = {}, ...children) {
 
 const labels = () => (data.subtypings[state.subtyping] || { names: [], of: [] });
 const label = (i) => labels().of[i] ?? NONE;
-const kindName = (index) => (index === NONE ? "set aside" : "Kind " + (labels().names[index] ?? index));
+const kindName = (index) => (index === NONE ? "set aside" : labels().names[index] ?? String(index));
 const fieldOf = (key) => data.fields[Number(key)];
 const markClass = (index) =>
   index === NONE ? "none" : "c" + (index % data.categories) + (index >= data.categories ? " hollow" : "");
@@ -56,7 +56,7 @@ function category(field, i) {
 // What the map is coloured by: a class per case, and the entries of the legend.
 function colouring() {
   if (state.colour === "subtype" || !fieldOf(state.colour)) {
-    const entries = labels().names.map((name, index) => ({ index, name: "Kind " + name, mark: markClass(index) }));
+    const entries = labels().names.map((name, index) => ({ index, name, mark: markClass(index) }));
     return { of: (i) => label(i), mark: (i) => markClass(label(i)), entries, none: "set aside", subtype: true };
   }
   const field = fieldOf(state.colour);
@@ -226,10 +226,9 @@ if (scatter) {
 // ---- pictures and cases ------------------------------------------------------------------------------------
 
 function thumbnail(i) {
-  const sprite = data.sprites[i];
-  if (!sprite) return make("span", { class: "thumb missing" }, "no picture");
+  if (!data.pictures[i]) return make("span", { class: "thumb missing" }, "no picture");
   const picture = byId("thumb").content.firstElementChild.cloneNode(true);
-  picture.setAttribute("viewBox", [sprite.x, sprite.y, sprite.width, sprite.height].join(" "));
+  picture.setAttribute("viewBox", data.pictures[i]);
   picture.setAttribute("aria-label", data.ids[i]);
   return picture;
 }

@@ -1,8 +1,6 @@
 //! All thumbnails in one picture, so that a thousand of them cost one PNG and one decoding.
 
 use base64::Engine;
-use serde::Serialize;
-
 use crate::input::{ReportInput, Thumbnail};
 
 /// Most pixels in the atlas: a thousand of 28 x 28. Pure noise costs 4 bytes a pixel as base64 PNG, which leaves a third
@@ -14,12 +12,22 @@ const LONGEST_SIDE: usize = 96;
 const SHORTEST_LIMIT: usize = 12;
 
 /// Where the picture of a case lies in the atlas, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sprite {
     pub x: usize,
     pub y: usize,
     pub width: usize,
     pub height: usize,
+}
+
+impl Sprite {
+    /// The window on the atlas. Half a pixel stays outside, so that smoothing does not mix in the neighbours.
+    pub(crate) fn view_box(self) -> String {
+        let inset = |side: usize| if side > 4 { 0.5 } else { 0.0 };
+        let (dx, dy) = (inset(self.width), inset(self.height));
+        let (x, y) = (self.x as f64 + dx, self.y as f64 + dy);
+        format!("{x} {y} {} {}", self.width as f64 - 2.0 * dx, self.height as f64 - 2.0 * dy)
+    }
 }
 
 /// The atlas of a report.

@@ -22,7 +22,7 @@ pub(crate) fn score(value: Option<f64>) -> String {
 
 /// A share in [0, 1] as percent.
 pub(crate) fn percent(share: f64, decimals: usize) -> String {
-    if share.is_finite() { format!("{} %", number(share * 100.0, decimals)) } else { MISSING.to_owned() }
+    if share.is_finite() { format!("{}\u{202f}%", number(share * 100.0, decimals)) } else { MISSING.to_owned() }
 }
 
 /// A count with thin spaces between thousands.
@@ -43,7 +43,7 @@ pub(crate) fn p_value(p: Option<f64>) -> String {
     match p {
         None => MISSING.to_owned(),
         Some(p) if !p.is_finite() => MISSING.to_owned(),
-        Some(p) if p < 0.001 => "< 0.001".to_owned(),
+        Some(p) if p < 0.001 => "<\u{a0}0.001".to_owned(),
         Some(p) if p < 0.1 => number(p, 3),
         Some(p) => number(p, 2),
     }
@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(number(f64::NAN, 2), MISSING);
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(count(123), "123");
-        assert_eq!(percent(0.958, 1), "95.8 %");
-        assert_eq!(p_value(Some(0.0004)), "< 0.001");
+        assert_eq!(percent(0.958, 1), "95.8\u{202f}%");
+        assert_eq!(p_value(Some(0.0004)), "<\u{a0}0.001");
         assert_eq!(p_value(Some(0.0312)), "0.031");
     }
 

@@ -5,12 +5,13 @@ use serde::Serialize;
 use crate::atlas::Sprite;
 use crate::fields::{Field, SHOWN_CATEGORIES};
 use crate::palette::{CATEGORIES, RAMP};
-use crate::panels::Context;
+use crate::panels::{self, Context};
 
 #[derive(Serialize)]
 struct Payload<'a> {
     ids: Vec<&'a str>,
-    sprites: &'a [Option<Sprite>],
+    /// Windows on the atlas.
+    pictures: Vec<Option<String>>,
     fields: &'a [Field],
     subtypings: Vec<Labels<'a>>,
     /// The sizes of the tables of colours.
@@ -22,7 +23,7 @@ struct Payload<'a> {
 #[derive(Serialize)]
 struct Labels<'a> {
     title: String,
-    names: Vec<&'a str>,
+    names: Vec<String>,
     of: &'a [Option<usize>],
 }
 
@@ -31,14 +32,14 @@ pub(crate) fn json(context: &Context<'_>) -> String {
     let input = context.input;
     let payload = Payload {
         ids: input.cases.iter().map(|case| case.id.as_str()).collect(),
-        sprites: &context.atlas.sprites,
+        pictures: context.atlas.sprites.iter().map(|sprite| sprite.map(Sprite::view_box)).collect(),
         fields: &context.fields,
         subtypings: input
             .subtypings
             .iter()
             .map(|subtyping| Labels {
-                title: crate::panels::method_title(&subtyping.name),
-                names: subtyping.subtypes.iter().map(|subtype| subtype.name.as_str()).collect(),
+                title: panels::method_title(&subtyping.name),
+                names: subtyping.subtypes.iter().map(|subtype| panels::kind_title(&subtype.name)).collect(),
                 of: &subtyping.labels,
             })
             .collect(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::array::Array;
-use super::{read_npy, read_npz};
+use super::{NpzFile, read_npy};
 use crate::error::{Error, Result, dims};
 
 /// Arrays of one file that all have the same, non-zero number of cases and no NaN or infinity.
@@ -16,15 +16,16 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads all arrays of a `.npz`, or the one of a `.npy` under the name `single`.
+    /// Reads arrays of a `.npz`, or the one of a `.npy` under the name `single`: those of `names`, and those of
+    /// `optional` that are there. Other arrays of the file are not looked at.
     ///
     /// # Errors
     /// [`Error::InFile`] around what is wrong in the file, [`Error::NoSamples`], [`Error::CountMismatch`],
     /// [`Error::NonFinite`].
-    pub fn read(path: &Path, single: &str) -> Result<Self> {
+    pub fn read(path: &Path, single: &str, names: &[&str], optional: &[&str]) -> Result<Self> {
         let arrays = match path.extension().and_then(|extension| extension.to_str()) {
             Some("npy") => BTreeMap::from([(single.to_owned(), read_npy(path)?)]),
-            _ => read_npz(path)?,
+            _ => read_some(path, names, optional)?,
         };
         let count = common_count(&arrays).map_err(|error| error.in_file(path))?;
         Ok(Batch { path: path.to_owned(), count, arrays })
@@ -79,6 +80,17 @@ impl Batch {
             Error::MissingArray { wanted: name.to_owned(), present }.in_file(&self.path)
         })
     }
+}
+
+fn read_some(path: &Path, names: &[&str], optional: &[&str]) -> Result<BTreeMap<String, Array>> {
+    let mut file = NpzFile::open(path)?;
+    if let Some(missing) = names.iter().find(|name| !file.has(name)) {
+        let present = file.names().join(", ");
+        return Err(Error::MissingArray { wanted: (*missing).to_owned(), present }.in_file(path));
+    }
+    let wanted = names.iter().chain(optional.iter().filter(|name| !names.contains(name)));
+    let present: Vec<&str> = wanted.copied().filter(|name| file.has(name)).collect();
+    present.into_iter().map(|name| Ok((name.to_owned(), file.read(name)?))).collect()
 }
 
 fn common_count(arrays: &BTreeMap<String, Array>) -> Result<usize> {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use modelmend_learn::projection::GaussianProjection;
 use modelmend_net::exec::Sink;
 use modelmend_net::kernels::{Matrix, gemm};
+use modelmend_net::op::Scratch;
 use modelmend_net::{Parameters, Settings};
 use ndarray::Array2;
 
@@ -54,6 +55,7 @@ pub fn gradients(
             width,
             dims,
             rows: vec![0.0; images.len() * width],
+            scratch: Scratch::default(),
         };
         let runtime = problem.runtime();
         let result = runtime.per_sample(parameters, &[problem.input(part)], &[&problem.loss(&labels)], settings, make)?;
@@ -72,6 +74,7 @@ struct Projector<'a> {
     width: usize,
     dims: usize,
     rows: Vec<f32>,
+    scratch: Scratch<f32>,
 }
 
 impl Sink<f32> for Projector<'_> {
@@ -91,7 +94,7 @@ impl Sink<f32> for Projector<'_> {
                 row_stride: elements,
                 column_stride: 1,
             };
-            gemm(part, Matrix::new(slab, count, self.dims), target, self.width);
+            gemm(part, Matrix::new(slab, count, self.dims), target, self.width, &mut self.scratch);
         }
     }
 }

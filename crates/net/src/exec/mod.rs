@@ -311,7 +311,10 @@ impl<T: Element> Runtime<T> {
     }
 
     fn plan(&self, inputs: &[Tensor<T>]) -> Result<Arc<Plan<T>>, NetError> {
-        let shapes: Vec<Vec<usize>> = inputs.iter().map(|t| t.shape().to_vec()).collect();
+        self.plan_for(inputs.iter().map(|t| t.shape().to_vec()).collect())
+    }
+
+    fn plan_for(&self, shapes: Vec<Vec<usize>>) -> Result<Arc<Plan<T>>, NetError> {
         if let Some(plan) = lock(&self.plans).get(&shapes) {
             return Ok(plan.clone());
         }
@@ -348,20 +351,22 @@ impl<T: Element> Runtime<T> {
                 )));
             }
             Some(batch) => batch,
-            None if self.separable(inputs) => size.max(1),
-            None => images,
+            None if images > 1 && !self.separable(inputs)? => images,
+            None => size.max(1),
         };
         Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
     }
 
-    /// Whether the batch may be cut: judged by two and by three images, since with one image even an axis that is
-    /// moved away looks like a batch axis. What cannot be planned so small is left whole.
-    fn separable(&self, inputs: &[Tensor<T>]) -> bool {
-        [2, 3].into_iter().all(|few| {
-            let few: Vec<Tensor<T>> =
-                inputs.iter().map(|t| slice(t, &(0..few.min(t.rows())), &mut Scratch::default())).collect();
-            self.plan(&few).is_ok_and(|plan| plan.separable)
-        })
+    /// Whether the batch may be cut. One size alone can look so by chance: a reshape to `1 x -1` keeps the first axis
+    /// of one image.
+    fn separable(&self, inputs: &[Tensor<T>]) -> Result<bool, NetError> {
+        let cut = |n: usize| {
+            let shape = |t: &Tensor<T>| {
+                t.shape().iter().take(1).map(|_| n).chain(t.shape().iter().skip(1).copied()).collect()
+            };
+            self.plan_for(inputs.iter().map(shape).collect()).map(|plan| plan.separable)
+        };
+        Ok(cut(1)? && cut(2)?)
     }
 
     fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {

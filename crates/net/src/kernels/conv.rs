@@ -1,7 +1,7 @@
-//! Convolutions in 1, 2 or 3 dimensions through matrix products.
+//! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see [`super::product`]).
 
-use super::gemm as product;
-use super::gemm::Matrix;
+use super::frame::{Frame, strides};
+use super::product::{Product, Run, Start, Tables};
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -94,23 +94,121 @@ impl Geometry {
         (first, last.min(self.output[axis]))
     }
 
-    /// The column matrix (reduction x pixels) of one image and group.
-    fn columns<T: Element>(&self, x: &[T], columns: &mut [T]) {
-        let (pixels, stride) = (self.pixels(), self.stride[2]);
-        columns.fill(T::zero());
-        self.runs(|row, out, from, run| {
-            let target = &mut columns[row * pixels + out..][..run];
-            target.iter_mut().zip(x[from..].iter().step_by(stride)).for_each(|(t, &s)| *t = s);
-        });
+    /// Elements of a frame along each axis: what the windows reach.
+    fn reach(&self) -> [usize; 3] {
+        std::array::from_fn(|a| {
+            (self.output[a] - 1) * self.stride[a] + (self.kernel[a] - 1) * self.dilation[a] + 1
+        })
     }
 
-    /// Adds a column matrix back to the image it came from.
-    fn add_columns<T: Element>(&self, columns: &[T], x: &mut [T]) {
-        let (pixels, stride) = (self.pixels(), self.stride[2]);
-        self.runs(|row, out, from, run| {
-            let source = &columns[row * pixels + out..][..run];
-            x[from..].iter_mut().step_by(stride).zip(source).for_each(|(t, &s)| *t += s);
-        });
+    /// The images with their padding.
+    fn framed<'a, T: Element>(&self, x: &'a [T], scratch: &mut Scratch<T>) -> Frame<'a, T> {
+        let mut size = self.reach();
+        if self.pad == [0; 3] && (0..3).all(|a| size[a] <= self.input[a]) {
+            size = self.input;
+        }
+        Frame::new(x, self.input, size, self.pad, scratch)
+    }
+
+    /// Product rows for output channels: the weight of one group against windows of the frame.
+    fn forward_tables<T>(&self, frame: &Frame<'_, T>, group: usize, images: usize, tables: &mut Tables) {
+        let (channel, image) = (frame.volume(), self.groups * self.in_channels * frame.volume());
+        tables.clear();
+        tables.a_steps.extend(0..self.reduction());
+        let [d, h, w] = strides(frame.size);
+        for c in 0..self.in_channels {
+            let start = (group * self.in_channels + c) * channel;
+            for_each(self.kernel, |[i, j, k]| {
+                let [z, y, x] = [i * self.dilation[0], j * self.dilation[1], k * self.dilation[2]];
+                tables.b_steps.push(start + z * d + y * h + x * w);
+            });
+        }
+        let (out, [rows, columns, len]) = (self.groups * self.output_len(), self.output);
+        for n in 0..images {
+            for_each([rows, columns, 1], |[i, j, _]| {
+                let b = n * image + i * self.stride[0] * d + j * self.stride[1] * h;
+                let c = n * out + group * self.output_len() + (i * columns + j) * len;
+                tables.push(Run { b, c, len }, self.stride[2]);
+            });
+        }
+    }
+
+    /// Product rows for input channels, for the input pixels `phase`, `phase + stride`, ...: their windows of the
+    /// framed output gradient meet every `stride`-th tap.
+    fn phase_tables<T>(
+        &self,
+        frame: &Frame<'_, T>,
+        (phase, before): ([usize; 3], [usize; 3]),
+        (group, images): (usize, usize),
+        tables: &mut Tables,
+    ) {
+        tables.clear();
+        let [d, h, w] = strides(frame.size);
+        for c in 0..self.out_channels {
+            let (start, mut tap) = ((group * self.out_channels + c) * frame.volume(), 0);
+            for_each(self.kernel, |k| {
+                let at = |a: usize| {
+                    // Output coordinate of the phase's first pixel, shifted by the frame's border.
+                    let shifted = phase[a] + self.pad[a] + before[a] * self.stride[a];
+                    let rest = shifted - k[a] * self.dilation[a];
+                    rest.is_multiple_of(self.stride[a]).then_some(rest / self.stride[a])
+                };
+                if let (Some(z), Some(y), Some(x)) = (at(0), at(1), at(2)) {
+                    tables.a_steps.push(c * self.reduction() + tap);
+                    tables.b_steps.push(start + z * d + y * h + x * w);
+                }
+                tap += 1;
+            });
+        }
+        let count: [usize; 3] =
+            std::array::from_fn(|a| self.input[a].saturating_sub(phase[a]).div_ceil(self.stride[a]));
+        let (image, [_, height, width]) = (self.groups * self.out_channels * frame.volume(), self.input);
+        for n in 0..images {
+            for_each([count[0], count[1], 1], |[i, j, _]| {
+                let (z, y) = (phase[0] + i * self.stride[0], phase[1] + j * self.stride[1]);
+                let c = (n * self.groups + group) * self.input_len() + (z * height + y) * width + phase[2];
+                tables.push(Run { b: n * image + i * d + j * h, c, len: count[2] }, self.stride[2]);
+            });
+        }
+    }
+
+    /// Product rows for output channels, reduced over the pixels of all images.
+    fn weight_tables<T>(&self, frame: &Frame<'_, T>, group: usize, images: usize, tables: &mut Tables) {
+        tables.clear();
+        let [d, h, w] = strides(frame.size);
+        for n in 0..images {
+            let a = (n * self.groups + group) * self.output_len();
+            tables.a_steps.extend(a..a + self.pixels());
+            let image = n * self.groups * self.in_channels * frame.volume();
+            for_each(self.output, |[i, j, k]| {
+                let [z, y, x] = [i * self.stride[0], j * self.stride[1], k * self.stride[2]];
+                tables.b_steps.push(image + z * d + y * h + x * w);
+            });
+        }
+        let start = group * self.in_channels * frame.volume();
+        if self.kernel == [1; 3] {
+            tables.runs.push(Run { b: start, c: 0, len: self.in_channels });
+            return;
+        }
+        for channel in 0..self.in_channels {
+            let [planes, lines, len] = self.kernel;
+            for_each([planes, lines, 1], |[i, j, _]| {
+                let b =
+                    start + channel * frame.volume() + i * self.dilation[0] * d + j * self.dilation[1] * h;
+                tables.runs.push(Run { b, c: ((channel * planes + i) * lines + j) * len, len });
+            });
+        }
+    }
+}
+
+/// Calls `visit` for every index below `size`, the last axis fastest.
+fn for_each(size: [usize; 3], mut visit: impl FnMut([usize; 3])) {
+    for i in 0..size[0] {
+        for j in 0..size[1] {
+            for k in 0..size[2] {
+                visit([i, j, k]);
+            }
+        }
     }
 }
 
@@ -124,51 +222,108 @@ pub fn forward<T: Element>(
     y: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
-    let mut columns = scratch.take(g.reduction() * g.pixels());
-    let parts = x.chunks_exact(g.input_len()).zip(y.chunks_exact_mut(g.output_len()));
-    for (part, (x, y)) in parts.enumerate() {
-        let group = part % g.groups;
-        for (channel, plane) in y.chunks_exact_mut(g.pixels()).enumerate() {
-            plane.fill(bias.map_or(T::zero(), |b| b[group * g.out_channels + channel]));
-        }
-        g.columns(x, &mut columns);
-        let w = Matrix::new(&w[group * g.weights()..], g.out_channels, g.reduction());
-        product(w, Matrix::new(&columns, g.reduction(), g.pixels()), y, g.pixels());
+    let images = x.len() / (g.groups * g.input_len()).max(1);
+    let frame = g.framed(x, scratch);
+    let mut tables = scratch.take_tables();
+    for group in 0..g.groups {
+        g.forward_tables(&frame, group, images, &mut tables);
+        let product = Product {
+            a: &w[group * g.weights()..],
+            rows: g.out_channels,
+            a_row: g.reduction(),
+            a_steps: &tables.a_steps,
+            b: frame.data(),
+            b_steps: &tables.b_steps,
+            b_column: g.stride[2],
+            runs: &tables.runs,
+            c_row: g.pixels(),
+            c_column: 1,
+            start: bias.map_or(Start::Zero, |b| Start::Rows(&b[group * g.out_channels..][..g.out_channels])),
+        };
+        T::kernels().product(&product, y, scratch);
     }
-    scratch.give(columns);
+    scratch.give_tables(tables);
+    frame.recycle(scratch);
 }
 
 /// The gradient of the input, from that of the output; overwrites `dx`. It is also the forward reading of the
 /// transposed convolution.
 pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], scratch: &mut Scratch<T>) {
-    let mut columns = scratch.take(g.reduction() * g.pixels());
-    let parts = dx.chunks_exact_mut(g.input_len()).zip(dy.chunks_exact(g.output_len()));
-    for (part, (dx, dy)) in parts.enumerate() {
-        let w = Matrix::new(&w[part % g.groups * g.weights()..], g.out_channels, g.reduction());
-        columns.fill(T::zero());
-        product(w.transposed(), Matrix::new(dy, g.out_channels, g.pixels()), &mut columns, g.pixels());
-        dx.fill(T::zero());
-        g.add_columns(&columns, dx);
+    let images = dx.len() / (g.groups * g.input_len()).max(1);
+    let before: [usize; 3] = std::array::from_fn(|a| {
+        ((g.kernel[a] - 1) * g.dilation[a]).saturating_sub(g.pad[a]).div_ceil(g.stride[a])
+    });
+    let size = std::array::from_fn(|a| {
+        before[a] + g.output[a].max((g.input[a].saturating_sub(1) + g.pad[a]) / g.stride[a] + 1)
+    });
+    let frame = Frame::new(dy, g.output, size, before, scratch);
+    let mut tables = scratch.take_tables();
+    for group in 0..g.groups {
+        for_each(std::array::from_fn(|a| g.stride[a].min(g.input[a])), |phase| {
+            g.phase_tables(&frame, (phase, before), (group, images), &mut tables);
+            let product = Product {
+                a: &w[group * g.weights()..],
+                rows: g.in_channels,
+                a_row: g.kernel.iter().product(),
+                a_steps: &tables.a_steps,
+                b: frame.data(),
+                b_steps: &tables.b_steps,
+                b_column: 1,
+                runs: &tables.runs,
+                c_row: g.input.iter().product(),
+                c_column: g.stride[2],
+                start: Start::Zero,
+            };
+            T::kernels().product(&product, dx, scratch);
+        });
     }
-    scratch.give(columns);
+    scratch.give_tables(tables);
+    frame.recycle(scratch);
 }
 
 /// Adds the gradient of the weights, summed over the images given.
 pub fn backward_weight<T: Element>(g: &Geometry, x: &[T], dy: &[T], dw: &mut [T], scratch: &mut Scratch<T>) {
-    let mut columns = scratch.take(g.reduction() * g.pixels());
-    let parts = x.chunks_exact(g.input_len()).zip(dy.chunks_exact(g.output_len()));
-    for (part, (x, dy)) in parts.enumerate() {
-        g.columns(x, &mut columns);
-        let dw = &mut dw[part % g.groups * g.weights()..][..g.weights()];
-        let columns = Matrix::new(&columns, g.reduction(), g.pixels());
-        product(Matrix::new(dy, g.out_channels, g.pixels()), columns.transposed(), dw, g.reduction());
+    let images = dy.len() / (g.groups * g.output_len()).max(1);
+    let frame = g.framed(x, scratch);
+    let mut tables = scratch.take_tables();
+    for group in 0..g.groups {
+        g.weight_tables(&frame, group, images, &mut tables);
+        let product = Product {
+            a: dy,
+            rows: g.out_channels,
+            a_row: g.pixels(),
+            a_steps: &tables.a_steps,
+            b: frame.data(),
+            b_steps: &tables.b_steps,
+            b_column: if g.kernel == [1; 3] { frame.volume() } else { g.dilation[2] },
+            runs: &tables.runs,
+            c_row: g.reduction(),
+            c_column: 1,
+            start: Start::Result,
+        };
+        T::kernels().product(&product, &mut dw[group * g.weights()..][..g.weights()], scratch);
     }
-    scratch.give(columns);
+    scratch.give_tables(tables);
+    frame.recycle(scratch);
 }
 
 /// Adds the gradient of the bias, summed over the images given.
 pub fn backward_bias<T: Element>(g: &Geometry, dy: &[T], dbias: &mut [T]) {
-    for (channel, plane) in dy.chunks_exact(g.pixels()).enumerate() {
-        dbias[channel % (g.groups * g.out_channels)] += plane.iter().copied().sum();
+    for image in dy.chunks_exact(dbias.len() * g.pixels()) {
+        for (total, plane) in dbias.iter_mut().zip(image.chunks_exact(g.pixels())) {
+            *total += sum(plane);
+        }
     }
+}
+
+/// The sum of a slice: eight interleaved chains, then their sum.
+fn sum<T: Element>(values: &[T]) -> T {
+    let mut chains = [T::zero(); 8];
+    let parts = values.chunks_exact(8);
+    let rest = parts.remainder();
+    for part in parts {
+        chains.iter_mut().zip(part).for_each(|(s, &v)| *s += v);
+    }
+    chains.iter_mut().zip(rest).for_each(|(s, &v)| *s += v);
+    chains.into_iter().sum()
 }

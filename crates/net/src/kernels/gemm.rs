@@ -1,5 +1,7 @@
 //! Matrix product.
 
+use super::{Product, Run, Start};
+use crate::op::Scratch;
 use crate::tensor::Element;
 
 /// A strided view of a matrix.
@@ -36,25 +38,30 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// Kernels for one floating-point type.
-pub trait Kernels<T>: Send + Sync {
-    /// `c += a b` with `c` of `a.rows x b.columns` stored row by row at distance `stride`.
-    fn gemm(&self, a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], stride: usize);
-}
-
-/// Plain loops.
-pub(crate) struct Portable;
-
-impl<T: Element> Kernels<T> for Portable {
-    fn gemm(&self, a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], stride: usize) {
-        for i in 0..a.rows {
-            let row = &mut c[i * stride..][..b.columns];
-            for p in 0..a.columns {
-                let factor = a.data[i * a.row_stride + p * a.column_stride];
-                for (j, c) in row.iter_mut().enumerate() {
-                    *c += factor * b.data[p * b.row_stride + j * b.column_stride];
-                }
-            }
-        }
-    }
+/// `c += a b` with `c` of `a.rows x b.columns` stored row by row at distance `stride`.
+pub fn gemm<T: Element>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    c: &mut [T],
+    stride: usize,
+    scratch: &mut Scratch<T>,
+) {
+    let mut tables = scratch.take_tables();
+    tables.a_steps.extend((0..a.columns).map(|k| k * a.column_stride));
+    tables.b_steps.extend((0..a.columns).map(|k| k * b.row_stride));
+    let product = Product {
+        a: a.data,
+        rows: a.rows,
+        a_row: a.row_stride,
+        a_steps: &tables.a_steps,
+        b: b.data,
+        b_steps: &tables.b_steps,
+        b_column: b.column_stride,
+        runs: &[Run { b: 0, c: 0, len: b.columns }],
+        c_row: stride,
+        c_column: 1,
+        start: Start::Result,
+    };
+    T::kernels().product(&product, c, scratch);
+    scratch.give_tables(tables);
 }

@@ -1,29 +1,47 @@
 //! CPU kernels: matrix products, convolutions, pools, interpolation and copies on slices.
 //!
 //! Contract of every kernel: each output element is one chain of operations whose order depends on the reduction
-//! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size.
+//! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size, and,
+//! as every step is a fused multiply-add, for any instruction set.
 
 pub mod conv;
+mod frame;
 pub mod gemm;
 pub mod interpolate;
 pub mod pool;
 pub mod select;
+mod product;
+mod simd;
+#[cfg(test)]
+mod tests;
+mod tile;
 
-pub use gemm::{Kernels, Matrix};
+pub use gemm::{Matrix, gemm};
+pub(crate) use product::{Cut, Tables};
+pub use product::{Product, Run, Start};
 
-use crate::tensor::Element;
+use crate::op::Scratch;
 
-/// Kernels in single precision.
-pub(crate) fn f32_kernels() -> &'static dyn Kernels<f32> {
-    &gemm::Portable
+/// Kernels for one floating-point type.
+pub trait Kernels<T>: Send + Sync {
+    /// Computes a product into `c`.
+    fn product(&self, product: &Product<'_, T>, c: &mut [T], scratch: &mut Scratch<T>);
 }
 
-/// Kernels in double precision.
-pub(crate) fn f64_kernels() -> &'static dyn Kernels<f64> {
-    &gemm::Portable
+/// Single precision, with the instruction set of this machine.
+pub(crate) struct SingleKernels;
+
+impl Kernels<f32> for SingleKernels {
+    fn product(&self, product: &Product<'_, f32>, c: &mut [f32], scratch: &mut Scratch<f32>) {
+        simd::single(product::Job { product, c, scratch });
+    }
 }
 
-/// `c += a b`, see [`Kernels::gemm`].
-pub fn gemm<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], stride: usize) {
-    T::kernels().gemm(a, b, c, stride);
+/// Double precision, with the instruction set of this machine.
+pub(crate) struct DoubleKernels;
+
+impl Kernels<f64> for DoubleKernels {
+    fn product(&self, product: &Product<'_, f64>, c: &mut [f64], scratch: &mut Scratch<f64>) {
+        simd::double(product::Job { product, c, scratch });
+    }
 }

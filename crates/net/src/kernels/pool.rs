@@ -98,24 +98,49 @@ pub fn max_backward<T: Element>(
     let (inputs, outputs) = (g.input_len(), g.pixels());
     let planes = x.chunks_exact(inputs).zip(dx.chunks_exact_mut(inputs));
     let results = y.chunks_exact(outputs).zip(rest.chunks_exact_mut(outputs));
-    let covers = g.covers();
+    let (halves, covers) = (g.halves(), g.covers());
     for ((x, dx), (y, rest)) in planes.zip(results) {
         if covers {
             let first = x.iter().position(|x| *x == y[0]);
             first.into_iter().for_each(|at| dx[at] = rest[0]);
             continue;
         }
+        if halves {
+            max_of_four_backward(g, x, (y, rest), dx);
+            continue;
+        }
         g.runs(|_, out, from, n| {
             let step = g.stride[2];
-            let targets = dx[from..].iter_mut().step_by(step).zip(x[from..].iter().step_by(step));
-            for ((&y, rest), (dx, &x)) in y[out..out + n].iter().zip(&mut rest[out..]).zip(targets) {
-                let first = x == y;
-                *dx += if first { *rest } else { T::zero() };
-                *rest = if first { T::zero() } else { *rest };
+            let reach = from..from + (n - 1) * step + 1;
+            let (x, dx) = (&x[reach.clone()], &mut dx[reach]);
+            for (i, (&y, rest)) in y[out..out + n].iter().zip(&mut rest[out..]).enumerate() {
+                let given = if x[i * step] == y { *rest } else { T::zero() };
+                dx[i * step] += given;
+                *rest = if x[i * step] == y { T::zero() } else { *rest };
             }
         });
     }
     scratch.give(rest);
+}
+
+fn max_of_four_backward<T: Element>(g: &Geometry, x: &[T], (y, dy): (&[T], &[T]), dx: &mut [T]) {
+    let (height, width) = (g.output[1], g.output[2]);
+    for (row, (y, dy)) in y.chunks_exact(width).zip(dy.chunks_exact(width)).enumerate() {
+        let (d, h) = (row / height, row % height);
+        let start = (d * g.input[1] + 2 * h) * g.input[2];
+        let (above, below) = x[start..].split_at(g.input[2]);
+        let (to_above, to_below) = dx[start..].split_at_mut(g.input[2]);
+        let from = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
+        let to = to_above.as_chunks_mut::<2>().0.iter_mut().zip(to_below.as_chunks_mut::<2>().0);
+        for (((&y, &dy), (a, b)), (da, db)) in y.iter().zip(dy).zip(from).zip(to) {
+            let mut rest = dy;
+            for (x, dx) in a.iter().chain(b).zip(da.iter_mut().chain(db)) {
+                let first = *x == y;
+                *dx = if first { rest } else { T::zero() };
+                rest = if first { T::zero() } else { rest };
+            }
+        }
+    }
 }
 
 /// Weighted sums of each plane: `weights` has a factor for each output pixel.

@@ -123,10 +123,10 @@ impl<T: Element> Op<T> for Gemm {
 
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
         let (a, b, c) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.inputs.opt_float(2)?);
-        let y = cx.output(0)?;
+        let (y, scratch) = cx.output_and_scratch(0)?;
         let (rows, n) = (y.rows(), y.row_len());
         y.data_mut().fill(T::zero());
-        gemm(self.a(a, 0..rows), self.b(b), y.data_mut(), n);
+        gemm(self.a(a, 0..rows), self.b(b), y.data_mut(), n, scratch);
         if self.alpha != 1.0 {
             y.data_mut().iter_mut().for_each(|y| *y *= T::of(self.alpha));
         }
@@ -146,19 +146,19 @@ impl<T: Element> Op<T> for Gemm {
         let (m, n) = (dy.rows(), dy.row_len());
         let scaled = self.scaled(dy, cx.scratch);
         let (b, whole) = (self.b(b), Matrix::new(&scaled, m, n));
-        if let Some(da) = cx.input(0) {
+        if let Some((da, scratch)) = cx.input_and_scratch(0) {
             da.fill(T::zero());
             match self.trans_a {
-                false => gemm(whole, b.transposed(), da, b.rows),
-                true => gemm(b, whole.transposed(), da, m),
+                false => gemm(whole, b.transposed(), da, b.rows, scratch),
+                true => gemm(b, whole.transposed(), da, m, scratch),
             }
         }
-        cx.shared(1, |images, db, _| {
+        cx.shared(1, |images, db, scratch| {
             let a = self.a(a, images.clone()).transposed();
             let dy = Matrix::new(&scaled[images.start * n..], images.len(), n);
             match self.trans_b {
-                false => gemm(a, dy, db, n),
-                true => gemm(dy.transposed(), a.transposed(), db, a.rows),
+                false => gemm(a, dy, db, n, scratch),
+                true => gemm(dy.transposed(), a.transposed(), db, a.rows, scratch),
             }
         });
         cx.scratch.give(scaled);

@@ -134,12 +134,12 @@ impl<T: Element> Op<T> for MatMul {
         let (a, b) = (cx.inputs.float(0)?, cx.inputs.float(1)?);
         let product = Product::new(a.shape(), b.shape())?;
         let Product { k, n, .. } = product;
-        let y = cx.output(0)?;
+        let (y, scratch) = cx.output_and_scratch(0)?;
         let rows = y.rows();
         y.data_mut().fill(T::zero());
         product.each(0..rows, |at| {
             let (a, b) = (Matrix::new(&a.data()[at.a..], at.m, k), Matrix::new(&b.data()[at.b..], k, n));
-            gemm(a, b, &mut y.data_mut()[at.y..], n);
+            gemm(a, b, &mut y.data_mut()[at.y..], n, scratch);
         });
         Ok(())
     }
@@ -148,17 +148,17 @@ impl<T: Element> Op<T> for MatMul {
         let (a, b, dy) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.grad_output()?);
         let product = Product::new(a.shape(), b.shape())?;
         let Product { k, n, .. } = product;
-        cx.shared(0, |images, da, _| {
+        cx.shared(0, |images, da, scratch| {
             product.each(images, |at| {
                 let dy = Matrix::new(&dy.data()[at.y..], at.m, n);
-                gemm(dy, Matrix::new(&b.data()[at.b..], k, n).transposed(), &mut da[at.a..], k);
+                gemm(dy, Matrix::new(&b.data()[at.b..], k, n).transposed(), &mut da[at.a..], k, scratch);
             });
         });
-        cx.shared(1, |images, db, _| {
+        cx.shared(1, |images, db, scratch| {
             product.each(images, |at| {
                 let dy = Matrix::new(&dy.data()[at.y..], at.m, n);
                 let a = Matrix::new(&a.data()[at.a..], at.m, k);
-                gemm(a.transposed(), dy, &mut db[at.b..], n);
+                gemm(a.transposed(), dy, &mut db[at.b..], n, scratch);
             });
         });
         Ok(())

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Context, method_title, subtype_names};
+use super::{Context, method_title};
 use crate::svg::Figure;
 use crate::svg::scatter::{self, Places};
 
@@ -22,7 +22,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
                     (scatter::dots(&places, labels))
                     @for (i, subtyping) in subtypings.iter().enumerate() {
                         g data-when=(format!("subtyping={i} colour=subtype")) hidden[i != context.chosen] {
-                            (scatter::names(&places, &subtyping.labels, &subtype_names(subtyping)))
+                            (scatter::names(&places, subtyping))
                         }
                     }
                     circle id="cursor" r="9" fill="none" hidden {}
@@ -47,7 +47,7 @@ pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
     subtypings
         .map(|subtyping| {
             let title = format!("Map of the failures by {}", method_title(&subtyping.name));
-            scatter::figure(&places, &subtyping.labels, &subtype_names(subtyping), &title)
+            scatter::figure(&places, subtyping, &title)
                 .named(format!("embedding-{}", subtyping.name))
         })
         .collect()

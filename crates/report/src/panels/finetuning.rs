@@ -69,9 +69,7 @@ fn chart(subtyping: &Subtyping, curve: &FinetuningCurve) -> Chart {
         y_range: Some((0.0, 1.0)),
         lines: lines(curve),
         mark: curve.chosen_epoch.map(|epoch| (epoch as f64, format!("kept: {epoch}"))),
-        level: curve.constraint.map(|level| (level, format!("at least {}", format::number(level, 2)))),
-        width: 340.0,
-        height: 210.0,
+        level: curve.constraint.map(|level| (level, format!("≥ {}", format::number(level, 2)))),
     }
 }
 

@@ -38,7 +38,7 @@ fn block(subtyping: &Subtyping, stage: Stage, side: Side) -> Markup {
     let found = subtyping.matrices.iter().find(|matrix| matrix.stage == stage && matrix.side == side);
     let hidden = (stage, side) != (Stage::After, Side::Test);
     html! {
-        div class="card scroll" data-when=(format!("stage={} side={}", stage_key(stage), side_key(side))) hidden[hidden] {
+        div class="card scroll map-card" data-when=(format!("stage={} side={}", stage_key(stage), side_key(side))) hidden[hidden] {
             @match found {
                 Some(matrix) => (figure(subtyping, matrix).inline()),
                 None => p class="empty" { "This matrix was not computed." },

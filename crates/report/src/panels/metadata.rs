@@ -13,19 +13,20 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
     if context.fields.is_empty() {
         return None;
     }
-    let content = context.per_subtyping(|subtyping| {
+    let findings = context.per_subtyping(|subtyping| Some(findings(subtyping)))?;
+    let maps = context.per_subtyping(|subtyping| {
         Some(html! {
-            (findings(subtyping))
             @for (i, field) in context.fields.iter().enumerate() {
-                div class="card scroll" data-when=(format!("column={i}")) hidden[i != 0] { (figure(subtyping, field).inline()) }
+                div class="card scroll map-card" data-when=(format!("column={i}")) hidden[i != 0] { (figure(subtyping, field).inline()) }
             }
         })
     })?;
     Some(html! {
         p class="lead" {
-            "Which values a kind consists of: each row adds up to 1. Point at a field for the number of cases. Numbers are cut at their "
-            "quartiles."
+            "What the cases of a kind have in common. In the table below each row adds up to 1; point at a field for the number of "
+            "cases. Numbers are cut at their quartiles."
         }
+        (findings)
         div class="controls" {
             label { span { "Column" } " "
                 select data-state="column" autocomplete="off" {
@@ -33,7 +34,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
                 }
             }
         }
-        (content)
+        (maps)
     })
 }
 

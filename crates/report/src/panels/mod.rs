@@ -150,9 +150,9 @@ impl<'a> Context<'a> {
     fn thumbnail(&self, case: usize) -> Markup {
         let id = self.input.cases.get(case).map_or("", |case| case.id.as_str());
         match self.atlas.sprite(case) {
-            Some(s) => html! {
+            Some(sprite) => html! {
                 svg class="thumb" role="img" tabindex="0" aria-label=(id) data-case=(case)
-                    viewBox=(format!("{} {} {} {}", s.x, s.y, s.width, s.height)) { use href="#atlas" {} }
+                    viewBox=(sprite.view_box()) { use href="#atlas" {} }
             },
             None => {
                 html! { span class="thumb missing" tabindex="0" data-case=(case) { (format::shorten(id, 12)) } }
@@ -192,9 +192,10 @@ pub(crate) fn method_title(name: &str) -> String {
     }
 }
 
-/// Names of the subtypes.
-fn subtype_names(subtyping: &Subtyping) -> Vec<String> {
-    subtyping.subtypes.iter().map(|subtype| subtype.name.clone()).collect()
+/// A subtype as a reader calls it: a number needs a word before it.
+pub(crate) fn kind_title(name: &str) -> String {
+    let is_number = name.chars().all(|c| c.is_ascii_digit());
+    if is_number { format!("Kind {name}") } else { name.to_owned() }
 }
 
 /// A button with the colour and name of a subtype, which filters the page by it.
@@ -203,7 +204,7 @@ fn subtype_button(subtyping: &Subtyping, index: usize) -> Markup {
     html! {
         button class="kind" type="button" data-pick=(index) aria-pressed="false" {
             span class={ "swatch " (crate::palette::category_class(Some(index))) } {}
-            span { "Kind " (format::shorten(name, 40)) }
+            span { (kind_title(&format::shorten(name, 40))) }
         }
     }
 }

@@ -46,11 +46,9 @@ fn chart(subtyping: &Subtyping, selection: &Selection) -> Chart {
     Chart {
         title: format!("Number of kinds by {}: {}", method_title(&subtyping.name), selection.criterion),
         x_label: "number of kinds".to_owned(),
-        y_label: selection.criterion.clone(),
+        y_label: "criterion".to_owned(),
         lines: vec![line],
         mark: selection.best.map(|k| (k as f64, format!("best: {k}"))),
-        width: 420.0,
-        height: 230.0,
         ..Chart::default()
     }
 }

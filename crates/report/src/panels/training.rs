@@ -31,8 +31,6 @@ fn charts(context: &Context<'_>) -> Vec<(&'static str, Chart)> {
         y_label: y_label.to_owned(),
         lines: vec![Line::new("validation", 0, false, 1, validation), Line::new("train", 1, true, 1, train)],
         mark: curves.chosen_epoch.map(|epoch| (epoch as f64, format!("kept: {epoch}"))),
-        width: 480.0,
-        height: 260.0,
         ..Chart::default()
     };
     [

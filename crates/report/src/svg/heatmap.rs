@@ -2,11 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::{FONT, Figure, label, muted, px, text_width};
+use super::{Figure, label, muted, px, text_width};
 use crate::palette;
 
-const CELL_WIDTH: f64 = 46.0;
+const CELL_WIDTH: f64 = 54.0;
 const CELL_HEIGHT: f64 = 30.0;
+/// From the top of a field to the baseline of its text.
+const BASELINE: f64 = 19.0;
 /// From this value on a cell is dark (in the light theme) and its text takes the opposite colour.
 const DARK_CELL: f64 = 0.55;
 /// Longest label, in characters.
@@ -46,7 +48,8 @@ pub(crate) struct HeatCell {
 impl Heatmap {
     /// Draws the map.
     pub(crate) fn figure(&self) -> Figure {
-        let left = self.rows.iter().map(|row| text_width(&short(&row.label))).fold(60.0, f64::max) + 34.0;
+        let widest = self.rows.iter().map(|row| text_width(&short(&row.label))).fold(0.0, f64::max);
+        let left = (widest + 34.0).max(text_width(&self.row_axis) + 34.0);
         let longest = self.columns.iter().map(|c| text_width(&short(c))).fold(0.0, f64::max);
         let slanted = longest > CELL_WIDTH - 4.0;
         let top = if slanted { 34.0 + longest * 0.72 } else { 48.0 };
@@ -55,9 +58,9 @@ impl Heatmap {
         let body = html! {
             (muted(left, 14.0, "start", &format!("{} →", self.column_axis)))
             (muted(left - 10.0, top - 8.0, "end", &format!("{} ↓", self.row_axis)))
-            g class="heat" transform=(translate(left, top)) fill=(palette::light("heat")) data-cell-width=(px(CELL_WIDTH))
-                data-cell-height=(px(CELL_HEIGHT)) data-row-order=(list(&self.row_order))
-                data-column-order=(list(&self.column_order)) {
+            g class="heat" transform=(translate(left + CELL_WIDTH / 2.0, top + BASELINE)) text-anchor="middle"
+                fill=(palette::light("ink")) data-cell-width=(px(CELL_WIDTH)) data-cell-height=(px(CELL_HEIGHT))
+                data-row-order=(list(&self.row_order)) data-column-order=(list(&self.column_order)) {
                 @for (c, column) in self.columns.iter().enumerate() { (column_label(c, column, slanted)) }
                 @for (r, row) in self.rows.iter().enumerate() { (draw_row(r, row)) }
             }
@@ -81,12 +84,13 @@ fn list(order: &[usize]) -> String {
 }
 
 fn column_label(c: usize, name: &str, slanted: bool) -> Markup {
+    let y = -8.0 - BASELINE;
     html! {
-        g data-c=(c) transform=(translate(c as f64 * CELL_WIDTH, 0.0)) fill=(palette::light("ink")) data-tip=[(short(name) != name).then_some(name)] {
+        g data-c=(c) transform=(translate(c as f64 * CELL_WIDTH, 0.0)) data-tip=[(short(name) != name).then_some(name)] {
             @if slanted {
-                text transform=(format!("translate({} -8) rotate(-45)", px(CELL_WIDTH / 2.0))) { (short(name)) }
+                text transform=(format!("translate(0 {}) rotate(-45)", px(y))) text-anchor="start" { (short(name)) }
             } @else {
-                (label(CELL_WIDTH / 2.0, -8.0, "middle", name))
+                (label(0.0, y, "middle", name))
             }
         }
     }
@@ -105,32 +109,34 @@ fn draw_row(r: usize, row: &HeatRow) -> Markup {
 
 fn row_label(row: &HeatRow) -> Markup {
     let name = short(&row.label);
+    let edge = -CELL_WIDTH / 2.0;
     html! {
-        g data-pick=[row.subtype] data-tip=[(name != row.label).then_some(&row.label)] fill=(palette::light("ink"))
+        g data-pick=[row.subtype] data-tip=[(name != row.label).then_some(&row.label)]
             role=[row.subtype.map(|_| "button")] tabindex=[row.subtype.map(|_| 0)] {
             @if let Some(subtype) = row.subtype {
-                circle class={ "dot " (palette::category_class(Some(subtype))) } cx="-14" cy=(px(CELL_HEIGHT / 2.0)) r="5"
-                    fill=(super::category_fill(Some(subtype))) {}
+                circle class={ "dot " (palette::category_class(Some(subtype))) } cx=(px(edge - 14.0))
+                    cy=(px(CELL_HEIGHT / 2.0 - BASELINE)) r="5" fill=(super::category_fill(Some(subtype))) {}
             }
-            (label(-26.0, CELL_HEIGHT / 2.0 + FONT * 0.35, "end", &name))
+            (label(edge - 26.0, 0.0, "end", &name))
         }
     }
 }
 
-/// Attributes that all fields share are on the group around them, since a page has thousands of fields.
+/// A field around the baseline of its text. What all fields share is on the group around them, since a page has
+/// thousands of fields.
 fn draw_cell(cell: &HeatCell) -> Markup {
     let value = cell.value.filter(|v| v.is_finite());
     let share = value.unwrap_or(0.0).clamp(0.0, 1.0);
     let (text, tone) = match value {
-        None => (crate::format::MISSING.to_owned(), "muted"),
-        Some(v) if share > DARK_CELL => (crate::format::number(v, 2), "on-heat"),
-        Some(v) => (crate::format::number(v, 2), "ink"),
+        None => (crate::format::MISSING.to_owned(), Some("muted")),
+        Some(v) => (crate::format::number(v, 2), (share > DARK_CELL).then_some("on-heat")),
     };
+    let (width, height) = (CELL_WIDTH - 2.0, CELL_HEIGHT - 2.0);
+    let path = format!("M{} {}h{}v{}h{}z", px(-width / 2.0), px(1.0 - BASELINE), px(width), px(height), px(-width));
     html! {
-        path class=(if cell.own { "box own" } else { "box" }) d=(format!("M1 1h{}v{}H1z", px(CELL_WIDTH - 2.0), px(CELL_HEIGHT - 2.0)))
+        path class=(if cell.own { "box own" } else { "box" }) d=(path) fill=(palette::light("heat"))
             fill-opacity=(format!("{:.2}", 0.05 + 0.95 * share)) stroke=[cell.own.then(|| palette::light("ink"))]
             stroke-width=[cell.own.then_some("1.5")] {}
-        text class=(tone) fill=(palette::light(tone)) x=(px(CELL_WIDTH / 2.0)) y=(px(CELL_HEIGHT / 2.0 + FONT * 0.35))
-            text-anchor="middle" { (text) }
+        text class=[tone] fill=[tone.map(palette::light)] { (text) }
     }
 }

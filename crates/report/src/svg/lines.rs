@@ -5,6 +5,10 @@ use maud::{Markup, html};
 use super::{FONT, Figure, category_fill, label, muted, px, text_width};
 use crate::palette;
 
+/// Size of a chart without its legend, in pixels; three stand side by side.
+const WIDTH: f64 = 340.0;
+const HEIGHT: f64 = 210.0;
+
 /// A line chart.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chart {
@@ -16,10 +20,8 @@ pub(crate) struct Chart {
     pub lines: Vec<Line>,
     /// A vertical line at this x, with its name.
     pub mark: Option<(f64, String)>,
-    /// A horizontal line at this y, with its name.
+    /// A horizontal line at this y, with its name on the right.
     pub level: Option<(f64, String)>,
-    pub width: f64,
-    pub height: f64,
 }
 
 /// One line.
@@ -86,7 +88,7 @@ impl Chart {
     /// Draws the chart, with its legend inside if asked.
     pub(crate) fn figure(&self, legend: bool) -> Figure {
         let rows = if legend { self.legend_rows() } else { Vec::new() };
-        let top = 22.0 + rows.len() as f64 * 18.0;
+        let top = 22.0 + legend_height(&rows);
         let scale = self.scale(top);
         let body = html! {
             @for (i, row) in rows.iter().enumerate() { (draw_legend_row(row, 12.0 + i as f64 * 18.0)) }
@@ -94,16 +96,12 @@ impl Chart {
             (self.axes(&scale))
             @if let Some((level, name)) = &self.level {
                 (rule(scale.left, scale.y(*level), scale.right, scale.y(*level)))
-                (muted(scale.right - 2.0, scale.y(*level) + FONT + 2.0, "end", name))
+                (muted(scale.right + 5.0, scale.y(*level) + FONT * 0.35, "start", name))
             }
             @if let Some((x, name)) = &self.mark {
                 @let at = scale.x(*x);
                 (rule(at, scale.top, at, scale.bottom))
-                @if at > f64::midpoint(scale.left, scale.right) {
-                    (muted(at - 5.0, scale.bottom - 6.0, "end", name))
-                } @else {
-                    (muted(at + 5.0, scale.bottom - 6.0, "start", name))
-                }
+                (muted(self.mark_label_x(at, name), scale.top - 10.0, "middle", name))
             }
             @for line in &self.lines { (stroke(line, &path(line, &scale))) }
             @for line in self.lines.iter().filter(|line| line.points.len() == 1) {
@@ -116,10 +114,16 @@ impl Chart {
         Figure {
             name: String::new(),
             title: self.title.clone(),
-            width: self.width,
-            height: self.height + rows.len() as f64 * 18.0,
+            width: WIDTH,
+            height: HEIGHT + legend_height(&rows),
             body,
         }
+    }
+
+    /// Where the name of the mark stands above it: neither on the name of the y axis nor outside.
+    fn mark_label_x(&self, at: f64, name: &str) -> f64 {
+        let half = text_width(name) / 2.0;
+        at.max(text_width(&self.y_label) + 16.0 + half).min(WIDTH - half)
     }
 
     fn scale(&self, top: f64) -> Scale {
@@ -129,8 +133,9 @@ impl Chart {
             let (lo, hi) = widened(points().map(|p| p.1));
             (lo - 0.05 * (hi - lo), hi + 0.05 * (hi - lo))
         });
-        let bottom = top + self.height - 22.0 - 38.0;
-        Scale { left: 44.0, right: self.width - 12.0, top, bottom, x, y }
+        let bottom = top + HEIGHT - 22.0 - 38.0;
+        let beside = self.level.as_ref().map_or(0.0, |(_, name)| text_width(name));
+        Scale { left: 44.0, right: WIDTH - 12.0 - beside, top, bottom, x, y }
     }
 
     fn axes(&self, scale: &Scale) -> Markup {
@@ -156,7 +161,7 @@ impl Chart {
         let mut used = f64::INFINITY;
         for line in &self.lines {
             let width = entry_width(line);
-            if used + width > self.width - 16.0 {
+            if used + width > WIDTH - 16.0 {
                 rows.push(Vec::new());
                 used = 0.0;
             }
@@ -167,6 +172,10 @@ impl Chart {
         }
         rows
     }
+}
+
+fn legend_height(rows: &[Vec<&Line>]) -> f64 {
+    if rows.is_empty() { 0.0 } else { rows.len() as f64 * 18.0 + 8.0 }
 }
 
 fn entry_width(line: &Line) -> f64 {

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 
 use super::{Figure, category_fill, px};
-use crate::palette;
-use crate::{format, palette::category_class};
+use crate::format;
+use crate::input::{Subtype, Subtyping};
+use crate::palette::{self, category_class};
 
 const WIDTH: f64 = 720.0;
 const MARGIN: f64 = 24.0;
-/// Least distance between two labels, in pixels: horizontally half their widths, vertically this.
+/// Least vertical distance between names that stand above each other, in pixels.
 const LABEL_HEIGHT: f64 = 18.0;
 
 /// Points by case; `None` where a case has no place.
@@ -66,23 +67,31 @@ pub(crate) fn dots(places: &Places, labels: &[Option<usize>]) -> Markup {
     }
 }
 
-/// The names of the categories at the medians of their dots.
-pub(crate) fn names(places: &Places, labels: &[Option<usize>], names: &[String]) -> Markup {
-    let spots = spread(
-        names
-            .iter()
-            .enumerate()
-            .filter_map(|(i, name)| Some((format::shorten(name, 18), median_place(places, labels, i)?)))
-            .collect(),
-        places.height,
-    );
+/// The names of the subtypes at the medians of their dots.
+pub(crate) fn names(places: &Places, subtyping: &Subtyping) -> Markup {
+    let spot = |(index, subtype): (usize, &Subtype)| {
+        let (x, y) = median_place(places, &subtyping.labels, index)?;
+        Some(Spot { index, name: format::shorten(&subtype.name, 18), x, y })
+    };
+    let spots = spread(subtyping.subtypes.iter().enumerate().filter_map(spot).collect(), places.height);
     let (ink, card) = (palette::light("ink"), palette::light("card"));
     html! {
-        @for (name, (x, y)) in &spots {
-            text class="spot" x=(px(*x)) y=(px(*y)) text-anchor="middle" dominant-baseline="central" font-weight="700" font-size="14"
-                fill=(ink) stroke=(card) stroke-width="4" stroke-linejoin="round" paint-order="stroke" { (name) }
+        g text-anchor="middle" dominant-baseline="central" font-weight="700" font-size="16" fill=(ink) stroke=(card)
+            stroke-width="5" stroke-linejoin="round" paint-order="stroke" {
+            @for spot in &spots {
+                text class="spot" data-subtype=(spot.index) x=(px(spot.x)) y=(px(spot.y)) { (spot.name) }
+            }
         }
     }
+}
+
+/// A name in the plot.
+#[derive(Debug)]
+struct Spot {
+    index: usize,
+    name: String,
+    x: f64,
+    y: f64,
 }
 
 fn median_place(places: &Places, labels: &[Option<usize>], label: usize) -> Option<(f64, f64)> {
@@ -95,20 +104,20 @@ fn median_place(places: &Places, labels: &[Option<usize>], label: usize) -> Opti
     Some((median(own.iter().map(|p| p.0).collect())?, median(own.iter().map(|p| p.1).collect())?))
 }
 
-/// Moves labels apart, up and down, until none covers another.
-fn spread(mut spots: Vec<(String, (f64, f64))>, height: f64) -> Vec<(String, (f64, f64))> {
-    spots.sort_by(|a, b| a.1.1.total_cmp(&b.1.1));
+/// Moves names apart, up and down, until none covers another.
+fn spread(mut spots: Vec<Spot>, height: f64) -> Vec<Spot> {
+    spots.sort_by(|a, b| a.y.total_cmp(&b.y));
     for _ in 0..60 {
         for i in 0..spots.len() {
-            let (before, after) = spots.split_at_mut(i);
-            let Some((name, place)) = after.first_mut() else { continue };
-            for (other, (x, y)) in before {
-                let width = (name.chars().count() + other.chars().count()) as f64 * 4.5;
-                let overlap = LABEL_HEIGHT - (place.1 - *y).abs();
-                if overlap > 0.0 && (place.0 - *x).abs() < width {
-                    let down = if place.1 >= *y { overlap / 2.0 } else { -overlap / 2.0 };
-                    place.1 = (place.1 + down).clamp(10.0, height - 10.0);
-                    *y = (*y - down).clamp(10.0, height - 10.0);
+            let (above, rest) = spots.split_at_mut(i);
+            let Some(spot) = rest.first_mut() else { continue };
+            for other in above {
+                let width = (spot.name.chars().count() + other.name.chars().count()) as f64 * 4.5;
+                let overlap = LABEL_HEIGHT - (spot.y - other.y).abs();
+                if overlap > 0.0 && (spot.x - other.x).abs() < width {
+                    let down = if spot.y >= other.y { overlap / 2.0 } else { -overlap / 2.0 };
+                    spot.y = (spot.y + down).clamp(10.0, height - 10.0);
+                    other.y = (other.y - down).clamp(10.0, height - 10.0);
                 }
             }
         }
@@ -117,13 +126,13 @@ fn spread(mut spots: Vec<(String, (f64, f64))>, height: f64) -> Vec<(String, (f6
 }
 
 /// The embedding coloured by one subtyping, for a file.
-pub(crate) fn figure(places: &Places, labels: &[Option<usize>], subtypes: &[String], title: &str) -> Figure {
+pub(crate) fn figure(places: &Places, subtyping: &Subtyping, title: &str) -> Figure {
     Figure {
         name: String::new(),
         title: title.to_owned(),
         width: WIDTH,
         height: places.height,
-        body: html! { (dots(places, labels)) (names(places, labels, subtypes)) },
+        body: html! { (dots(places, &subtyping.labels)) (names(places, subtyping)) },
     }
 }
 
@@ -151,10 +160,11 @@ mod tests {
 
     #[test]
     fn labels_do_not_cover_each_other() {
-        let spots = spread((0..6).map(|i| (format!("kind {i}"), (100.0, 200.0))).collect(), 400.0);
+        let spot = |index| Spot { index, name: format!("kind {index}"), x: 100.0, y: 200.0 };
+        let spots = spread((0..6).map(spot).collect(), 400.0);
         for (i, a) in spots.iter().enumerate() {
             for b in spots.iter().skip(i + 1) {
-                assert!((a.1.1 - b.1.1).abs() > LABEL_HEIGHT * 0.8, "{spots:?}");
+                assert!((a.y - b.y).abs() > LABEL_HEIGHT * 0.8, "{spots:?}");
             }
         }
     }

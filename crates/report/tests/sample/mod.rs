@@ -2,6 +2,8 @@
 
 mod cells;
 mod evidence;
+#[allow(dead_code, reason = "each user of the sample takes a part of it")]
+pub(crate) mod hostile;
 
 use modelmend_report::input::{
     Case, Estimate, Facts, InputFile, MetadataColumn, MetadataValues, Part, Provenance, ReportInput,

@@ -45,30 +45,30 @@ pub(super) fn verdict(subtyping: &Subtyping) -> (&'static str, &'static str) {
 /// The evidence behind the verdict.
 pub(super) fn evidence(input: &ReportInput, subtyping: &Subtyping) -> Vec<String> {
     let random = input.subtypings.iter().find(|other| other.name == "random" && subtyping.name != "random");
-    let beside =
-        |value: Option<f64>| value.map(|v| format!(" (random groups: {v})", v = format::number(v, 2)));
+    let beside = |value: Option<String>| value.map_or_else(String::new, |v| format!(" (random groups: {v})"));
     let mut sentences = Vec::new();
     if let Some(l) = subtyping.learnability {
         sentences.push(format!(
             "Grouped by {}: fine-tuned on one kind, the network gets on average {} of this kind's unseen cases right{}.",
             method_title(&subtyping.name),
             format::percent(l.mean, 0),
-            beside(random.and_then(|r| r.learnability).map(|m| m.mean)).unwrap_or_default()
+            beside(random.and_then(|r| r.learnability).map(|m| format::percent(m.mean, 0)))
         ));
     }
     if let Some(i) = subtyping.independence {
+        let points = |mean: f64| format!("{} percentage points", format::number(mean * 100.0, 0));
         sentences.push(format!(
-            "On its own kind it does better than on the other kinds by {} of 1{}.",
-            format::number(i.mean, 2),
-            beside(random.and_then(|r| r.independence).map(|m| m.mean)).unwrap_or_default()
+            "On its own kind it is better than on the other kinds by {}{}.",
+            points(i.mean),
+            beside(random.and_then(|r| r.independence).map(|m| points(m.mean)))
         ));
     }
     if let Some((l, i)) = subtyping.p_learnability.zip(subtyping.p_independence) {
         sentences.push(format!(
-            "Random groups of the same sizes do as well by chance with p = {} (learnability) and p = {} (independence).",
-            format::p_value(Some(l)),
-            format::p_value(Some(i))
-        ).replace("= <", "<"));
+            "Random groups of the same sizes do as well by chance with {} (learnability) and {} (independence).",
+            with_p(l),
+            with_p(i)
+        ));
     }
     if let Some(stability) = subtyping.stability {
         sentences.push(format!(
@@ -83,6 +83,12 @@ pub(super) fn evidence(input: &ReportInput, subtyping: &Subtyping) -> Vec<String
         ));
     }
     sentences
+}
+
+/// A p-value as part of a sentence, kept on one line.
+fn with_p(p: f64) -> String {
+    let value = format::p_value(Some(p));
+    if value.starts_with('<') { format!("p\u{a0}{value}") } else { format!("p\u{a0}=\u{a0}{value}") }
 }
 
 /// The most frequent confusion of a kind.

@@ -1,0 +1,51 @@
+//! The commands, one file each.
+
+mod demo;
+mod gradients;
+mod inspect;
+mod intervals;
+mod ops;
+mod predict;
+mod run;
+mod schema;
+mod tensors;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole loop on generated data with planted failure subtypes; ends in a report.
+    Demo(demo::Demo),
+    /// Runs a study, step by step; a second run continues where the first one stopped.
+    Run(run::Run),
+    /// What this build can do with each node of a model.
+    Inspect(inspect::Inspect),
+    /// Runs a model on arrays.
+    Predict(predict::Predict),
+    /// Per-sample gradients of every parameter.
+    Gradients(gradients::Gradients),
+    /// Lower and upper bounds of the outputs.
+    Intervals(intervals::Intervals),
+    /// The operator table of this build.
+    Ops(ops::Ops),
+    /// The JSON Schema of a study file.
+    Schema(schema::Schema),
+}
+
+impl Command {
+    /// Runs the command and returns the exit code.
+    pub(crate) fn run(self) -> Result<u8> {
+        match self {
+            Self::Demo(command) => command.run(),
+            Self::Run(command) => command.run(),
+            Self::Inspect(command) => command.run(),
+            Self::Predict(command) => command.run(),
+            Self::Gradients(command) => command.run(),
+            Self::Intervals(command) => command.run(),
+            Self::Ops(command) => command.run(),
+            Self::Schema(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What the user sees: errors, exit codes, progress.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use modelmend_study::observer::{Observer, Source};
+use modelmend_study::step::Step;
+
+/// Exit code for an invalid study, model or input.
+pub(crate) const INVALID: u8 = 2;
+/// Exit code after an interruption.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Prints an error as one or two lines on standard error.
+#[allow(clippy::print_stderr, reason = "this is the place for it")]
+pub(crate) fn error(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // A transparent wrapper repeats its cause.
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    eprintln!("error: {text}");
+}
+
+/// The exit code of an error.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    let interrupted = error.chain().any(|cause| {
+        cause.is::<modelmend_study::observer::Interrupted>()
+            || matches!(cause.downcast_ref(), Some(modelmend_failure::FailureError::Interrupted))
+    });
+    if interrupted { INTERRUPTED } else { INVALID }
+}
+
+/// Prints a line on standard output; a closed pipe is no error of ours.
+pub(crate) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Shows the steps of a run: a progress bar while one works (on a terminal only), a line when it is done.
+pub(crate) struct Terminal {
+    quiet: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Terminal {
+    /// With `quiet` only warnings are shown.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, bar: Mutex::new(None) }
+    }
+
+    fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    #[allow(clippy::print_stderr, reason = "this is the place for it")]
+    fn say(&self, text: &str) {
+        match self.bar().as_ref() {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+fn title(step: &Step) -> String {
+    if step.label.is_empty() { step.name.to_string() } else { format!("{} ({})", step.name, step.label) }
+}
+
+impl Observer for Terminal {
+    fn step_started(&self, step: &Step) {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::new(1000);
+        if let Ok(style) = ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %  {elapsed} (rest {eta})") {
+            bar.set_style(style);
+        }
+        bar.set_message(title(step));
+        *self.bar() = Some(bar);
+    }
+
+    fn progress(&self, _: &Step, fraction: f64) {
+        if let Some(bar) = self.bar().as_ref() {
+            bar.set_position((fraction * 1000.0) as u64);
+        }
+    }
+
+    fn step_finished(&self, step: &Step, source: Source, seconds: f64) {
+        if let Some(bar) = self.bar().take() {
+            bar.finish_and_clear();
+        }
+        if !self.quiet {
+            let how = match source {
+                Source::Cached => "cached",
+                Source::Computed => "computed",
+            };
+            self.say(&format!("{:36} {how:9} {seconds:8.1} s", title(step)));
+        }
+    }
+
+    fn warning(&self, text: &str) {
+        self.say(&format!("warning: {text}"));
+    }
+}

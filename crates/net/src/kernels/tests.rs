@@ -1,0 +1,194 @@
+//! Convolutions and products against the definition, and the promise of equal bits.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::conv::{self, Geometry};
+use super::{Matrix, Product, Run, Start, gemm, product, simd};
+use crate::op::Scratch;
+use crate::tensor::Element;
+
+fn random<T: Element>(len: usize, seed: u64) -> Vec<T> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| T::of(rng.random_range(-1.0..1.0))).collect()
+}
+
+/// Convolutions of every kind: vgg layers, strides, dilations, groups, 1 to 3 axes, padding beyond the kernel.
+fn geometries() -> Vec<Geometry> {
+    let square = |ic, oc, s, k, pad| Geometry {
+        in_channels: ic,
+        out_channels: oc,
+        groups: 1,
+        input: [1, s, s],
+        output: [1, s + 2 * pad - k + 1, s + 2 * pad - k + 1],
+        kernel: [1, k, k],
+        stride: [1; 3],
+        dilation: [1; 3],
+        pad: [0, pad, pad],
+    };
+    vec![
+        square(3, 16, 28, 3, 1),
+        square(20, 33, 7, 3, 1),
+        square(150, 17, 3, 3, 1),
+        square(5, 7, 4, 1, 0),
+        square(2, 3, 4, 1, 2),
+        square(2, 2, 5, 2, 0),
+        Geometry { groups: 3, ..square(2, 3, 6, 3, 0) },
+        Geometry { output: [1, 4, 3], stride: [1, 2, 3], ..square(3, 4, 8, 3, 1) },
+        Geometry { output: [1, 6, 2], dilation: [1, 2, 4], ..square(3, 4, 8, 3, 1) },
+        Geometry { output: [1, 2, 2], stride: [1, 3, 3], ..square(2, 3, 4, 1, 0) },
+        Geometry {
+            input: [1, 1, 70],
+            output: [1, 1, 70],
+            kernel: [1, 1, 5],
+            pad: [0, 0, 2],
+            ..square(3, 9, 1, 1, 0)
+        },
+        Geometry {
+            input: [4, 5, 6],
+            output: [2, 4, 6],
+            kernel: [3, 2, 3],
+            stride: [2, 1, 1],
+            pad: [1, 0, 1],
+            ..square(2, 3, 1, 1, 0)
+        },
+    ]
+}
+
+/// Calls `visit(x, w, y)` with the flat indices of every product of a convolution.
+fn products(g: &Geometry, images: usize, mut visit: impl FnMut(usize, usize, usize)) {
+    let [kd, kh, kw] = g.kernel;
+    let [od, oh, ow] = g.output;
+    for n in 0..images * g.groups {
+        for o in 0..g.out_channels {
+            for p in 0..od * oh * ow {
+                for r in 0..g.reduction() {
+                    let (c, t) = (r / (kd * kh * kw), r % (kd * kh * kw));
+                    let (k, o3) =
+                        ([t / (kh * kw), t / kw % kh, t % kw], [p / (oh * ow), p / ow % oh, p % ow]);
+                    let at = |a: usize| (o3[a] * g.stride[a] + k[a] * g.dilation[a]).checked_sub(g.pad[a]);
+                    let (Some(z), Some(y), Some(x)) = (at(0), at(1), at(2)) else { continue };
+                    if z < g.input[0] && y < g.input[1] && x < g.input[2] {
+                        let x = ((c * g.input[0] + z) * g.input[1] + y) * g.input[2] + x;
+                        let w = (n % g.groups * g.out_channels + o) * g.reduction() + r;
+                        visit(n * g.input_len() + x, w, n * g.output_len() + o * g.pixels() + p);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn close<T: Element>(what: &str, g: &Geometry, got: &[T], expected: &[f64], tolerance: f64) {
+    let scale = expected.iter().fold(1e-30f64, |m, v| m.max(v.abs()));
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let error = (got.f64() - expected).abs() / scale;
+        assert!(error <= tolerance, "{what} {g:?}: element {i} is {got:?}, expected {expected} ({error:e})");
+    }
+}
+
+fn follows_the_definition<T: Element>(tolerance: f64) {
+    let (images, mut scratch) = (3, Scratch::<T>::default());
+    for g in geometries() {
+        let x: Vec<T> = random(images * g.groups * g.input_len(), 1);
+        let w: Vec<T> = random(g.groups * g.weights(), 2);
+        let bias: Vec<T> = random(g.groups * g.out_channels, 3);
+        let dy: Vec<T> = random(images * g.groups * g.output_len(), 4);
+        let plane = |i: usize| i / g.pixels() % bias.len();
+        let mut y: Vec<f64> = (0..dy.len()).map(|i| bias[plane(i)].f64()).collect();
+        let (mut dx, mut dw, mut db) = (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; bias.len()]);
+        products(&g, images, |i, j, k| {
+            y[k] += x[i].f64() * w[j].f64();
+            dx[i] += dy[k].f64() * w[j].f64();
+            dw[j] += dy[k].f64() * x[i].f64();
+        });
+        dy.iter().enumerate().for_each(|(i, d)| db[plane(i)] += d.f64());
+        let mut got = vec![T::nan(); y.len()];
+        conv::forward(&g, &x, &w, Some(&bias), &mut got, &mut scratch);
+        close("forward", &g, &got, &y, tolerance);
+        let mut got = vec![T::nan(); x.len()];
+        conv::backward_input(&g, &w, &dy, &mut got, &mut scratch);
+        close("input gradient", &g, &got, &dx, tolerance);
+        let mut got = vec![T::zero(); w.len()];
+        conv::backward_weight(&g, &x, &dy, &mut got, &mut scratch);
+        close("weight gradient", &g, &got, &dw, tolerance);
+        let mut got = vec![T::zero(); bias.len()];
+        conv::backward_bias(&g, &dy, &mut got);
+        close("bias gradient", &g, &got, &db, tolerance);
+    }
+}
+
+#[test]
+fn convolutions_follow_the_definition() {
+    follows_the_definition::<f32>(2e-6);
+    follows_the_definition::<f64>(1e-14);
+}
+
+#[test]
+fn an_image_has_the_same_bits_in_any_batch() {
+    let mut scratch = Scratch::<f32>::default();
+    for g in geometries() {
+        let images = 19;
+        let (row_x, row_y) = (g.groups * g.input_len(), g.groups * g.output_len());
+        let (x, w) = (random(images * row_x, 5), random(g.groups * g.weights(), 6));
+        let dy = random(images * row_y, 7);
+        let (mut y, mut dx) = (vec![0f32; dy.len()], vec![0f32; x.len()]);
+        conv::forward(&g, &x, &w, None, &mut y, &mut scratch);
+        conv::backward_input(&g, &w, &dy, &mut dx, &mut scratch);
+        for i in 0..images {
+            let (mut y1, mut dx1) = (vec![0f32; row_y], vec![0f32; row_x]);
+            conv::forward(&g, &x[i * row_x..][..row_x], &w, None, &mut y1, &mut scratch);
+            conv::backward_input(&g, &w, &dy[i * row_y..][..row_y], &mut dx1, &mut scratch);
+            assert!(y1 == y[i * row_y..][..row_y] && dx1 == dx[i * row_x..][..row_x], "image {i} of {g:?}");
+        }
+    }
+}
+
+#[test]
+fn products_have_the_same_bits_with_and_without_vectors() {
+    let (rows, steps, columns) = (13, 1500, 71);
+    let (a, b) = (random::<f32>(rows * steps, 8), random::<f32>(steps * columns, 9));
+    let a_steps: Vec<usize> = (0..steps).collect();
+    let b_steps: Vec<usize> = (0..steps).map(|k| k * columns).collect();
+    let product = Product {
+        a: &a,
+        rows,
+        a_row: steps,
+        a_steps: &a_steps,
+        b: &b,
+        b_steps: &b_steps,
+        b_column: 1,
+        runs: &[Run { b: 0, c: 0, len: columns }],
+        c_row: columns,
+        c_column: 1,
+        start: Start::Zero,
+    };
+    let (mut fast, mut plain) = (vec![0f32; rows * columns], vec![0f32; rows * columns]);
+    let mut scratch = Scratch::default();
+    simd::single(product::Job { product: &product, c: &mut fast, scratch: &mut scratch });
+    simd::scalar(product::Job { product: &product, c: &mut plain, scratch: &mut scratch });
+    let chain =
+        |i: usize, j: usize| (0..steps).fold(0f32, |s, k| a[i * steps + k].mul_add(b[k * columns + j], s));
+    assert!((0..rows * columns).all(|e| plain[e] == chain(e / columns, e % columns)));
+    assert_eq!(fast, plain);
+}
+
+#[test]
+fn gemm_takes_transposed_views() {
+    let mut scratch = Scratch::default();
+    for (m, k, n) in [(1, 1, 1), (5, 9, 50), (17, 30, 3)] {
+        let (a, b): (Vec<f64>, Vec<f64>) = (random(m * k, 1), random(k * n, 2));
+        let transposed = |t: &[f64], rows: usize, columns: usize| -> Vec<f64> {
+            (0..rows * columns).map(|e| t[e % rows * columns + e / rows]).collect()
+        };
+        let (at, bt) = (transposed(&a, m, k), transposed(&b, k, n));
+        let mut c = vec![[1.0; 2]; m * n].concat();
+        let mut expected = c.clone();
+        for (i, j, l) in (0..m * n * k).map(|e| (e / (n * k), e / k % n, e % k)) {
+            expected[i * 2 * n + j] = a[i * k + l].mul_add(b[l * n + j], expected[i * 2 * n + j]);
+        }
+        let (at, bt) = (Matrix::new(&at, k, m).transposed(), Matrix::new(&bt, n, k).transposed());
+        gemm(at, bt, &mut c, 2 * n, &mut scratch);
+        assert_eq!(c, expected);
+    }
+}
