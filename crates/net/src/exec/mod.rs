@@ -419,7 +419,6 @@ fn images<T>(inputs: &[Tensor<T>]) -> usize {
     inputs.first().map_or(0, Tensor::rows)
 }
 
-/// The first image of each input, for planning.
 /// The images `range` of a tensor.
 fn slice<T: Element>(tensor: &Tensor<T>, range: &Range<usize>, scratch: &mut Scratch<T>) -> Tensor<T> {
     let row = tensor.row_len();
