@@ -60,6 +60,13 @@ pub enum Start<'a, T> {
     Result,
 }
 
+impl<T> Start<'_, T> {
+    /// Overwrites a fresh result, adds to any other.
+    pub fn fresh(fresh: bool) -> Self {
+        if fresh { Start::Zero } else { Start::Result }
+    }
+}
+
 /// The tables of a product under construction; kept between calls for their memory.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
