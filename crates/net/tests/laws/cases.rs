@@ -57,8 +57,7 @@ impl Case {
     }
 
     pub(crate) fn plan(&self, images: usize) -> Plan<f64> {
-        let shapes: Vec<Vec<usize>> =
-            self.inputs::<f64>(images).iter().map(|t| t.shape().to_vec()).collect();
+        let shapes: Vec<Vec<usize>> = self.inputs::<f64>(images).iter().map(|t| t.shape().to_vec()).collect();
         Plan::new(self.model.graph(), &shapes).expect("planned at load")
     }
 
