@@ -7,7 +7,7 @@ use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::{Bounds, Enclose};
 use crate::onnx::attribute;
-use crate::onnx::proto::data_type;
+use crate::onnx::proto::{AttributeProto, data_type};
 use crate::tensor::{Element, Tensor, Value};
 
 pub(super) static ADD: Entry = Entry {
@@ -38,7 +38,7 @@ pub(super) static POW: Entry = Entry {
     name: "Pow",
     parse: |_| Ok(Arc::new(Binary(Pow))),
     trainable: &[],
-    interval: Interval::None,
+    interval: Interval::Sound,
     samples: || {
         let mut samples = arithmetic(0.5, 2.0);
         let data = || SampleInput::data(&[3, 4]);
@@ -170,23 +170,36 @@ impl Rule for Div {
             let ends = [cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.lo])];
             return Ok(hull(cx, &ends));
         }
-        let mut corners = vec![];
-        for a in if a.is_point() { vec![&a.lo] } else { vec![&a.lo, &a.hi] } {
-            corners.extend([cx.copy(&[a, &b.lo]), cx.copy(&[a, &b.hi])]);
-        }
-        let corners = hull(cx, &corners);
+        let corners = corners(cx, &a, &b);
         // Both ends of the divisor have the same sign, or nothing is known of the quotient.
         let product = cx.append("Mul", vec![], &[&b.lo, &b.hi]);
         let same_sign = cx.positive_part(&product);
-        let to = attribute::int("to", i64::from(data_type::BOOL));
-        let same_sign = cx.append("Cast", vec![to], &[&same_sign]);
-        let [lo, hi] =
-            [(corners.lo, f32::NEG_INFINITY), (corners.hi, f32::INFINITY)].map(|(end, unknown)| {
-                let unknown = cx.constant(&Value::Float(Tensor::scalar(unknown)));
-                cx.append("Where", vec![], &[&same_sign, &end, &unknown])
-            });
-        Ok(Bounds::new(lo, hi))
+        Ok(known_where(cx, &same_sign, corners))
     }
+}
+
+/// The box around the values at all corners of two boxes.
+fn corners(cx: &mut Enclose<'_>, a: &Bounds, b: &Bounds) -> Bounds {
+    let ends = |b: &Bounds| if b.is_point() { vec![b.lo.clone()] } else { vec![b.lo.clone(), b.hi.clone()] };
+    let mut corners = vec![];
+    for a in ends(a) {
+        corners.extend(ends(b).iter().map(|b| cx.copy(&[&a, b])));
+    }
+    hull(cx, &corners)
+}
+
+/// The bounds where `condition` is not 0, and the whole line elsewhere.
+fn known_where(cx: &mut Enclose<'_>, condition: &str, bounds: Bounds) -> Bounds {
+    let condition = cx.append("Cast", to(data_type::BOOL), &[condition]);
+    let [lo, hi] = [(bounds.lo, f32::NEG_INFINITY), (bounds.hi, f32::INFINITY)].map(|(end, unknown)| {
+        let unknown = cx.constant(&Value::Float(Tensor::scalar(unknown)));
+        cx.append("Where", vec![], &[&condition, &end, &unknown])
+    });
+    Bounds::new(lo, hi)
+}
+
+fn to(kind: i32) -> Vec<AttributeProto> {
+    vec![attribute::int("to", i64::from(kind))]
 }
 
 /// The box around some corners.
@@ -225,8 +238,26 @@ impl Rule for Pow {
         // 0^b stays 0 however b moves.
         if a == T::zero() && b >= T::zero() { T::zero() } else { dy * power(a, b) * a.ln() }
     }
-    fn bounds(_: &mut Enclose<'_>, _: Bounds, _: Bounds) -> Result<Bounds, OpError> {
-        Err(OpError::unsupported("interval reading"))
+    fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
+        let ends = corners(cx, &a, &b);
+        if !b.is_point() {
+            // On positive numbers a power is monotone in the base and in the exponent; elsewhere nothing is known.
+            let positive = cx.positive_part(&a.lo);
+            return Ok(known_where(cx, &positive, ends));
+        }
+        // One exponent: the only turning point is 0, at which negative exponents have their pole.
+        let zero = cx.nearest(&a, 0.0);
+        let turn = cx.copy(&[&zero, &b.lo]);
+        let bounds = Bounds::new(
+            cx.append("Min", vec![], &[&ends.lo, &turn]),
+            cx.append("Max", vec![], &[&ends.hi, &turn]),
+        );
+        let exponent = cx.append("Cast", to(data_type::FLOAT), &[&b.lo]);
+        let exponent = cx.positive_part(&exponent);
+        let product = cx.append("Mul", vec![], &[&a.lo, &a.hi]);
+        let same_sign = cx.positive_part(&product);
+        let condition = cx.append("Add", vec![], &[&exponent, &same_sign]);
+        Ok(known_where(cx, &condition, bounds))
     }
 }
 
