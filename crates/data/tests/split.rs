@@ -113,7 +113,10 @@ fn impossible_requests_are_refused() {
     assert!(assign(&[], None, &[0.5, 0.5], 0).is_err());
     assert!(assign(&[vec![0]], None, &[0.5, 0.6], 0).is_err());
     assert!(
-        assign(&[vec![0], vec![1]], Some(&["g".to_owned()]), &[0.5, 0.5], 0).unwrap_err().to_string().contains("2 vs 1")
+        assign(&[vec![0], vec![1]], Some(&["g".to_owned()]), &[0.5, 0.5], 0)
+            .unwrap_err()
+            .to_string()
+            .contains("2 vs 1")
     );
 }
 

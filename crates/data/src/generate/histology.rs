@@ -191,6 +191,12 @@ struct Planned {
     planted: Planted,
 }
 
+/// A case whose slide is not yet known.
+struct Dealt<'a> {
+    tissue: i64,
+    cohort: &'a Cohort,
+}
+
 /// Deals cases to slides.
 ///
 /// A slide has one stain, one scanner and one focus. Cohorts that share all three also share slides, so that a rare
@@ -198,7 +204,7 @@ struct Planned {
 fn plan(name: &str, count: usize, recipe: &[Cohort], seed: u64, stream: u64) -> Vec<Planned> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream << 32);
-    let mut origins: BTreeMap<(&str, bool, u32), Vec<(i64, Planted, &Cohort)>> = BTreeMap::new();
+    let mut origins: BTreeMap<(&str, bool, u32), Vec<Dealt<'_>>> = BTreeMap::new();
     for (cohort, cases) in recipe.iter().zip(whole_numbers(count, recipe)) {
         let key = (cohort.scanner, cohort.protocol == Protocol::Bluish, cohort.blur.to_bits());
         for _ in 0..cases {
@@ -206,7 +212,7 @@ fn plan(name: &str, count: usize, recipe: &[Cohort], seed: u64, stream: u64) -> 
                 .tissues
                 .choose_weighted(&mut rng, |(_, weight)| *weight)
                 .map_or(0, |(label, _)| *label);
-            origins.entry(key).or_default().push((tissue, cohort.planted, cohort));
+            origins.entry(key).or_default().push(Dealt { tissue, cohort });
         }
     }
     let mut planned = Vec::new();
@@ -216,10 +222,10 @@ fn plan(name: &str, count: usize, recipe: &[Cohort], seed: u64, stream: u64) -> 
         for slide_cases in cases.chunks(CASES_PER_SLIDE) {
             slides += 1;
             let slide = format!("{name}-{slides:03}");
-            let Some((_, _, origin)) = slide_cases.first() else { continue };
+            let Some(Dealt { cohort: origin, .. }) = slide_cases.first() else { continue };
             let stain = Stain::draw(origin.protocol, &mut rng);
             let blur = origin.blur * rng.random_range(0.85..1.15f32);
-            for &(tissue, planted, cohort) in slide_cases {
+            for &Dealt { tissue, cohort } in slide_cases {
                 planned.push(Planned {
                     slide: slide.clone(),
                     scanner: cohort.scanner,
@@ -227,7 +233,7 @@ fn plan(name: &str, count: usize, recipe: &[Cohort], seed: u64, stream: u64) -> 
                     stain: stain.clone(),
                     blur,
                     tissue,
-                    planted,
+                    planted: cohort.planted,
                 });
             }
         }

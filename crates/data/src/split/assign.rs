@@ -58,7 +58,12 @@ impl StratumCounts {
 /// # Errors
 /// [`Error::NoSamples`] without cases, [`Error::CountMismatch`] where groups and strata differ in number,
 /// [`Error::Request`] for shares that are not positive or do not add up to 1.
-pub fn assign(strata: &[Vec<usize>], groups: Option<&[String]>, shares: &[f64], seed: u64) -> Result<Assignment> {
+pub fn assign(
+    strata: &[Vec<usize>],
+    groups: Option<&[String]>,
+    shares: &[f64],
+    seed: u64,
+) -> Result<Assignment> {
     check(strata, groups, shares)?;
     let problem = Problem::new(strata, groups, shares);
     let starts = (0..STARTS).map(|start| {
@@ -110,7 +115,8 @@ impl<'a> Problem<'a> {
             None => (0..strata.len()).collect(),
             Some(groups) => numbered(groups),
         };
-        let names: Vec<usize> = strata.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let names: Vec<usize> =
+            strata.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let mut cells: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for (&group, own) in group_of_case.iter().zip(strata) {
             for stratum in own {
