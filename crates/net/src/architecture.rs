@@ -49,7 +49,12 @@ const OPSET: i64 = 17;
 /// An image too small for the network's poolings.
 pub fn classifier(spec: &Classifier) -> Result<Model, NetError> {
     let mut net = Layers::new(spec.seed);
-    let dims = [Dim::Free("batch".into()), Dim::Fixed(spec.channels), Dim::Fixed(spec.height), Dim::Fixed(spec.width)];
+    let dims = [
+        Dim::Free("batch".into()),
+        Dim::Fixed(spec.channels),
+        Dim::Fixed(spec.height),
+        Dim::Fixed(spec.width),
+    ];
     net.builder.input("image", DType::Float, &dims);
     let scale = Value::Float(Tensor::scalar(255f32));
     net.builder.push("Constant", "scale", vec![attribute::tensor("value", &scale)], &[], &["scale"]);
@@ -58,7 +63,8 @@ pub fn classifier(spec: &Classifier) -> Result<Model, NetError> {
         ClassifierKind::VggSmall => vgg_small(&mut net, x, spec),
         ClassifierKind::ResnetSmall => resnet_small(&mut net, x, spec),
     }
-    net.builder.output("logits", DType::Float);
+    let dims = [Dim::Free("batch".into()), Dim::Fixed(spec.classes)];
+    net.builder.output("logits", DType::Float, Some(&dims));
     Model::from_proto(net.builder.finish(OPSET))
 }
 
@@ -138,7 +144,8 @@ impl Layers {
         let name = format!("conv{}", self.convolutions);
         self.convolutions += 1;
         let fan_in = conv.from * conv.kernel * conv.kernel;
-        let [weight, bias] = self.weights(&name, &[conv.to, conv.from, conv.kernel, conv.kernel], fan_in, conv.start);
+        let [weight, bias] =
+            self.weights(&name, &[conv.to, conv.from, conv.kernel, conv.kernel], fan_in, conv.start);
         let pad = (conv.kernel / 2) as i64;
         let size = [conv.kernel as i64; 2];
         let attributes = vec![

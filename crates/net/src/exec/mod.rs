@@ -281,7 +281,11 @@ impl<T: Element> Runtime<T> {
     fn output_of(&self, term: &dyn Loss<T>) -> Result<ValueId, NetError> {
         let outputs = self.graph.outputs();
         outputs.get(term.output()).copied().ok_or_else(|| {
-            NetError::input(format!("the loss reads output {}, the model has {}", term.output(), outputs.len()))
+            NetError::input(format!(
+                "the loss reads output {}, the model has {}",
+                term.output(),
+                outputs.len()
+            ))
         })
     }
 

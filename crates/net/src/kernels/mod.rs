@@ -9,8 +9,8 @@ mod frame;
 pub mod gemm;
 pub mod interpolate;
 pub mod pool;
-pub mod select;
 mod product;
+pub mod select;
 mod simd;
 #[cfg(test)]
 mod tests;

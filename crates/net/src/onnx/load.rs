@@ -249,7 +249,8 @@ fn trainable(nodes: &[Node], tensors: &BTreeMap<ValueId, Value<f64>>) -> BTreeSe
         if node.inputs.iter().flatten().all(|v| sources.contains_key(v)) {
             // `Add(2, 3)` of two constants is arithmetic, not a layer.
             let flows = |_: &&ValueId| node.entry.gradient;
-            let all: BTreeSet<ValueId> = node.inputs.iter().flatten().filter(flows).flat_map(behind).collect();
+            let all: BTreeSet<ValueId> =
+                node.inputs.iter().flatten().filter(flows).flat_map(behind).collect();
             sources.extend(node.outputs.iter().flatten().map(|&v| (v, all.clone())));
         } else {
             let read = node.entry.trainable.iter().filter_map(|&i| node.inputs.get(i)?.as_ref());
@@ -321,8 +322,7 @@ fn execution_order(graph: &GraphProto, known: &BTreeMap<String, ValueId>) -> Res
             readers[from].push(index);
         }
     }
-    let mut ready: BTreeSet<usize> =
-        (0..waiting.len()).filter(|&i| waiting[i] == 0).collect();
+    let mut ready: BTreeSet<usize> = (0..waiting.len()).filter(|&i| waiting[i] == 0).collect();
     let mut order = Vec::with_capacity(waiting.len());
     while let Some(index) = ready.pop_first() {
         order.push(index);

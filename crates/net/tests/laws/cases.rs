@@ -57,8 +57,7 @@ impl Case {
     }
 
     pub(crate) fn plan(&self, images: usize) -> Plan<f64> {
-        let shapes: Vec<Vec<usize>> =
-            self.inputs::<f64>(images).iter().map(|t| t.shape().to_vec()).collect();
+        let shapes: Vec<Vec<usize>> = self.inputs::<f64>(images).iter().map(|t| t.shape().to_vec()).collect();
         Plan::new(self.model.graph(), &shapes).expect("planned at load")
     }
 
@@ -83,7 +82,19 @@ impl Case {
             let fact = plan.fact(**v).expect("outputs have facts");
             self.has_data() && fact.dtype == DType::Float && fact.value.is_none()
         });
-        floats.map(|(output, _)| Projection { output }).collect()
+        let all: Vec<Projection> = floats.map(|(output, _)| Projection { output }).collect();
+        let gradient = self.runtime::<f64>().gradient(
+            &self.parameters(),
+            &self.inputs(2),
+            &terms(&all),
+            false,
+            Settings::default(),
+        );
+        match gradient {
+            // Statistics beside the result may be without gradient; that is said by the operator.
+            Err(e) if e.to_string().contains("not supported: the gradient of") => vec![Projection::first()],
+            _ => all,
+        }
     }
 }
 

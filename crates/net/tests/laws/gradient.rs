@@ -15,8 +15,7 @@ fn gradients_are_those_of_finite_differences() {
 fn refused(case: &Case) -> Result<(), String> {
     let projection = Projection::first();
     let (parameters, inputs) = (case.parameters::<f64>(), case.inputs(IMAGES));
-    let result =
-        case.runtime().gradient(&parameters, &inputs, &[&projection], true, Settings::default());
+    let result = case.runtime().gradient(&parameters, &inputs, &[&projection], true, Settings::default());
     let expected = format!("example of {}", case.entry.name);
     match result {
         Err(e) if e.to_string().contains(&expected) => Ok(()),

@@ -47,7 +47,8 @@ pub(crate) fn data_boxes(case: &Case, images: usize, rng: &mut ChaCha8Rng) -> Ve
 fn deltas(case: &Case, rng: &mut ChaCha8Rng) -> BTreeMap<String, (Tensor<f32>, Tensor<f32>)> {
     let graph = case.model.graph();
     let mut delta = |shape: &[usize]| {
-        Tensor::full(shape, 0f32).map(|_| if rng.random::<f64>() < 0.2 { 0.0 } else { 0.5 * rng.random::<f32>() })
+        Tensor::full(shape, 0f32)
+            .map(|_| if rng.random::<f64>() < 0.2 { 0.0 } else { 0.5 * rng.random::<f32>() })
     };
     let pair = |p: &modelmend_net::graph::Parameter| {
         let below = delta(&p.shape);
@@ -91,8 +92,8 @@ fn bounds_enclose_what_the_operator_can_reach() {
             computed.borrow_mut().entry(case.entry.name).or_default();
         }
         for (boxed_data, boxed_weights) in READINGS {
-            let some = boxed_data && case.has_data()
-                || boxed_weights && !case.model.graph().parameters().is_empty();
+            let some =
+                boxed_data && case.has_data() || boxed_weights && !case.model.graph().parameters().is_empty();
             if !some {
                 continue;
             }
@@ -135,11 +136,8 @@ fn enclosed(
         true => data_boxes(case, IMAGES, rng),
         false => case.inputs::<f64>(IMAGES).into_iter().map(|t| (t.clone(), t)).collect(),
     };
-    let given = if options.boxed_inputs {
-        ends(&data)
-    } else {
-        data.iter().map(|(lo, _)| lo.clone()).collect()
-    };
+    let given =
+        if options.boxed_inputs { ends(&data) } else { data.iter().map(|(lo, _)| lo.clone()).collect() };
     let bounds = run(bounds, &given)?;
     let weights = weight_boxes(case, options);
     let runtime = case.runtime::<f64>();

@@ -15,9 +15,8 @@ fn a_written_model_reads_back_the_same() {
         let inputs = case.inputs::<f32>(3);
         let before = case.forward(&inputs, Settings::default())?;
         let runtime = modelmend_net::Runtime::<f32>::new(again.graph().clone());
-        let after = runtime
-            .forward(again.parameters(), &inputs, Settings::default())
-            .map_err(|e| e.to_string())?;
+        let after =
+            runtime.forward(again.parameters(), &inputs, Settings::default()).map_err(|e| e.to_string())?;
         if bits(&before) == bits(&after) { Ok(()) } else { Err("other outputs".into()) }
     });
 }
@@ -36,7 +35,8 @@ fn other_weights_change_nothing_else_in_the_file() {
         let without_weights = |proto: &ModelProto| {
             let mut proto = proto.clone();
             let graph = proto.graph.as_mut().expect("a graph");
-            for t in graph.initializer.iter_mut().filter(|t| names.contains(&t.name.as_deref().unwrap_or(""))) {
+            for t in graph.initializer.iter_mut().filter(|t| names.contains(&t.name.as_deref().unwrap_or("")))
+            {
                 t.raw_data = None;
             }
             proto

@@ -107,7 +107,8 @@ fn a_per_sample_gradient_is_that_of_its_image_alone() {
         let rows = rows(case, &inputs, &projections, Settings::default())?;
         for image in 0..IMAGES {
             let alone: Vec<Tensor<f64>> = inputs.iter().map(|t| image_of(t, image)).collect();
-            let only: Vec<Only<'_>> = projections.iter().map(|projection| Only { projection, image }).collect();
+            let only: Vec<Only<'_>> =
+                projections.iter().map(|projection| Only { projection, image }).collect();
             let terms: Vec<&dyn Loss<f64>> = only.iter().map(|o| o as &dyn Loss<f64>).collect();
             let single = case
                 .runtime()

@@ -16,14 +16,14 @@ fn dropout_passes_have_the_mean_and_spread_of_the_reference() {
     // Every image of a batch draws masks of its own: one batch is all passes.
     let x = Tensor::new([&[PASSES], &x.shape()[1..]].concat(), batch).expect("repeated");
     let runtime = Runtime::<f32>::new(model.graph().clone());
-    let y = runtime.forward(model.parameters(), &[x], Settings { seed: 3, ..Settings::default() }).expect("runs");
+    let y =
+        runtime.forward(model.parameters(), &[x], Settings { seed: 3, ..Settings::default() }).expect("runs");
 
     let pixels = y[0].row_len();
     let (mean, std) = (npz.get("mc_mean"), npz.get("mc_std"));
     let mut spread = 0.0;
     for i in 0..pixels {
-        let values: Vec<f64> =
-            y[0].data().iter().skip(i).step_by(pixels).map(|&v| f64::from(v)).collect();
+        let values: Vec<f64> = y[0].data().iter().skip(i).step_by(pixels).map(|&v| f64::from(v)).collect();
         let average = values.iter().sum::<f64>() / PASSES as f64;
         let variance = values.iter().map(|v| (v - average).powi(2)).sum::<f64>() / (PASSES - 1) as f64;
         spread += variance.sqrt();

@@ -70,8 +70,10 @@ impl<T: Element> Case<T> {
 
     fn gradients(&mut self, terms: &[&dyn Loss<T>]) {
         let (parameters, settings) = (self.model.parameters().cast(), Settings::default());
-        let result =
-            self.runtime.per_sample(&parameters, &self.x, terms, settings, |_| Keep::default()).expect("runs");
+        let result = self
+            .runtime
+            .per_sample(&parameters, &self.x, terms, settings, |_| Keep::default())
+            .expect("runs");
         let losses: Vec<f64> = result.losses.iter().map(|l| l.f64()).collect();
         let expected = self.npz.get("loss");
         assert_close("loss", &losses, expected.data(), tolerance::<T>().loss * largest(expected.data()));
@@ -110,7 +112,8 @@ impl<T: Element> Case<T> {
             }
             let full = self.npz.get(&format!("grad0.{name}"));
             assert_close(name, &rows[..len], full.data(), bound(full.data()));
-            let (index, subset) = (self.npz.get(&format!("gidx.{name}")), self.npz.get(&format!("gsub.{name}")));
+            let (index, subset) =
+                (self.npz.get(&format!("gidx.{name}")), self.npz.get(&format!("gsub.{name}")));
             let picked: Vec<f64> = rows
                 .chunks_exact(len)
                 .flat_map(|row| index.data().iter().map(|&i| row[i as usize]))
@@ -122,7 +125,12 @@ impl<T: Element> Case<T> {
             let (l2, gsum) = (self.npz.get(&format!("gl2.{name}")), self.npz.get(&format!("gsum.{name}")));
             assert_close(name, &norms, l2.data(), tolerance.gradient * largest(l2.data()));
             // A sum of many elements of both signs: errors are relative to the elements, not to the sum.
-            assert_close(name, &sums, gsum.data(), tolerance.gradient * largest(l2.data()) * (len as f64).sqrt());
+            assert_close(
+                name,
+                &sums,
+                gsum.data(),
+                tolerance.gradient * largest(l2.data()) * (len as f64).sqrt(),
+            );
         }
         let described = names.iter().filter(|n| n.starts_with("grad.") || n.starts_with("grad0."));
         assert_eq!(described.count(), graph.parameters().len(), "parameters with and without reference");

@@ -19,7 +19,11 @@ fn models() -> Vec<PathBuf> {
 fn exports_re_encode_byte_for_byte() {
     for path in models() {
         let model = Model::read(&path).unwrap_or_else(|e| panic!("{e}"));
-        assert!(model.to_bytes() == std::fs::read(&path).expect("readable"), "{}: other bytes", path.display());
+        assert!(
+            model.to_bytes() == std::fs::read(&path).expect("readable"),
+            "{}: other bytes",
+            path.display()
+        );
     }
 }
 

@@ -60,6 +60,9 @@ pub(crate) fn largest(values: &[f64]) -> f64 {
 pub(crate) fn assert_close(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{what}: number of elements");
     for (i, (a, b)) in got.iter().zip(expected).enumerate() {
-        assert!((a - b).abs() <= tolerance, "{what}: element {i} is {a}, expected {b} (tolerance {tolerance:e})");
+        assert!(
+            (a - b).abs() <= tolerance,
+            "{what}: element {i} is {a}, expected {b} (tolerance {tolerance:e})"
+        );
     }
 }
