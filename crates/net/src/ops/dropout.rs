@@ -142,15 +142,21 @@ impl<T: Element> Op<T> for Dropout {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let x = cx.input(0)?;
+        // The mask of inference keeps everything, whatever the values.
+        let all = match cx.outputs() {
+            0 | 1 => String::new(),
+            _ => cx.copy_all(&[&x.lo]).swap_remove(1),
+        };
         let Some(mode) = cx.point(2, "the training mode")? else {
-            // The mask of inference keeps everything, whatever the values.
-            if cx.outputs() > 1 {
-                let mask = cx.copy_all(&[&x.lo]).swap_remove(1);
-                cx.output(1, Bounds::point(mask));
-            }
             cx.output(0, x);
+            cx.output(1, Bounds::point(all));
             return Ok(());
         };
+        if !all.is_empty() {
+            let none = cx.constant::<f32>(&Value::Bool(Tensor::scalar(false)));
+            let lo = cx.append("Where", vec![], &[&mode, &none, &all]);
+            cx.output(1, Bounds::new(lo, all));
+        }
         // In training every element may be dropped or kept and scaled.
         let [one, zero, half] = [1.0f32, 0.0, 0.5].map(|v| cx.constant(&Value::Float(Tensor::scalar(v))));
         let ratio = cx.point(1, "the ratio")?.unwrap_or(half);

@@ -229,37 +229,38 @@ impl<T: Element> Op<T> for Normalization {
     }
 
     fn backward(&self, cx: &mut Backward<'_, T>) -> Result<(), OpError> {
-        if cx.grad(1).is_some() || cx.grad(2).is_some() {
-            return Err(OpError::unsupported("the gradient of the statistics (outputs 1 and 2)"));
-        }
-        let (x, scale, dy) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.grad_output()?);
+        let (x, scale, dy) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.grad(0));
         let layout = self.layout(x.shape())?;
         if x.is_empty() {
             return Ok(());
         }
+        let of_statistics = [1, 2].map(|i| cx.grad(i));
         if let Some((dx, scratch)) = cx.input_and_scratch(0) {
             let zero = Statistics { mean: T::zero(), inverse: T::one() };
-            let mut slope = scratch.take(layout.block);
+            let mut slope = scratch.zeros(layout.block);
             for (i, dx) in dx.chunks_exact_mut(layout.block).enumerate() {
                 let start = i * layout.block;
                 let range = start..start + layout.block;
-                layout.parts(range.clone(), |elements, scales| {
-                    let slope = &mut slope[elements.start - start..elements.end - start];
-                    scaled(slope, &dy.data()[elements], &scale.data()[scales], zero);
-                });
-                self.input_gradient(dx, &x.data()[range], &slope);
+                if let Some(dy) = dy {
+                    layout.parts(range.clone(), |elements, scales| {
+                        let slope = &mut slope[elements.start - start..elements.end - start];
+                        scaled(slope, &dy.data()[elements], &scale.data()[scales], zero);
+                    });
+                }
+                let given = of_statistics.map(|g| g.map_or(T::zero(), |g| g.data()[i]));
+                self.input_gradient(dx, &x.data()[range], &slope, given);
             }
             scratch.give(slope);
         }
         let row = x.row_len();
         cx.shared(1, |images, dscale, scratch| {
+            let Some(dy) = dy else { return };
             let mut terms = scratch.take(layout.block);
             for start in (images.start * row..images.end * row).step_by(layout.block) {
                 let range = start..start + layout.block;
-                let s = self.statistics(&x.data()[range.clone()]);
-                for ((t, &x), &dy) in
-                    terms.iter_mut().zip(&x.data()[range.clone()]).zip(&dy.data()[range.clone()])
-                {
+                let (x, dy) = (&x.data()[range.clone()], &dy.data()[range.clone()]);
+                let s = self.statistics(x);
+                for ((t, &x), &dy) in terms.iter_mut().zip(x).zip(dy) {
                     *t = (x - s.mean) * s.inverse * dy;
                 }
                 layout.parts(range, |elements, scales| {
@@ -269,6 +270,7 @@ impl<T: Element> Op<T> for Normalization {
             scratch.give(terms);
         });
         cx.shared(2, |images, dbias, _| {
+            let Some(dy) = dy else { return };
             layout.parts(images.start * row..images.end * row, |elements, scales| {
                 gather(&mut dbias[scales], &dy.data()[elements]);
             });
@@ -282,13 +284,14 @@ impl<T: Element> Op<T> for Normalization {
 }
 
 impl Normalization {
-    /// From the gradient `g` with respect to the normalised values `z`:
-    /// `dx = (g - mean(g) - z mean(g z)) / sqrt(var + epsilon)`.
-    fn input_gradient<T: Element>(&self, dx: &mut [T], x: &[T], g: &[T]) {
+    /// From the gradient `g` with respect to the normalised values `z` and those with respect to the statistics:
+    /// `dx = (g - mean(g) - z mean(g z)) inverse + dmean / n - dinverse z inverse^2 / n`.
+    fn input_gradient<T: Element>(&self, dx: &mut [T], x: &[T], g: &[T], [dmean, dinverse]: [T; 2]) {
         let s = self.statistics(x);
         let count = T::of(x.len() as f64);
-        let mean = sums::sum(g) / count;
-        let along = sums::sum_of(x, g, |x, g| (x - s.mean) * s.inverse * g) / count;
+        let mean = (sums::sum(g) - dmean / s.inverse) / count;
+        let along = sums::sum_of(x, g, |x, g| (x - s.mean) * s.inverse * g);
+        let along = (along + dinverse * s.inverse) / count;
         for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(g) {
             *dx = s.inverse * (g - mean - (x - s.mean) * s.inverse * along);
         }
