@@ -45,6 +45,7 @@ impl Bench {
             "train" => {
                 let gradient = self.runtime.gradient(&self.parameters, inputs, &[&mean], false, settings)?;
                 self.adam.step(&mut self.parameters, &gradient.parameters);
+                self.runtime.recycle(gradient);
             }
             "per_sample" => {
                 let loss = CrossEntropy { weight: 1.0, ..mean };

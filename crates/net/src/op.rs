@@ -198,6 +198,9 @@ impl<T: Element> Forward<'_, T> {
     }
 }
 
+/// Free buffers from which on one of any size is taken before memory is asked for.
+const KEPT: usize = 64;
+
 /// Buffers that kernels borrow and give back, so that a steady state allocates nothing.
 #[derive(Debug)]
 pub struct Scratch<T> {
@@ -213,10 +216,12 @@ impl<T> Default for Scratch<T> {
 }
 
 impl<T: Element> Scratch<T> {
-    /// A buffer of `len` elements with *arbitrary content*: the smallest free one that is large enough.
+    /// A buffer of `len` elements with *arbitrary content*: the smallest free one that is large enough. One more
+    /// than twice as large is kept for others, since growing it again would fill it with zeros.
     pub fn take(&mut self, len: usize) -> Vec<T> {
+        let most = if self.free.len() < KEPT { 2 * len } else { usize::MAX };
         let fitting = (0..self.free.len())
-            .filter(|&i| self.free[i].capacity() >= len)
+            .filter(|&i| (len..=most).contains(&self.free[i].capacity()))
             .min_by_key(|&i| self.free[i].capacity());
         let mut buffer = fitting.map(|i| self.free.swap_remove(i)).unwrap_or_default();
         buffer.resize(len, T::zero());
@@ -259,12 +264,14 @@ pub(crate) enum Target<T> {
     Data(Vec<T>),
     /// The input is shared by all images (a parameter): one row for their sum, or a row for each image.
     Rows {
-        /// `rows x len`, zero at the start.
+        /// `rows x len`.
         data: Vec<T>,
         /// Elements of the input.
         len: usize,
         /// A row for each image, or one row for all.
         per_image: bool,
+        /// Whether nothing was written yet: the content is arbitrary.
+        fresh: bool,
     },
 }
 
@@ -332,17 +339,35 @@ impl<'a, T: Element> Backward<'a, T> {
     /// Calls `add(images, gradient)` for a shared input: for every range of images it must add the gradient,
     /// summed over these images, to the buffer in the shape of the input.
     pub fn shared(&mut self, i: usize, mut add: impl FnMut(Range<usize>, &mut [T], &mut Scratch<T>)) {
-        match self.targets.get_mut(i) {
-            Some(Target::Rows { data, len, per_image: true }) if *len > 0 => {
-                for (image, row) in data.chunks_exact_mut(*len).enumerate() {
-                    add(image..image + 1, row, self.scratch);
-                }
+        self.shared_or_fresh(i, |images, fresh, gradient, scratch| {
+            if fresh {
+                gradient.fill(T::zero());
             }
-            Some(Target::Rows { data, .. }) => add(0..self.images, data, self.scratch),
+            add(images, gradient, scratch);
+        });
+    }
+
+    /// [`Self::shared`] for kernels that can overwrite: where `fresh` is true the buffer has arbitrary content and
+    /// is to be overwritten instead of added to.
+    pub fn shared_or_fresh(
+        &mut self,
+        i: usize,
+        mut add: impl FnMut(Range<usize>, bool, &mut [T], &mut Scratch<T>),
+    ) {
+        match self.targets.get_mut(i) {
+            Some(Target::Rows { data, len, per_image: true, fresh }) if *len > 0 => {
+                for (image, row) in data.chunks_exact_mut(*len).enumerate() {
+                    add(image..image + 1, *fresh, row, self.scratch);
+                }
+                *fresh = false;
+            }
+            Some(Target::Rows { data, fresh, .. }) => {
+                add(0..self.images, *fresh, data, self.scratch);
+                *fresh = false;
+            }
             Some(Target::Data(data)) => {
-                data.fill(T::zero());
                 let rows = self.grads.iter().flatten().next().map_or(0, |g| g.rows());
-                add(0..rows, data, self.scratch);
+                add(0..rows, true, data, self.scratch);
             }
             _ => {}
         }

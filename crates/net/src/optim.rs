@@ -1,5 +1,8 @@
 //! Optimisers.
 
+use rayon::prelude::*;
+
+use crate::exec::denormals;
 use crate::graph::Parameters;
 use crate::tensor::Element;
 
@@ -53,20 +56,50 @@ impl<T: Element> Adam<T> {
     pub fn step(&mut self, parameters: &mut Parameters<T>, gradient: &Parameters<T>) {
         self.steps += 1;
         let s = self.settings;
-        let (b1, b2) = (T::of(s.beta1), T::of(s.beta2));
-        let (c1, c2) = (T::one() - b1, T::one() - b2);
-        let rate = T::of(s.learning_rate / (1.0 - s.beta1.powi(self.steps)));
-        let root = T::of((1.0 - s.beta2.powi(self.steps)).sqrt().recip());
-        let (epsilon, decay) = (T::of(s.epsilon), T::of(s.weight_decay));
+        let rule = Rule {
+            betas: [s.beta1, s.beta2].map(T::of),
+            rests: [s.beta1, s.beta2].map(|b| T::one() - T::of(b)),
+            rate: T::of(s.learning_rate / (1.0 - s.beta1.powi(self.steps))),
+            root: T::of((1.0 - s.beta2.powi(self.steps)).sqrt().recip()),
+            epsilon: T::of(s.epsilon),
+            decay: T::of(s.weight_decay),
+        };
         let moments = self.mean.iter_mut().zip(self.square.iter_mut());
         for ((w, g), (m, v)) in parameters.iter_mut().zip(gradient.iter()).zip(moments) {
-            let moments = m.data_mut().iter_mut().zip(v.data_mut());
-            for ((w, &g), (m, v)) in w.data_mut().iter_mut().zip(g.data()).zip(moments) {
-                let g = g + decay * *w;
-                *m = b1 * *m + c1 * g;
-                *v = b2 * *v + c2 * g * g;
-                *w -= rate * *m / (v.sqrt() * root + epsilon);
-            }
+            let moments = m.data_mut().par_chunks_mut(PART).zip(v.data_mut().par_chunks_mut(PART));
+            let parts = w.data_mut().par_chunks_mut(PART).zip(g.data().par_chunks(PART)).zip(moments);
+            parts.for_each(|((w, g), (m, v))| {
+                let _guard = denormals::flush();
+                pulp::Arch::new().dispatch(|| rule.apply(w, g, m, v));
+            });
+        }
+    }
+}
+
+/// Elements that one thread updates at a time.
+const PART: usize = 1 << 16;
+
+/// The update of one step, the same for every element.
+struct Rule<T> {
+    betas: [T; 2],
+    /// One minus each beta.
+    rests: [T; 2],
+    rate: T,
+    root: T,
+    epsilon: T,
+    decay: T,
+}
+
+impl<T: Element> Rule<T> {
+    /// Weights, gradients and both moments in one pass.
+    #[inline(always)]
+    fn apply(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+        let ([b1, b2], [r1, r2]) = (self.betas, self.rests);
+        for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+            let g = g + self.decay * *w;
+            *m = b1 * *m + r1 * g;
+            *v = b2 * *v + r2 * g * g;
+            *w -= self.rate * *m / (v.sqrt() * self.root + self.epsilon);
         }
     }
 }

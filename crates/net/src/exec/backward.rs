@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::error::NetError;
 use crate::graph::{Graph, ValueId};
 use crate::loss::Loss;
@@ -36,17 +38,24 @@ impl<T: Element> Accumulators<T> {
         }
     }
 
-    /// Adds another accumulator, element by element.
-    pub(super) fn merge(&mut self, other: Self) {
+    /// Adds another accumulator, element by element; what it held goes to `scratch`.
+    pub(super) fn merge(&mut self, other: Self, scratch: &mut Scratch<T>) {
         for (mine, theirs) in self.rows.iter_mut().zip(other.rows) {
             match (mine.as_mut(), theirs) {
-                (Some(a), Some(b)) => a.iter_mut().zip(b).for_each(|(a, b)| *a += b),
+                (Some(a), Some(b)) => {
+                    let parts = a.par_chunks_mut(MERGED).zip(b.par_chunks(MERGED));
+                    parts.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, &b)| *a += b));
+                    scratch.give(b);
+                }
                 (None, theirs) => *mine = theirs,
                 (Some(_), None) => {}
             }
         }
     }
 }
+
+/// Elements that one thread adds at a time.
+const MERGED: usize = 1 << 16;
 
 /// Everything the reverse pass over one chunk reads.
 pub(super) struct Reverse<'a, T> {
@@ -211,7 +220,12 @@ impl<T: Element> Reverse<'_, T> {
             match target {
                 Target::Unwanted => {}
                 Target::Data(data) => self.collect(value, data, adjoints, scratch),
-                Target::Rows { data, .. } => accumulators.add(value, data),
+                Target::Rows { mut data, fresh, .. } => {
+                    if fresh {
+                        data.fill(T::zero());
+                    }
+                    accumulators.add(value, data);
+                }
             }
         }
         grads.into_iter().flatten().for_each(|t| scratch.give(t.into_data()));
@@ -234,8 +248,10 @@ impl<T: Element> Reverse<'_, T> {
         }
         let per_image = accumulators.per_image;
         let rows = if per_image { images } else { 1 };
-        let data = accumulators.rows[value.0].take().unwrap_or_else(|| scratch.zeros(rows * len));
-        Target::Rows { data, len, per_image }
+        let begun = accumulators.rows[value.0].take();
+        let fresh = begun.is_none();
+        let data = begun.unwrap_or_else(|| scratch.take(rows * len));
+        Target::Rows { data, len, per_image, fresh }
     }
 
     fn collect(

@@ -1,14 +1,14 @@
 //! Denormal floats cost a hundred cycles each on x86 and mean nothing here: while a chunk runs they count as zero.
 
 /// Restores the floating-point mode when dropped.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     #[cfg(target_arch = "x86_64")]
     before: u32,
 }
 
 /// Makes denormal inputs and results zero on this thread until the guard is dropped.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn flush() -> Guard {
+pub(crate) fn flush() -> Guard {
     const FLUSH_TO_ZERO: u32 = 1 << 15;
     const DENORMALS_ARE_ZERO: u32 = 1 << 6;
     let before = control();
@@ -17,7 +17,7 @@ pub(super) fn flush() -> Guard {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn flush() -> Guard {
+pub(crate) fn flush() -> Guard {
     Guard {}
 }
 

@@ -5,7 +5,7 @@
 //! fixed order, which only the batch size determines.
 
 mod backward;
-mod denormals;
+pub(crate) mod denormals;
 mod forward;
 mod plan;
 
@@ -71,7 +71,7 @@ pub struct Runtime<T> {
 }
 
 /// Images whose gradients are added up by one thread before the partial sums are merged.
-const LANE: usize = 8;
+const LANE: usize = 4;
 /// At most this many partial sums: each costs a copy of the parameters.
 const MAX_LANES: usize = 4;
 
@@ -167,11 +167,13 @@ impl<T: Element> Runtime<T> {
         let mut losses = Vec::with_capacity(images);
         let mut input_parts = Vec::with_capacity(parts.len());
         let mut total = Accumulators::new(self.graph.value_count(), false);
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
         for (part_losses, part_inputs, part) in parts {
             losses.extend(part_losses);
             input_parts.push(part_inputs);
-            total.merge(part);
+            total.merge(part, &mut scratch);
         }
+        lock(&self.scratch).push(scratch);
         let gradient = self.graph.parameters().iter().map(|p| {
             let data =
                 total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
@@ -179,6 +181,17 @@ impl<T: Element> Runtime<T> {
         });
         let parameters = Parameters::new(gradient.collect());
         Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
+    }
+
+    /// Takes the memory of a gradient back, so that training does not ask for new memory in every step.
+    pub fn recycle(&self, gradient: Gradient<T>) {
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        let tensors = gradient.parameters.0.into_iter().filter_map(|v| match v {
+            Value::Float(t) => Some(t),
+            _ => None,
+        });
+        tensors.chain(gradient.inputs.into_iter().flatten()).for_each(|t| scratch.give(t.into_data()));
+        lock(&self.scratch).push(scratch);
     }
 
     /// The gradient of every image's own loss (the sum of `terms`), parameter by parameter into a sink for each chunk.

@@ -242,8 +242,14 @@ pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T],
     frame.recycle(scratch);
 }
 
-/// Adds the gradient of the weights, summed over the images given.
-pub fn backward_weight<T: Element>(g: &Geometry, x: &[T], dy: &[T], dw: &mut [T], scratch: &mut Scratch<T>) {
+/// The gradient of the weights, summed over the images given; `start` says whether it is added to `dw`.
+pub fn backward_weight<T: Element>(
+    g: &Geometry,
+    x: &[T],
+    dy: &[T],
+    (dw, start): (&mut [T], Start<'_, T>),
+    scratch: &mut Scratch<T>,
+) {
     let images = dy.len() / (g.groups * g.output_len()).max(1);
     let frame = g.framed(x, scratch);
     let mut tables = scratch.take_tables();
@@ -260,7 +266,7 @@ pub fn backward_weight<T: Element>(g: &Geometry, x: &[T], dy: &[T], dw: &mut [T]
             runs: &tables.runs,
             c_row: g.reduction(),
             c_column: 1,
-            start: Start::Result,
+            start,
         };
         T::kernels().product(&product, &mut dw[group * g.weights()..][..g.weights()], scratch);
     }

@@ -129,21 +129,23 @@ pub fn max_backward<T: Element>(
     dx: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
-    let mut rest = scratch.take(dy.len());
-    rest.copy_from_slice(dy);
     dx.fill(T::zero());
     let (inputs, outputs) = (g.input_len(), g.pixels());
+    if g.halves() {
+        let planes = x.chunks_exact(inputs).zip(dx.chunks_exact_mut(inputs));
+        let results = y.chunks_exact(outputs).zip(dy.chunks_exact(outputs));
+        planes.zip(results).for_each(|((x, dx), (y, dy))| first_of_four(g, (x, y), dy, dx));
+        return;
+    }
+    let mut rest = scratch.take(dy.len());
+    rest.copy_from_slice(dy);
     let planes = x.chunks_exact(inputs).zip(dx.chunks_exact_mut(inputs));
     let results = y.chunks_exact(outputs).zip(rest.chunks_exact_mut(outputs));
-    let (halves, covers) = (g.halves(), g.covers());
+    let covers = g.covers();
     for ((x, dx), (y, rest)) in planes.zip(results) {
         if covers {
             let first = x.iter().position(|x| *x == y[0]);
             first.into_iter().for_each(|at| dx[at] = rest[0]);
-            continue;
-        }
-        if halves {
-            max_of_four_backward(g, x, (y, rest), dx);
             continue;
         }
         g.runs(|out, from, n| {
@@ -160,22 +162,21 @@ pub fn max_backward<T: Element>(
     scratch.give(rest);
 }
 
-fn max_of_four_backward<T: Element>(g: &Geometry, x: &[T], (y, dy): (&[T], &[T]), dx: &mut [T]) {
-    let (height, width) = (g.output[1], g.output[2]);
+fn first_of_four<T: Element>(g: &Geometry, (x, y): (&[T], &[T]), dy: &[T], dx: &mut [T]) {
+    let (height, width, line) = (g.output[1], g.output[2], g.input[2]);
     for (row, (y, dy)) in y.chunks_exact(width).zip(dy.chunks_exact(width)).enumerate() {
         let (d, h) = (row / height, row % height);
-        let start = (d * g.input[1] + 2 * h) * g.input[2];
-        let (above, below) = x[start..].split_at(g.input[2]);
-        let (to_above, to_below) = dx[start..].split_at_mut(g.input[2]);
-        let from = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
-        let to = to_above.as_chunks_mut::<2>().0.iter_mut().zip(to_below.as_chunks_mut::<2>().0);
-        for (((&y, &dy), (a, b)), (da, db)) in y.iter().zip(dy).zip(from).zip(to) {
-            let mut rest = dy;
-            for (x, dx) in a.iter().chain(b).zip(da.iter_mut().chain(db)) {
-                let first = *x == y;
-                *dx = if first { rest } else { T::zero() };
-                rest = if first { T::zero() } else { rest };
-            }
+        let start = (d * g.input[1] + 2 * h) * line;
+        let (x_above, x_below) = x[start..start + line + 2 * width].split_at(line);
+        let (dx_above, dx_below) = dx[start..start + line + 2 * width].split_at_mut(line);
+        let x = x_above.as_chunks::<2>().0.iter().zip(x_below.as_chunks::<2>().0);
+        let dx = dx_above.as_chunks_mut::<2>().0.iter_mut().zip(dx_below.as_chunks_mut::<2>().0);
+        for (((a, b), (da, db)), (&y, &dy)) in x.zip(dx).zip(y.iter().zip(dy)) {
+            let hits = [a[0] == y, a[1] == y, b[0] == y, b[1] == y];
+            let [first, second, third, fourth] = hits;
+            let give = |hit: bool| if hit { dy } else { T::zero() };
+            *da = [give(first), give(second && !first)];
+            *db = [give(third && !(first || second)), give(fourth && !(first || second || third))];
         }
     }
 }

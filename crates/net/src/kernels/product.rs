@@ -60,6 +60,13 @@ pub enum Start<'a, T> {
     Result,
 }
 
+impl<T> Start<'_, T> {
+    /// Overwrites a fresh result, adds to any other.
+    pub fn fresh(fresh: bool) -> Self {
+        if fresh { Start::Zero } else { Start::Result }
+    }
+}
+
 /// The tables of a product under construction; kept between calls for their memory.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
@@ -95,6 +102,10 @@ const PACKED: usize = 1 << 18;
 const VECTORS: usize = 3;
 /// Rows of a tile where there are 32 registers, and where there are 16.
 const ROWS: [usize; 2] = [8, 4];
+/// Rows of a panel that are packed at a time.
+const LINES: usize = 64;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 /// Elements copied at once.
 const COPY: usize = 16;
 
@@ -179,7 +190,9 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
         let mut cut = std::mem::take(&mut scratch.cut);
         cut.columns(product.runs, width, (product.b_column, product.c_column));
         let group = (PACKED / (block * width)).clamp(1, cut.panels.len().max(1));
-        let mut packed = scratch.take(group * block * width + COPY);
+        // Panels begin at a cache line: a vector never lies across two.
+        let mut memory = scratch.take(group * block * width + LINE / size_of::<T>());
+        let aligned = memory.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
         let mut spill = scratch.take(ROWS[0] * width);
         for first in (0..steps.max(1)).step_by(block) {
             let last = (first + block).min(steps);
@@ -188,7 +201,7 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
                     simd,
                     product,
                     c: &mut *c,
-                    packed: &mut packed,
+                    packed: &mut memory[aligned..],
                     spill: &mut spill,
                     pieces: &cut.pieces,
                     first,
@@ -197,7 +210,7 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
                 pass.run(panels, block * width);
             }
         }
-        scratch.give(packed);
+        scratch.give(memory);
         scratch.give(spill);
         scratch.cut = cut;
     }
@@ -367,16 +380,34 @@ impl<T: Copy> NullaryFnOnce for Pack<'_, '_, T> {
 }
 
 impl<T: Copy> Pack<'_, '_, T> {
-    /// Pieces in copies of `W` elements: what is written beyond a piece the next one overwrites.
+    /// Pieces in copies of `W` elements: what is written beyond a piece the next one overwrites. Piece by piece over
+    /// a few rows at a time, so that the inner loop is a load and a store.
     #[inline(always)]
     fn copies<const W: usize>(self) {
-        for (row, &step) in self.steps.iter().enumerate() {
+        for (part, steps) in self.steps.chunks(LINES).enumerate() {
+            let packed = &mut self.packed[part * LINES * self.width..];
+            let last = steps.iter().copied().max().unwrap_or(0);
             for piece in self.pieces {
-                let (from, to) = (step + piece.b, row * self.width + piece.at);
-                let target = &mut self.packed[to..to + W];
-                match self.product.b.get(from..from + W) {
-                    Some(source) => target.copy_from_slice(source),
-                    None => target[..piece.len].copy_from_slice(&self.product.b[from..from + piece.len]),
+                let wide = piece.at + W <= self.width && last + piece.b + W <= self.product.b.len();
+                if wide {
+                    assert!((steps.len() - 1) * self.width + piece.at + W <= packed.len());
+                    // SAFETY: no step is beyond `last`, whose copy was checked above in source and target. The
+                    // offsets are locals because a write through a pointer might change anything else.
+                    unsafe {
+                        let (from, width) = (self.product.b.as_ptr().add(piece.b), self.width);
+                        let mut to = packed.as_mut_ptr().add(piece.at);
+                        for &step in steps {
+                            let copied = from.add(step).cast::<[T; W]>().read_unaligned();
+                            to.cast::<[T; W]>().write_unaligned(copied);
+                            to = to.wrapping_add(width);
+                        }
+                    }
+                } else {
+                    for (line, &step) in packed.chunks_mut(self.width).zip(steps) {
+                        let source = &self.product.b[step + piece.b..][..piece.len];
+                        let target = &mut line[piece.at..piece.at + piece.len];
+                        target.iter_mut().zip(source).for_each(|(t, &s)| *t = s);
+                    }
                 }
             }
         }

@@ -110,7 +110,7 @@ fn follows_the_definition<T: Element>(tolerance: f64) {
         conv::backward_input(&g, &w, &dy, &mut got, &mut scratch);
         close("input gradient", &g, &got, &dx, tolerance);
         let mut got = vec![T::zero(); w.len()];
-        conv::backward_weight(&g, &x, &dy, &mut got, &mut scratch);
+        conv::backward_weight(&g, &x, &dy, (&mut got, Start::Result), &mut scratch);
         close("weight gradient", &g, &got, &dw, tolerance);
         let mut got = vec![T::zero(); bias.len()];
         conv::backward_bias(&g, &dy, &mut got);

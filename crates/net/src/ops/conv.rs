@@ -7,6 +7,7 @@ use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
+use crate::kernels::Start;
 use crate::kernels::conv::{self, Geometry};
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
@@ -132,7 +133,7 @@ impl<T: Element> Op<T> for Conv {
             )));
         }
         let spatial = &g.output[3 - (x.shape.len() - 2)..];
-        Ok(vec![x.reshaped([&[x.shape[0], w.shape[0]], spatial].concat(), x.batched)])
+        Ok(vec![x.reshaped([&[x.shape[0], w.shape[0]], spatial].concat(), x.batched && !w.batched)])
     }
 
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
@@ -150,10 +151,10 @@ impl<T: Element> Op<T> for Conv {
             conv::backward_input(&g, w.data(), dy.data(), dx, scratch);
         }
         let (per_x, per_y) = (x.row_len(), dy.row_len());
-        cx.shared(1, |images, dw, scratch| {
+        cx.shared_or_fresh(1, |images, fresh, dw, scratch| {
             let x = &x.data()[images.start * per_x..images.end * per_x];
             let dy = &dy.data()[images.start * per_y..images.end * per_y];
-            conv::backward_weight(&g, x, dy, dw, scratch);
+            conv::backward_weight(&g, x, dy, (dw, Start::fresh(fresh)), scratch);
         });
         cx.shared(2, |images, dbias, _| {
             conv::backward_bias(&g, &dy.data()[images.start * per_y..images.end * per_y], dbias);

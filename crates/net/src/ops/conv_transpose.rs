@@ -8,6 +8,7 @@ use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
+use crate::kernels::Start;
 use crate::kernels::conv::{self, Geometry};
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
@@ -126,7 +127,7 @@ impl<T: Element> Op<T> for ConvTranspose {
             return Err(OpError::invalid(format!("bias has shape {:?}, expected [{channels}]", bias.shape)));
         }
         let spatial = &g.input[3 - (x.shape.len() - 2)..];
-        Ok(vec![x.reshaped([&[x.shape[0], channels], spatial].concat(), x.batched)])
+        Ok(vec![x.reshaped([&[x.shape[0], channels], spatial].concat(), x.batched && !w.batched)])
     }
 
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
@@ -151,9 +152,9 @@ impl<T: Element> Op<T> for ConvTranspose {
         }
         let (per_x, per_y) = (x.row_len(), dy.row_len());
         let gradients = |images: &Range<usize>| &dy.data()[images.start * per_y..images.end * per_y];
-        cx.shared(1, |images, dw, scratch| {
+        cx.shared_or_fresh(1, |images, fresh, dw, scratch| {
             let x = &x.data()[images.start * per_x..images.end * per_x];
-            conv::backward_weight(&g, gradients(&images), x, dw, scratch);
+            conv::backward_weight(&g, gradients(&images), x, (dw, Start::fresh(fresh)), scratch);
         });
         cx.shared(2, |images, dbias, _| {
             let channels = dbias.len().max(1);

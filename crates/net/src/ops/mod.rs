@@ -7,6 +7,7 @@ use crate::onnx::Attributes;
 use crate::op::Operator;
 
 mod activation;
+mod arithmetic;
 mod axes;
 mod batch_normalization;
 mod binary;
@@ -42,6 +43,7 @@ mod softmax;
 mod spatial;
 mod sums;
 mod transpose;
+mod unary;
 
 pub use samples::{Sample, SampleInput};
 
@@ -78,7 +80,7 @@ pub struct Entry {
 /// Every operator of this build, by name.
 pub static TABLE: &[&Entry] = &[
     &function::ABS,
-    &binary::ADD,
+    &arithmetic::ADD,
     &pool::AVERAGE,
     &batch_normalization::ENTRY,
     &cast::ENTRY,
@@ -89,7 +91,7 @@ pub static TABLE: &[&Entry] = &[
     &conv::ENTRY,
     &conv_transpose::ENTRY,
     &transpose::DEPTH_TO_SPACE,
-    &binary::DIV,
+    &arithmetic::DIV,
     &dropout::ENTRY,
     &activation::ELU,
     &function::ERF,
@@ -114,11 +116,11 @@ pub static TABLE: &[&Entry] = &[
     &extremum::MAX,
     &pool::MAX,
     &extremum::MIN,
-    &binary::MUL,
+    &arithmetic::MUL,
     &function::NEG,
     &pad::ENTRY,
-    &binary::POW,
-    &binary::PRELU,
+    &arithmetic::POW,
+    &arithmetic::PRELU,
     &reduce::MAX,
     &reduce::MEAN,
     &reduce::SUM,
@@ -134,7 +136,7 @@ pub static TABLE: &[&Entry] = &[
     &concat::SPLIT,
     &function::SQRT,
     &reshape::SQUEEZE,
-    &binary::SUB,
+    &arithmetic::SUB,
     &activation::TANH,
     &transpose::TRANSPOSE,
     &reshape::UNSQUEEZE,

@@ -255,18 +255,9 @@ impl<T: Element> Op<T> for Normalization {
         let row = x.row_len();
         cx.shared(1, |images, dscale, scratch| {
             let Some(dy) = dy else { return };
+            let elements = images.start * row..images.end * row;
             let mut terms = scratch.take(layout.block);
-            for start in (images.start * row..images.end * row).step_by(layout.block) {
-                let range = start..start + layout.block;
-                let (x, dy) = (&x.data()[range.clone()], &dy.data()[range.clone()]);
-                let s = self.statistics(x);
-                for ((t, &x), &dy) in terms.iter_mut().zip(x).zip(dy) {
-                    *t = (x - s.mean) * s.inverse * dy;
-                }
-                layout.parts(range, |elements, scales| {
-                    gather(&mut dscale[scales], &terms[elements.start - start..elements.end - start]);
-                });
-            }
+            self.scale_gradient(layout, elements, (x.data(), dy.data()), dscale, &mut terms);
             scratch.give(terms);
         });
         cx.shared(2, |images, dbias, _| {
@@ -284,6 +275,28 @@ impl<T: Element> Op<T> for Normalization {
 }
 
 impl Normalization {
+    /// Adds the gradient of the scales over some blocks of elements; `terms` has room for a block.
+    fn scale_gradient<T: Element>(
+        &self,
+        layout: Layout,
+        elements: Range<usize>,
+        (x, dy): (&[T], &[T]),
+        dscale: &mut [T],
+        terms: &mut [T],
+    ) {
+        for start in elements.step_by(layout.block) {
+            let range = start..start + layout.block;
+            let (x, dy) = (&x[range.clone()], &dy[range.clone()]);
+            let s = self.statistics(x);
+            for ((t, &x), &dy) in terms.iter_mut().zip(x).zip(dy) {
+                *t = (x - s.mean) * s.inverse * dy;
+            }
+            layout.parts(range, |elements, scales| {
+                gather(&mut dscale[scales], &terms[elements.start - start..elements.end - start]);
+            });
+        }
+    }
+
     /// From the gradient `g` with respect to the normalised values `z` and those with respect to the statistics:
     /// `dx = (g - mean(g) - z mean(g z)) inverse + dmean / n - dinverse z inverse^2 / n`.
     fn input_gradient<T: Element>(&self, dx: &mut [T], x: &[T], g: &[T], [dmean, dinverse]: [T; 2]) {
