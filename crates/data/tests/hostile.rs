@@ -7,6 +7,7 @@ mod shared;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use modelmend_data::formats::{Array, Batch, Source, Values, read_cases, read_npy, read_npz};
 use modelmend_data::formats::{read_csv, read_parquet, write_npy, write_npz, write_parquet};
@@ -113,8 +114,10 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in prop::option::weighted(0.3, any::<prop::sample::Index>()),
     ) {
+        static VALID: LazyLock<Vec<(&str, Vec<u8>)>> =
+            LazyLock::new(|| valid_files(tempfile::tempdir().unwrap().path()));
         let folder = tempfile::tempdir().unwrap();
-        let (extension, mut bytes) = valid_files(folder.path()).swap_remove(format);
+        let (extension, mut bytes) = VALID[format].clone();
         for (at, value) in flips {
             let at = at.index(bytes.len());
             bytes[at] = value;

@@ -55,8 +55,8 @@ pub struct Epoch {
     pub train_correct: f64,
     /// Accuracy on the validation failures.
     pub validation: f64,
-    /// Accuracy on the correct validation cases.
-    pub validation_correct: f64,
+    /// Accuracy on the correct validation cases; `None` for an epoch at which nothing depended on it.
+    pub validation_correct: Option<f64>,
 }
 
 /// A fine-tuned model.
@@ -69,6 +69,10 @@ pub struct Finetuned {
     /// All epochs.
     pub curve: Vec<Epoch>,
 }
+
+/// The constraint decides only where the validation accuracy on the failures is better than before, and there it is
+/// always looked at. Besides, every so many epochs for the curve and for stopping: the correct cases are by far the most.
+const LOOK_EVERY: usize = 5;
 
 /// Fine-tunes on failures and correct cases in equal proportions and keeps the epoch of highest validation accuracy
 /// among those that satisfy the constraint; the earliest of equals.
@@ -96,13 +100,15 @@ pub fn finetune(
         let drawn = draw_correct(&cases, &mut rng);
         let order = mixed_order(cases.train, &drawn, settings.batch_size, &mut rng);
         let loss = pass(problem, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
+        let validation = accuracy(problem, &parameters, cases.validation)?;
+        let look = validation > best.accuracy || epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
         let record = Epoch {
             epoch,
             loss: Some(loss),
             train: accuracy(problem, &parameters, cases.train)?,
             train_correct: accuracy(problem, &parameters, &drawn)?,
-            validation: accuracy(problem, &parameters, cases.validation)?,
-            validation_correct: accuracy(problem, &parameters, cases.validation_correct)?,
+            validation,
+            validation_correct: if look { Some(accuracy(problem, &parameters, cases.validation_correct)?) } else { None },
         };
         if !record.loss.is_some_and(f64::is_finite) {
             return Err(FailureError::invalid(format!(
@@ -123,7 +129,8 @@ struct Best {
     epoch: usize,
     accuracy: f64,
     curve: Vec<Epoch>,
-    broken: usize,
+    /// Epoch since which every look found the constraint broken.
+    broken_since: Option<usize>,
 }
 
 impl Best {
@@ -135,23 +142,25 @@ impl Best {
             train: accuracy(problem, &parameters, cases.train)?,
             train_correct: 1.0,
             validation: accuracy(problem, &parameters, cases.validation)?,
-            validation_correct: accuracy(problem, &parameters, cases.validation_correct)?,
+            validation_correct: Some(accuracy(problem, &parameters, cases.validation_correct)?),
         };
-        Ok(Self { accuracy: start.validation, parameters, epoch: 0, curve: vec![start], broken: 0 })
+        Ok(Self { accuracy: start.validation, parameters, epoch: 0, curve: vec![start], broken_since: None })
     }
 
     /// Looks at an epoch; `true` if fine-tuning should stop.
     fn offer(&mut self, record: Epoch, parameters: &Parameters<f32>, settings: &FinetuneSettings) -> bool {
         self.curve.push(record);
-        let kept = record.validation_correct >= settings.keep_correct;
-        self.broken = if kept { 0 } else { self.broken + 1 };
+        let kept = record.validation_correct.is_some_and(|accuracy| accuracy >= settings.keep_correct);
+        if record.validation_correct.is_some() {
+            self.broken_since = if kept { None } else { self.broken_since.or(Some(record.epoch)) };
+        }
         if kept && record.validation > self.accuracy {
             self.accuracy = record.validation;
             self.epoch = record.epoch;
             self.parameters.clone_from(parameters);
         }
         let stale = self.epoch > 0 && record.epoch - self.epoch >= settings.patience;
-        stale || self.broken >= settings.patience
+        stale || self.broken_since.is_some_and(|since| record.epoch - since >= settings.patience)
     }
 }
 

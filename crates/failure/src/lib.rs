@@ -14,6 +14,7 @@ pub mod monitor;
 pub mod problem;
 pub mod represent;
 pub mod resample;
+pub mod select;
 pub mod significance;
 pub mod subtype;
 pub mod train;

@@ -3,7 +3,6 @@
 use modelmend_data::split::Part;
 use modelmend_net::Parameters;
 use ndarray::Array2;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -73,7 +72,7 @@ pub struct Row {
     pub curve: Vec<Epoch>,
 }
 
-/// Fine-tunes on one target and judges the result on every case.
+/// Fine-tunes on one target and judges the result on every case; returns the row and the weights.
 ///
 /// # Errors
 /// Execution errors, interruption.
@@ -84,7 +83,7 @@ pub fn row(
     settings: &FinetuneSettings,
     seed: u64,
     monitor: &dyn Monitor,
-) -> Result<Row> {
+) -> Result<(Row, Parameters<f32>)> {
     let [train, validation] = [Part::Train, Part::Validation].map(|p| (layout.target(target, p), layout.correct(p)));
     let cases = FinetuneCases {
         train: &train.0,
@@ -98,7 +97,7 @@ pub fn row(
         Target::All => "all".to_owned(),
     };
     let correct = judge(problem, &tuned.parameters)?;
-    Ok(Row { name, correct, epoch: Some(tuned.epoch), curve: tuned.curve })
+    Ok((Row { name, correct, epoch: Some(tuned.epoch), curve: tuned.curve }, tuned.parameters))
 }
 
 /// A model that is not fine-tuned, as a row.
@@ -111,30 +110,6 @@ pub fn fixed_row(problem: &Problem, parameters: &Parameters<f32>, name: &str) ->
 
 fn judge(problem: &Problem, parameters: &Parameters<f32>) -> Result<Vec<bool>> {
     problem.correct(parameters, &(0..problem.count()).collect::<Vec<_>>())
-}
-
-/// Rows for several targets, side by side on all cores; each is a function of its inputs alone.
-///
-/// # Errors
-/// As [`row`].
-pub fn rows(
-    problem: &Problem,
-    layout: &Layout,
-    targets: &[Target],
-    settings: &FinetuneSettings,
-    seed: u64,
-    monitor: &dyn Monitor,
-) -> Result<Vec<Row>> {
-    let done = std::sync::atomic::AtomicUsize::new(0);
-    targets
-        .par_iter()
-        .map(|&target| {
-            let row = row(problem, layout, target, settings, seed, monitor)?;
-            let finished = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            monitor.progress(finished, targets.len());
-            Ok(row)
-        })
-        .collect()
 }
 
 /// Accuracies of each row on each evaluation set: subtypes, then `correct`, then `all`.

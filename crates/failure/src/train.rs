@@ -184,7 +184,7 @@ impl Training {
         loss.weight = 1.0 / cases.len() as f64;
         let mut input = train.input(cases);
         augment(&mut input, settings, rng);
-        let gradient = train.runtime().gradient(&self.parameters, &[input], &loss, false, Settings::default())?;
+        let gradient = train.runtime().gradient(&self.parameters, &[input], &[&loss], false, Settings::default())?;
         self.optimizer.step(&mut self.parameters, &gradient.parameters);
         Ok(gradient.losses.iter().map(|&l| f64::from(l)).sum::<f64>() * cases.len() as f64)
     }

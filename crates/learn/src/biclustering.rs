@@ -13,9 +13,9 @@ pub struct Order {
     pub columns: Vec<usize>,
 }
 
-/// Orders rows and columns of a non-negative matrix by the second singular vectors of D1^-1/2 A D2^-1/2, scaled by
-/// D1^-1/2 and D2^-1/2 (Dhillon 2001, eq. 12): the relaxed best cut of the bipartite graph of rows and columns.
-/// Made for matrices of at most some hundred rows. Empty rows and columns go last.
+/// Orders rows and columns of a non-negative matrix by the second singular vectors of D1^-1/2 A D2^-1/2,
+/// scaled by D1^-1/2 and D2^-1/2 (Dhillon 2001): the relaxed best cut of the bipartite graph of rows
+/// and columns. Made for matrices of at most some hundred rows. Empty rows and columns go last.
 ///
 /// # Errors
 /// [`LearnError::TooFew`] for an empty matrix; [`LearnError::Parameter`] for a negative or not finite entry.

@@ -24,8 +24,9 @@ fn squared_euclidean(a: &[f32], b: &[f32]) -> f64 {
     sum
 }
 
-/// Squared Euclidean distances of `query` to every row of `rows` (row-major, as long as `query` each), written to
-/// `out`, one per row. Vectorised for the CPU found at run time; without fused operations, so the bits agree.
+/// Squared Euclidean distances of `query` to every row of `rows` (row-major, as long as `query` each),
+/// written to `out`, one per row. Vectorised for the CPU found at run time; without fused operations, so the
+/// bits agree.
 pub(crate) fn squared_distances(query: &[f32], rows: &[f32], out: &mut [f64]) {
     if query.is_empty() {
         out.fill(0.0);

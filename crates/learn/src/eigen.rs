@@ -13,8 +13,9 @@ const MAX_STEPS: usize = 500;
 
 /// The `count` largest eigenvalues, descending, and their unit eigenvectors as columns of (n, count).
 ///
-/// `apply(v, out)` writes A v; A is symmetric, n by n. Lanczos (1950) with full reorthogonalisation, started from
-/// a seeded vector. Directions in `deflated` (unit vectors) are left out. Fewer pairs come back when the space has fewer.
+/// `apply(v, out)` writes A v; A is symmetric, n by n. Lanczos (1950) with full reorthogonalisation, started
+/// from a seeded vector. Directions in `deflated` (unit vectors) are left out. Fewer pairs come back when the
+/// space has fewer.
 pub(crate) fn largest_eigenpairs(
     apply: impl Fn(&[f64], &mut [f64]),
     n: usize,

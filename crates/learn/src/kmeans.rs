@@ -37,15 +37,17 @@ pub struct Kmeans {
     pub inertia: f64,
 }
 
-/// Clusters `x` (samples, features) by Lloyd's algorithm (1982) in `f64`, from greedy k-means++ starts (Arthur and
-/// Vassilvitskii 2007; 2 + ln k candidates a step, as scikit-learn), and returns the start of least inertia.
+/// Clusters `x` (samples, features) by Lloyd's algorithm (1982) in `f64`, from greedy k-means++ starts
+/// (Arthur and Vassilvitskii 2007; 2 + ln k candidates a step, as scikit-learn), and returns the start of
+/// least inertia.
 ///
-/// Restarts run in parallel on random streams of their own. A cluster that loses all samples takes the sample farthest
-/// from its centre; with fewer distinct samples than `k` some clusters stay empty, at the place of a sample.
+/// Restarts run in parallel on random streams of their own. A cluster that loses all samples takes the sample
+/// farthest from its centre; with fewer distinct samples than `k` some clusters stay empty, at the place of a
+/// sample.
 ///
 /// # Errors
-/// [`LearnError::Parameter`] for `k` or `n_init` of 0, [`LearnError::TooFew`] for fewer samples than `k` or no feature,
-/// [`LearnError::NotFinite`] for NaN or infinities.
+/// [`LearnError::Parameter`] for `k` or `n_init` of 0, [`LearnError::TooFew`] for fewer samples than `k` or
+/// no feature, [`LearnError::NotFinite`] for NaN or infinities.
 pub fn kmeans(x: ArrayView2<'_, f32>, params: &KmeansParams) -> Result<Kmeans, LearnError> {
     for (name, value) in [("k", params.k), ("n_init", params.n_init)] {
         if value == 0 {
@@ -91,7 +93,8 @@ impl Points {
         squared
     }
 
-    /// Each centre is the best of a few candidates drawn in proportion to the squared distance to the nearest centre.
+    /// Each centre is the best of a few candidates drawn in proportion to the squared distance to the nearest
+    /// centre.
     fn plus_plus(&self, k: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let candidates = 2 + (k as f64).ln() as usize;
         let first = rng.random_range(0..self.n);

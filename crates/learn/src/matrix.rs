@@ -1,8 +1,8 @@
-//! Metrics of a fine-tuning matrix (Henn et al. 2021, section 2.3): entry (i, j) is the metric, in 0 ..= 1, on the test
-//! cases of subtype j of the model fine-tuned on subtype i.
+//! Metrics of a fine-tuning matrix (Henn et al. 2021, arXiv 2109.12347): entry (i, j) is the metric, in 0 ..=
+//! 1, on the test cases of subtype j of the model fine-tuned on subtype i.
 //!
-//! Entries may be missing: a subtype without test cases, a fine-tuning that was not run. A number that needs a
-//! missing entry is `None`; a mean leaves `None`s out and says how many values it stands on.
+//! Entries may be missing: a subtype without test cases, a fine-tuning that was not run. A number that needs
+//! a missing entry is `None`; a mean leaves `None`s out and says how many values it stands on.
 
 use crate::error::{LearnError, check_lengths};
 use ndarray::ArrayView2;
@@ -42,8 +42,9 @@ pub fn learnability(matrix: ArrayView2<'_, Option<f64>>) -> Result<Vec<Option<f6
     Ok(matrix.diag().to_vec())
 }
 
-/// Independence I(F_i) = mean over j != i of m(M_i, F_i) - m(M_i, F_j), in -1 ..= 1, over the entries j present. `None`
-/// where the diagonal entry or every other entry is missing, hence with a single subtype. A diagonal of 0 is no special case.
+/// Independence I(F_i) = mean over j != i of m(M_i, F_i) - m(M_i, F_j), in -1 ..= 1, over the entries j
+/// present. `None` where the diagonal entry or every other entry is missing, hence with a single subtype. A
+/// diagonal of 0 is no special case.
 ///
 /// # Errors
 /// [`LearnError::Length`] if the matrix is not square.
@@ -57,8 +58,8 @@ pub fn independence(matrix: ArrayView2<'_, Option<f64>>) -> Result<Vec<Option<f6
     Ok(own.into_iter().enumerate().map(one).collect())
 }
 
-/// Generalisability 1 - clip(train - test, 0, 1) / train of each subtype, 0 where train = 0, in 0 ..= 1; `train` and
-/// `test` are the diagonals of the two matrices. `None` where either is missing.
+/// Generalisability 1 - clip(train - test, 0, 1) / train of each subtype, 0 where train = 0, in 0 ..= 1;
+/// `train` and `test` are the diagonals of the two matrices. `None` where either is missing.
 ///
 /// # Errors
 /// [`LearnError::Length`] if the two differ in length.
@@ -86,7 +87,8 @@ pub struct MatrixMetrics {
     pub compatibility: Vec<Option<f64>>,
 }
 
-/// All figures from the square matrices (subtype, subtype) of test and train cases and the column of the correct test cases.
+/// All figures from the square matrices (subtype, subtype) of test and train cases and the column of the
+/// correct test cases.
 ///
 /// # Errors
 /// [`LearnError::Length`] if a matrix is not square or the inputs differ in the number of subtypes.

@@ -1,7 +1,7 @@
 //! Exact k nearest neighbours by brute force, for thousands of rows.
 //!
-//! A matrix product chooses candidates, with a bound on its rounding; their distances are then computed exactly, so the
-//! result does not depend on how the product rounds.
+//! A matrix product chooses candidates, with a bound on its rounding; their distances are then computed
+//! exactly, so the result does not depend on how the product rounds.
 
 use crate::distance::squared_distances;
 use crate::error::{LearnError, check_count, check_finite, check_lengths};
@@ -31,7 +31,8 @@ pub fn nearest_neighbors(x: ArrayView2<'_, f32>, k: usize) -> Result<Neighbors, 
     Ok(search(&rows, &rows, k.min(rows.n.saturating_sub(1)), true))
 }
 
-/// The `k` rows of `reference` nearest to each row of `queries`, for example the cases nearest to each centre.
+/// The `k` rows of `reference` nearest to each row of `queries`, for example the cases nearest to each
+/// centre.
 ///
 /// # Errors
 /// [`LearnError::Length`] if the features differ, [`LearnError::NotFinite`] for NaN or infinities,
@@ -100,15 +101,16 @@ impl Rows {
         self.values.as_slice().map_or(&[], |values| &values[i * features..(i + 1) * features])
     }
 
-    /// Bounds the difference of a screened and an exact squared distance to a query: every sum of m products is off by
-    /// at most m epsilon times the sum of magnitudes (Higham 2002, section 3.1), whatever its order.
+    /// Bounds the difference of a screened and an exact squared distance to a query: every sum of m products
+    /// is off by at most m epsilon times the sum of magnitudes (Higham 2002, section 3.1), whatever its
+    /// order.
     fn rounding(&self, query_squared_norm: f64) -> f64 {
         4.0 * (self.wide.ncols() + 8) as f64 * f64::EPSILON * (query_squared_norm + self.largest_squared_norm)
     }
 }
 
-/// Squared distances of some queries to all reference rows as |q|^2 + |r|^2 - 2 q r: fast as a matrix product, but
-/// rounded; only to choose candidates.
+/// Squared distances of some queries to all reference rows as |q|^2 + |r|^2 - 2 q r: fast as a matrix
+/// product, but rounded; only to choose candidates.
 fn screen(queries: &Rows, rows: Range<usize>, reference: &Rows) -> Array2<f64> {
     let mut screened = queries.wide.slice(s![rows.clone(), ..]).dot(&reference.wide.t());
     for (query, mut row) in rows.zip(screened.rows_mut()) {

@@ -2,8 +2,8 @@
 //!
 //! The normals come from one ChaCha8 stream that can be entered at any word, so any range of rows is drawn
 //! without the rows before it. A tile of 64 stream words gives 64 normals by the Box-Muller transform, whose
-//! logarithm, sine and cosine are polynomials in plain `f32` operations: they vectorise, and they give the same
-//! bits on every CPU.
+//! logarithm, sine and cosine are polynomials in plain `f32` operations: they vectorise, and they give the
+//! same bits on every CPU.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::{Rng, SeedableRng};
@@ -19,8 +19,8 @@ const BATCH: usize = TILE * TILES_AT_ONCE;
 /// Rows of R drawn at once in [`GaussianProjection::project`].
 const ROWS_AT_ONCE: usize = 512;
 
-/// A random matrix R of any number of rows (parameters) and `dim` columns, entries N(0, 1/dim), that preserves
-/// distances: E |x R|^2 = |x|^2 (Johnson and Lindenstrauss 1984; Dasgupta and Gupta 2003).
+/// A random matrix R of any number of rows (parameters) and `dim` columns, entries N(0, 1/dim), that
+/// preserves distances: E |x R|^2 = |x|^2 (Johnson and Lindenstrauss 1984; Dasgupta and Gupta 2003).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GaussianProjection {
     /// Names the matrix together with `stream`.
@@ -43,7 +43,8 @@ impl GaussianProjection {
     }
 
     /// Writes rows `first_row ..` of R to `out`, row-major, as many as fit: entry (r, c) of R is number
-    /// `r * dim + c` of the stream, whatever range it is drawn in. Runs on the calling thread; split the rows to use more.
+    /// `r * dim + c` of the stream, whatever range it is drawn in. Runs on the calling thread; split the rows
+    /// to use more.
     pub fn fill(&self, first_row: usize, out: &mut [f32]) {
         let start = first_row as u64 * self.dim as u64;
         let scale = 1.0 / (self.dim as f32).sqrt();
@@ -100,7 +101,8 @@ pub fn jl_min_dim(samples: usize, eps: f64) -> Option<usize> {
     valid.then(|| (4.0 * (samples as f64).ln() / (eps * eps / 2.0 - eps.powi(3) / 3.0)) as usize)
 }
 
-/// Fills `out`, a multiple of [`TILE`] long and at most [`BATCH`], with normals of standard deviation `scale`.
+/// Fills `out`, a multiple of [`TILE`] long and at most [`BATCH`], with normals of standard deviation
+/// `scale`.
 fn draw(rng: &mut ChaCha8Rng, scale: f32, out: &mut [f32]) {
     let mut bytes = [0u8; BATCH * 4];
     let bytes = &mut bytes[..out.len() * 4];
@@ -113,7 +115,8 @@ fn draw(rng: &mut ChaCha8Rng, scale: f32, out: &mut [f32]) {
     });
 }
 
-/// Box and Muller 1958: sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v); u from the first half of the words, v from the second.
+/// Box and Muller 1958: sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v); u from the first half of the words, v from
+/// the second.
 #[inline(always)]
 fn box_muller(words: &[[u8; 4]; TILE], scale: f32, out: &mut [f32; TILE]) {
     for i in 0..HALF {

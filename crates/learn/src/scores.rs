@@ -50,7 +50,7 @@ impl Contingency {
         terms.sum::<f64>().max(0.0)
     }
 
-    /// Mean of mutual information over all labellings of the same sizes (Vinh, Epps and Bailey 2010, eq. 24a).
+    /// Mean of mutual information over all labellings of the same sizes (Vinh, Epps and Bailey 2010).
     fn expected_mutual_information(&self) -> f64 {
         let ln_factorial: Vec<f64> = (0..=self.n).map(|i| ln_gamma(i as f64 + 1.0)).collect();
         let f = |i: usize| ln_factorial[i];
@@ -159,8 +159,8 @@ impl Clusters {
     }
 }
 
-/// Calinski-Harabasz index (1974): variance between over variance within clusters, each per degree of freedom; higher
-/// is better; 1 when all samples lie on their means, as scikit-learn.
+/// Calinski-Harabasz index (1974): variance between over variance within clusters, each per degree of
+/// freedom; higher is better; 1 when all samples lie on their means, as scikit-learn.
 ///
 /// # Errors
 /// [`LearnError::Length`], [`LearnError::NotFinite`], [`LearnError::TooFew`] below two clusters.
@@ -176,8 +176,8 @@ pub fn calinski_harabasz(x: ArrayView2<'_, f32>, labels: &[usize]) -> Result<f64
     Ok(if within == 0.0 { 1.0 } else { between * (x.nrows() - k) as f64 / (within * (k - 1) as f64) })
 }
 
-/// Davies-Bouldin index (1979): mean over clusters of the worst (s_i + s_j) / |c_i - c_j|, s the mean distance to the
-/// cluster's mean; at least 0, lower is better.
+/// Davies-Bouldin index (1979): mean over clusters of the worst (s_i + s_j) / |c_i - c_j|, s the mean
+/// distance to the cluster's mean; at least 0, lower is better.
 ///
 /// # Errors
 /// As [`calinski_harabasz`].
@@ -197,9 +197,9 @@ pub fn davies_bouldin(x: ArrayView2<'_, f32>, labels: &[usize]) -> Result<f64, L
     Ok((0..k).map(worst).sum::<f64>() / k as f64)
 }
 
-/// Trustworthiness of an embedding (Venna and Kaski 2001): 1 minus the normalised ranks by which the `k` nearest
-/// neighbours in `embedding` are too far down the list of neighbours in `x`; 1 is best. `x` and `embedding` have the
-/// same rows; 2 `k` < samples.
+/// Trustworthiness of an embedding (Venna and Kaski 2001): 1 minus the normalised ranks by which the `k`
+/// nearest neighbours in `embedding` are too far down the list of neighbours in `x`; 1 is best. `x` and
+/// `embedding` have the same rows; 2 `k` < samples.
 ///
 /// # Errors
 /// [`LearnError::Length`], [`LearnError::NotFinite`], [`LearnError::TooFew`] for too few samples for `k`.

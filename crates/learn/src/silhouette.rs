@@ -14,16 +14,18 @@ pub enum Distance {
     /// |a - b|.
     #[default]
     Euclidean,
-    /// 1 - cosine of the angle. A zero row has no angle: it counts as at distance 1/2 from every row with one.
+    /// 1 - cosine of the angle. A zero row has no angle: it counts as at distance 1/2 from every row with
+    /// one.
     Cosine,
 }
 
-/// Silhouette of each sample: (b - a) / max(a, b) with a the mean distance to its own cluster (without itself) and
-/// b the least mean distance to another cluster; 0 for a sample alone in its cluster. Range -1 ..= 1.
+/// Silhouette of each sample: (b - a) / max(a, b) with a the mean distance to its own cluster (without
+/// itself) and b the least mean distance to another cluster; 0 for a sample alone in its cluster. Range -1
+/// ..= 1.
 ///
 /// # Errors
-/// [`LearnError::Length`] if labels and rows of `x` differ in number, [`LearnError::TooFew`] below two clusters,
-/// [`LearnError::NotFinite`] for NaN or infinities.
+/// [`LearnError::Length`] if labels and rows of `x` differ in number, [`LearnError::TooFew`] below two
+/// clusters, [`LearnError::NotFinite`] for NaN or infinities.
 pub fn silhouette_samples(
     x: ArrayView2<'_, f32>,
     labels: &[usize],
@@ -95,12 +97,12 @@ pub struct KSelection {
     pub curve: Vec<(usize, f64)>,
 }
 
-/// k-means for every k of `range`, both ends included, and the k of highest mean Euclidean silhouette. A k above
-/// samples - 1, for which the silhouette means nothing, is left out. `params.k` is not read.
+/// k-means for every k of `range`, both ends included, and the k of highest mean Euclidean silhouette. A k
+/// above samples - 1, for which the silhouette means nothing, is left out. `params.k` is not read.
 ///
 /// # Errors
-/// [`LearnError::TooFew`] if no k of the range can be tried, else as [`kmeans`]. A k whose clustering has fewer than
-/// two clusters with members (all samples equal) is left out as well.
+/// [`LearnError::TooFew`] if no k of the range can be tried, else as [`kmeans`]. A k whose clustering has
+/// fewer than two clusters with members (all samples equal) is left out as well.
 pub fn select_k(
     x: ArrayView2<'_, f32>,
     range: RangeInclusive<usize>,

@@ -25,7 +25,8 @@ fn bootstrap_of_a_mean_has_the_normal_width() {
     }
 }
 
-/// BCa of a skewed statistic lies to the right of the percentile interval (Efron and Tibshirani 1993, chapter 14).
+/// BCa of a skewed statistic lies to the right of the percentile interval (Efron and Tibshirani 1993, chapter
+/// 14).
 #[test]
 fn bca_corrects_for_skewness() {
     let values: Vec<f64> = (0..40).map(|i| (i as f64 / 8.0).exp()).collect();

@@ -149,6 +149,17 @@ fn small_and_degenerate_inputs_stay_finite() {
     assert!(umap(grid(9, 2).view(), &UmapParams { n_neighbors: 1, ..UmapParams::default() }).is_err());
 }
 
+fn nearest_to_own_mean(x: ArrayView2<'_, f32>, groups: &[usize]) -> f64 {
+    let count = groups.iter().max().unwrap() + 1;
+    let mut means = Array2::<f32>::zeros((count, x.ncols()));
+    for (row, &group) in x.rows().into_iter().zip(groups) {
+        let size = groups.iter().filter(|&&g| g == group).count() as f32;
+        means.row_mut(group).scaled_add(1.0 / size, &row);
+    }
+    let nearest = nearest_in(x, means.view(), 1).unwrap().indices;
+    nearest.iter().zip(groups).filter(|(found, own)| found == own).count() as f64 / groups.len() as f64
+}
+
 /// Groups so far apart that the graph falls into as many components stay apart.
 #[test]
 fn disconnected_groups_stay_apart() {
@@ -158,10 +169,31 @@ fn disconnected_groups_stay_apart() {
         let x = Array2::from_shape_fn(base.dim(), |(i, j)| {
             base[(i, j)] / 89.0 + if j == truth[i] % 6 { 1000.0 * (1 + truth[i] / 6) as f32 } else { 0.0 }
         });
-        let params = UmapParams { n_neighbors: 10, ..UmapParams::default() };
-        let embedding = umap(x.view(), &params).unwrap();
-        let score = silhouette(embedding.view(), &truth, Distance::Euclidean).unwrap();
-        assert!(score > 0.3, "{groups} groups: silhouette {score}");
+        // Before the first epoch the positions are those of the initialisation.
+        for epochs in [Some(0), None] {
+            let params = UmapParams { n_neighbors: 10, epochs, ..UmapParams::default() };
+            let embedding = umap(x.view(), &params).unwrap();
+            let share = nearest_to_own_mean(embedding.view(), &truth);
+            assert!(
+                share > 0.9,
+                "{groups} groups, epochs {epochs:?}: {share} nearest to the mean of their group"
+            );
+        }
+    }
+}
+
+/// Far from the origin the screening product is off by more than the distances differ; the result is still
+/// that of plain differences, ties by index.
+#[test]
+fn neighbours_far_from_the_origin_are_exact() {
+    let near = |i: usize, j: usize| ((i * 7919 + j * 104_729 + i * i * j * 31) % 97 % 11) as f32;
+    let x = Array2::from_shape_fn((150, 7), |(i, j)| if j < 2 { 1e8 } else { near(i, j) });
+    let found = nearest_neighbors(x.view(), 6).unwrap();
+    for i in 0..x.nrows() {
+        let squared = |j: usize| (&x.row(i) - &x.row(j)).mapv(|d| f64::from(d).powi(2)).sum();
+        let mut order: Vec<usize> = (0..x.nrows()).filter(|&j| j != i).collect();
+        order.sort_by(|&a, &b| f64::total_cmp(&squared(a), &squared(b)));
+        assert_eq!(found.indices.row(i).to_vec(), order[..6], "row {i}");
     }
 }
 
@@ -174,21 +206,6 @@ fn neighbours_of_ties_and_duplicates_are_in_order_of_index() {
     let found = nearest_in(array![[0.9f32]].view(), x.view(), 2).unwrap();
     assert_eq!(found.indices, array![[1, 3]]);
     assert!(nearest_in(x.view(), x.view(), 6).is_err());
-}
-
-/// Far from the origin the screening product rounds equal distances apart; the result is still that of plain differences,
-/// ties by index.
-#[test]
-fn neighbours_far_from_the_origin_are_exact() {
-    let x =
-        Array2::from_shape_fn((150, 7), |(i, j)| 1e9 + 64.0 * ((i * 37 + j * 101 + i * i * j) % 5) as f32);
-    let found = nearest_neighbors(x.view(), 6).unwrap();
-    for i in 0..x.nrows() {
-        let squared = |j: usize| (&x.row(i) - &x.row(j)).mapv(|d| f64::from(d).powi(2)).sum();
-        let mut order: Vec<usize> = (0..x.nrows()).filter(|&j| j != i).collect();
-        order.sort_by(|&a, &b| f64::total_cmp(&squared(a), &squared(b)));
-        assert_eq!(found.indices.row(i).to_vec(), order[..6], "row {i}");
-    }
 }
 
 #[test]

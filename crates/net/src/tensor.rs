@@ -66,7 +66,10 @@ impl Element for f64 {
 
 /// The product of dimensions, or `None` where it does not fit into memory's address range.
 pub fn checked_len(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= isize::MAX as usize / 8)
+    // An axis of size 0 does not excuse the others: products over some of the axes must fit as well.
+    let fits = |n: &usize| *n <= isize::MAX as usize / 8;
+    let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1))).filter(fits)?;
+    Some(if shape.contains(&0) { 0 } else { len })
 }
 
 /// A dense tensor in C order.

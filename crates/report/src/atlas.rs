@@ -1,7 +1,7 @@
 //! All thumbnails in one picture, so that a thousand of them cost one PNG and one decoding.
 
-use base64::Engine;
 use crate::input::{ReportInput, Thumbnail};
+use base64::Engine;
 
 /// Most pixels in the atlas: a thousand of 28 x 28. Pure noise costs 4 bytes a pixel as base64 PNG, which leaves a third
 /// of 5 MB to the rest of the page.

@@ -22,7 +22,11 @@ pub(crate) fn score(value: Option<f64>) -> String {
 
 /// A share in [0, 1] as percent.
 pub(crate) fn percent(share: f64, decimals: usize) -> String {
-    if share.is_finite() { format!("{}\u{202f}%", number(share * 100.0, decimals)) } else { MISSING.to_owned() }
+    if share.is_finite() {
+        format!("{}\u{202f}%", number(share * 100.0, decimals))
+    } else {
+        MISSING.to_owned()
+    }
 }
 
 /// A count with thin spaces between thousands.

@@ -1,5 +1,7 @@
 //! The page as a whole: complete, small, closed to the outside, harmless.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails by panicking, too")]
+
 mod sample;
 
 use base64::Engine;
@@ -22,7 +24,16 @@ fn payload(html: &str) -> serde_json::Value {
 fn every_panel_is_there() {
     let html = render(&sample::report(300));
     for id in [
-        "summary", "map", "pictures", "cases", "matrices", "subtypings", "metadata", "finetuning", "selection", "training",
+        "summary",
+        "map",
+        "pictures",
+        "cases",
+        "matrices",
+        "subtypings",
+        "metadata",
+        "finetuning",
+        "selection",
+        "training",
         "provenance",
     ] {
         assert_eq!(html.matches(&format!("<section id=\"{id}\"")).count(), 1, "{id}");
@@ -41,7 +52,10 @@ fn numbers_of_the_input_are_on_the_page() {
     chosen.matrices[2].hi[0][1] = Some(0.4698);
     let html = render(&input);
     assert!(html.contains("p\u{a0}=\u{a0}0.022 (independence)"));
-    assert!(html.contains("accuracy 0.432\n95 % interval 0.40 to 0.47\n27 cases"), "cell with interval and count");
+    assert!(
+        html.contains("accuracy 0.432\n95 % interval 0.40 to 0.47\n27 cases"),
+        "cell with interval and count"
+    );
     assert!(html.contains("Label noise suspected"));
     assert!(html.contains("Stain batch is “B7” in 90\u{202f}% of this kind"));
 }
@@ -115,7 +129,10 @@ fn nothing_points_outside() {
         for attribute in [" src=\"", " href=\"", " action=\"", " xlink:href=\"", " srcset=\"", " data=\""] {
             for (at, _) in html.match_indices(attribute) {
                 let value = html[at + attribute.len()..].split('"').next().unwrap();
-                assert!(value.starts_with('#') || value.starts_with("data:image/png;base64,"), "{attribute}{value:.60}");
+                assert!(
+                    value.starts_with('#') || value.starts_with("data:image/png;base64,"),
+                    "{attribute}{value:.60}"
+                );
             }
         }
         let style = between(&html, "<style>", "</style>");
@@ -134,11 +151,16 @@ fn nothing_points_outside() {
 fn the_policy_allows_this_script_and_this_style_only() {
     let html = render(&sample::report(20));
     let policy = between(&html, "Content-Security-Policy\" content=\"", "\"").replace("&#39;", "'");
-    let hash = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
+    let hash = |text: &str| {
+        format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)))
+    };
     let script = html.rsplit("<script>").next().unwrap().split("</script>").next().unwrap();
     assert!(policy.starts_with("default-src 'none';"), "{policy}");
     assert!(policy.contains(&format!("script-src {};", hash(script))), "{policy}");
-    assert!(policy.contains(&format!("style-src {};", hash(between(&html, "<style>", "</style>")))), "{policy}");
+    assert!(
+        policy.contains(&format!("style-src {};", hash(between(&html, "<style>", "</style>")))),
+        "{policy}"
+    );
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(html.matches(" style=").count(), 0);
 }
@@ -169,7 +191,8 @@ fn figures_are_svg_files_with_safe_unique_names() {
             let stem = name.strip_suffix(".svg").unwrap();
             assert!(stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'), "{name}");
             let document = roxmltree::Document::parse(svg).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let outside = document.descendants().flat_map(|node| node.attributes()).any(|a| a.name() == "href");
+            let outside =
+                document.descendants().flat_map(|node| node.attributes()).any(|a| a.name() == "href");
             assert!(!outside && !document.descendants().any(|node| node.has_tag_name("script")), "{name}");
             assert!(!svg.contains("NaN"), "{name}");
         }
@@ -180,8 +203,13 @@ fn figures_are_svg_files_with_safe_unique_names() {
 fn each_kind_of_figure_is_among_them() {
     let names: Vec<String> = figures(&sample::report(40)).into_iter().map(|(name, _)| name).collect();
     for name in [
-        "embedding-gradients.svg", "matrix-gradients-test-after.svg", "matrix-gradients-train-before.svg",
-        "finetuning-gradients-1.svg", "selection-gradients-silhouette.svg", "training-loss.svg", "metadata-random-stain-batch.svg",
+        "embedding-gradients.svg",
+        "matrix-gradients-test-after.svg",
+        "matrix-gradients-train-before.svg",
+        "finetuning-gradients-1.svg",
+        "selection-gradients-silhouette.svg",
+        "training-loss.svg",
+        "metadata-random-stain-batch.svg",
     ] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }

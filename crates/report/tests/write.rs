@@ -23,7 +23,8 @@ fn report_and_figures_are_written_and_old_figures_go() {
     let second = write(&smaller, &out).unwrap();
     assert!(second.figures.len() < first.figures.len());
     let svgs = fs::read_dir(out.join("figures")).unwrap().map(|e| e.unwrap().path());
-    let (svgs, others): (Vec<_>, Vec<_>) = svgs.partition(|path| path.extension().is_some_and(|e| e == "svg"));
+    let (svgs, others): (Vec<_>, Vec<_>) =
+        svgs.partition(|path| path.extension().is_some_and(|e| e == "svg"));
     assert_eq!(svgs.len(), second.figures.len());
     assert_eq!(others, [out.join("figures/notes.txt")], "files of others stay, aside files go");
 }

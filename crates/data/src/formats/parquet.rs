@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as PhysicalType};
+use parquet::basic::{
+    Compression, ConvertedType, Encoding, LogicalType, PageType, Repetition, Type as PhysicalType,
+};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -23,12 +27,63 @@ use crate::table::{Column, Table};
 /// # Errors
 /// [`Error::InFile`] around [`Error::Table`] (damaged, or a column of another type) or what the operating system said.
 pub fn read_parquet(path: &Path) -> Result<Table> {
-    let read = || parse(SerializedFileReader::new(File::open(path)?).map_err(unreadable)?);
+    let read = || {
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        let reader = SerializedFileReader::new(file).map_err(unreadable)?;
+        check_chunks(reader.metadata(), bytes)?;
+        check_pages(&reader)?;
+        parse(reader)
+    };
+    // The decoders index into what a damaged file says in places that cannot all be checked from here.
+    let read =
+        || catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged("its pages are malformed")));
     read().map_err(|error: Error| error.in_file(path))
 }
 
 fn unreadable(error: ParquetError) -> Error {
     Error::Table { cause: error.to_string() }
+}
+
+/// The reader of the `parquet` crate takes it for granted that columns lie inside the file.
+fn check_chunks(metadata: &ParquetMetaData, bytes: u64) -> Result<()> {
+    let start =
+        |chunk: &ColumnChunkMetaData| chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let inside = |chunk: &ColumnChunkMetaData| {
+        let start = u64::try_from(start(chunk)).ok();
+        let end = start.zip(u64::try_from(chunk.compressed_size()).ok()).and_then(|(a, b)| a.checked_add(b));
+        end.is_some_and(|end| end <= bytes)
+    };
+    if metadata.row_groups().iter().flat_map(|rows| rows.columns()).all(inside) {
+        return Ok(());
+    }
+    Err(damaged("a column lies outside the file"))
+}
+
+/// Nor does it check that a dictionary is there before it is used, and that a page holds the length of its levels.
+fn check_pages(reader: &SerializedFileReader<File>) -> Result<()> {
+    for row_group in 0..reader.num_row_groups() {
+        let rows = reader.get_row_group(row_group).map_err(unreadable)?;
+        for column in 0..rows.num_columns() {
+            let mut dictionary = false;
+            for page in rows.get_column_page_reader(column).map_err(unreadable)? {
+                let page = page.map_err(unreadable)?;
+                dictionary |= page.page_type() == PageType::DICTIONARY_PAGE;
+                let needs = matches!(page.encoding(), Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY);
+                if needs && !dictionary {
+                    return Err(damaged("a dictionary lacks"));
+                }
+                if page.page_type() == PageType::DATA_PAGE && page.buffer().len() < size_of::<u32>() {
+                    return Err(damaged("a page is cut off"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn damaged(cause: &str) -> Error {
+    Error::Table { cause: cause.to_owned() }
 }
 
 fn parse(reader: SerializedFileReader<File>) -> Result<Table> {

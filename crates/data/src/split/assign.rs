@@ -4,7 +4,7 @@
 //! Tsoumakas and Vlahavas, ECML 2011, with groups in place of multi-label cases): a greedy deal, hardest groups first,
 //! is refined by moving single groups and exchanging pairs while that lowers the cost, from several seeded starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -49,7 +49,8 @@ impl StratumCounts {
     }
 }
 
-/// Deals whole groups (without `groups`: single cases) to `shares.len()` parts.
+/// Deals whole groups (without `groups`: single cases) to `shares.len()` parts. `strata` lists the strata of each case; a
+/// case may belong to several (its fine label, its subtype in one subtyping, that in another).
 ///
 /// Minimises, over all strata s and parts p at once, sum (n_sp / N_s - share_p)^2 / share_p, and before that the number
 /// of pairs (s, p) without a case. The same seed gives the same parts.
@@ -57,7 +58,12 @@ impl StratumCounts {
 /// # Errors
 /// [`Error::NoSamples`] without cases, [`Error::CountMismatch`] where groups and strata differ in number,
 /// [`Error::Request`] for shares that are not positive or do not add up to 1.
-pub fn assign(strata: &[usize], groups: Option<&[String]>, shares: &[f64], seed: u64) -> Result<Assignment> {
+pub fn assign(
+    strata: &[Vec<usize>],
+    groups: Option<&[String]>,
+    shares: &[f64],
+    seed: u64,
+) -> Result<Assignment> {
     check(strata, groups, shares)?;
     let problem = Problem::new(strata, groups, shares);
     let starts = (0..STARTS).map(|start| {
@@ -72,7 +78,7 @@ pub fn assign(strata: &[usize], groups: Option<&[String]>, shares: &[f64], seed:
     Ok(Assignment { parts, strata: problem.report(&best.counts) })
 }
 
-fn check(strata: &[usize], groups: Option<&[String]>, shares: &[f64]) -> Result<()> {
+fn check(strata: &[Vec<usize>], groups: Option<&[String]>, shares: &[f64]) -> Result<()> {
     if strata.is_empty() {
         return Err(Error::NoSamples { name: "split".to_owned() });
     }
@@ -104,22 +110,22 @@ struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(strata: &[usize], groups: Option<&[String]>, shares: &'a [f64]) -> Self {
+    fn new(strata: &[Vec<usize>], groups: Option<&[String]>, shares: &'a [f64]) -> Self {
         let group_of_case: Vec<usize> = match groups {
             None => (0..strata.len()).collect(),
             Some(groups) => numbered(groups),
         };
-        let stratum_of_case = numbered(strata);
+        let names: Vec<usize> =
+            strata.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let mut cells: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-        for (&group, &stratum) in group_of_case.iter().zip(&stratum_of_case) {
-            *cells.entry((group, stratum)).or_default() += 1;
+        for (&group, own) in group_of_case.iter().zip(strata) {
+            for stratum in own {
+                *cells.entry((group, names.partition_point(|name| name < stratum))).or_default() += 1;
+            }
         }
         let count = |numbers: &[usize]| numbers.iter().max().map_or(0, |max| max + 1);
         let mut rows = vec![Vec::new(); count(&group_of_case)];
-        let mut totals = vec![(0, 0, 0); count(&stratum_of_case)];
-        for (&name, &stratum) in strata.iter().zip(&stratum_of_case) {
-            totals[stratum].0 = name;
-        }
+        let mut totals: Vec<(usize, usize, usize)> = names.iter().map(|&name| (name, 0, 0)).collect();
         for ((group, stratum), cases) in cells {
             rows[group].push((stratum, cases));
             totals[stratum].1 += cases;

@@ -47,22 +47,15 @@ pub struct FailureSplit {
     pub strata: Vec<StratumCounts>,
 }
 
-impl FailureSplit {
-    /// Indices of the cases of a stratum in a part, in order; `strata` as given to [`failure_split`].
-    pub fn members(&self, strata: &[usize], stratum: usize, part: Part) -> Vec<usize> {
-        let cases = self.parts.iter().zip(strata).enumerate();
-        cases.filter(|(_, (p, s))| **p == part && **s == stratum).map(|(case, _)| case).collect()
-    }
-}
-
 /// Divides failures and correct cases into train, validation and test.
 ///
-/// `strata` gives each case a subtype (or "correct") as a number; `groups`, where given, has one name per case. Every
+/// `strata` lists the strata of each case ("correct", its subtype in each of several subtypings, its fine label) as
+/// numbers; `groups`, where given, has one name per case. Every
 /// stratum gets at least one case in each part where its groups allow.
 ///
 /// # Errors
 /// As [`assign`].
-pub fn failure_split(strata: &[usize], groups: Option<&[String]>, seed: u64) -> Result<FailureSplit> {
+pub fn failure_split(strata: &[Vec<usize>], groups: Option<&[String]>, seed: u64) -> Result<FailureSplit> {
     let assignment = assign(strata, groups, &FAILURE_SHARES, seed)?;
     let parts = assignment.parts.iter().map(|&part| Part::ALL[part]).collect();
     Ok(FailureSplit { parts, strata: assignment.strata })
@@ -82,8 +75,8 @@ pub fn resplit(cases: &Cases, fraction: f64, seed: u64) -> Result<(Vec<usize>, V
     let mut known = cases.labels.clone();
     known.sort_unstable();
     known.dedup();
-    let strata: Vec<usize> =
-        cases.labels.iter().map(|label| known.partition_point(|other| other < label)).collect();
+    let strata: Vec<Vec<usize>> =
+        cases.labels.iter().map(|label| vec![known.partition_point(|other| other < label)]).collect();
     let parts = assign(&strata, cases.groups.as_deref(), &[1.0 - fraction, fraction], seed)?.parts;
     let side = |side| (0..cases.count()).filter(|&case| parts[case] == side).collect::<Vec<_>>();
     let (first, second) = (side(0), side(1));

@@ -1,9 +1,11 @@
 //! Clusters of a representation: embedding, then k-means++ (Henn et al., section 3.1; METHODS 1.2).
 
 use modelmend_learn::kmeans::{KmeansParams, kmeans};
+use modelmend_learn::scores::adjusted_rand_index;
 use modelmend_learn::silhouette::{Distance, silhouette};
 use modelmend_learn::umap::{UmapParams, umap};
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Subtyping;
@@ -90,4 +92,28 @@ pub fn clusters(embedding: ArrayView2<'_, f32>, settings: &ClusterSettings) -> R
     }
     let names = (1..=order.len()).map(|s| format!("subtype {s}")).collect();
     Ok(Clustering { subtyping: Subtyping { labels, names, silhouette: score, notes: Vec::new() }, nearest })
+}
+
+/// The adjusted Rand index between `chosen` and the clusterings that other seeds of embedding and clustering give: 1 where
+/// the subtypes do not depend on chance, about 0 where they do.
+///
+/// # Errors
+/// As [`embed`] and [`clusters`].
+pub fn stability(
+    representation: ArrayView2<'_, f32>,
+    settings: &EmbeddingSettings,
+    k: usize,
+    seeds: &[u64],
+    chosen: &Subtyping,
+) -> Result<Vec<f64>> {
+    let numbers = |s: &Subtyping| s.labels.iter().map(|l| l.map_or(s.count(), |l| l)).collect::<Vec<_>>();
+    let reference = numbers(chosen);
+    seeds
+        .par_iter()
+        .map(|&seed| {
+            let points = embed(representation, settings, seed)?;
+            let other = clusters(points.view(), &ClusterSettings { k, seed })?;
+            Ok(adjusted_rand_index(&reference, &numbers(&other.subtyping))?)
+        })
+        .collect()
 }

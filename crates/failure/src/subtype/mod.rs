@@ -6,7 +6,7 @@ mod random;
 
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{ClusterSettings, Clustering, EmbeddingSettings, clusters, embed, picture};
+pub use cluster::{ClusterSettings, Clustering, EmbeddingSettings, clusters, embed, picture, stability};
 pub use given::{by_prediction, by_value};
 pub use random::random;
 

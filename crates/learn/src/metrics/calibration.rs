@@ -2,8 +2,8 @@
 
 use crate::error::{LearnError, check_lengths};
 
-/// Expected calibration error (Naeini et al. 2015): |accuracy - mean confidence| in `bins` equal bins (i/B, (i+1)/B],
-/// weighted by their share of the cases. In 0 ..= 1; `None` without cases or bins.
+/// Expected calibration error (Naeini et al. 2015): |accuracy - mean confidence| in `bins` equal bins (i/B,
+/// (i+1)/B], weighted by their share of the cases. In 0 ..= 1; `None` without cases or bins.
 ///
 /// # Errors
 /// [`LearnError::Length`] if the inputs differ in length.

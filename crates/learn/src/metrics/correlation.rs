@@ -49,8 +49,8 @@ fn mean_ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Kendall's tau-b, corrected for ties, in -1 ..= 1, by Knight's O(n log n) method (1966). `None` for a constant
-/// or empty vector.
+/// Kendall's tau-b, corrected for ties, in -1 ..= 1, by Knight's O(n log n) method (1966). `None` for a
+/// constant or empty vector.
 ///
 /// # Errors
 /// [`LearnError::Length`] if the vectors differ in length.

@@ -45,8 +45,8 @@ pub fn auroc(positive: &[bool], score: &[f64]) -> Result<Option<f64>, LearnError
     Ok((pairs > 0.0).then(|| area / pairs))
 }
 
-/// Area under the precision-recall curve as average precision, sum over thresholds of (R_k - R_{k-1}) P_k (not the
-/// trapezoid), as scikit-learn's `average_precision_score`. `None` without positives.
+/// Area under the precision-recall curve as average precision, sum over thresholds of (R_k - R_{k-1}) P_k
+/// (not the trapezoid), as scikit-learn's `average_precision_score`. `None` without positives.
 ///
 /// # Errors
 /// As [`auroc`].
@@ -61,8 +61,8 @@ pub fn average_precision(positive: &[bool], score: &[f64]) -> Result<Option<f64>
     Ok((total > 0.0).then(|| sum / total))
 }
 
-/// Smallest false-positive rate among the thresholds whose true-positive rate is at least `tpr` (0.95 for FPR@95), without
-/// interpolation. `None` without both classes.
+/// Smallest false-positive rate among the thresholds whose true-positive rate is at least `tpr` (0.95 for
+/// FPR@95), without interpolation. `None` without both classes.
 ///
 /// # Errors
 /// As [`auroc`].

@@ -13,8 +13,8 @@ pub fn aurc(correct: &[bool], confidence: &[f64]) -> Result<Option<f64>, LearnEr
     Ok(area(descending(confidence).into_iter().map(|i| correct[i])))
 }
 
-/// [`aurc`] of an oracle that accepts every correct case before every wrong one; AURC minus this is the excess (E-AURC).
-/// `None` without cases.
+/// [`aurc`] of an oracle that accepts every correct case before every wrong one; AURC minus this is the
+/// excess (E-AURC). `None` without cases.
 pub fn aurc_optimal(correct: &[bool]) -> Option<f64> {
     let hits = correct.iter().filter(|&&hit| hit).count();
     area((0..correct.len()).map(|rank| rank < hits))
@@ -32,8 +32,9 @@ fn area(accepted: impl ExactSizeIterator<Item = bool>) -> Option<f64> {
     (n > 0).then(|| sum / n as f64)
 }
 
-/// Area under the generalised risk-coverage curve (Traub et al. 2024): errors(top k) / n over coverage k / n by the
-/// trapezoid rule from (0, 0), equal confidences accepted together. In 0 ..= 1/2, lower is better; `None` without cases.
+/// Area under the generalised risk-coverage curve (Traub et al. 2024): errors(top k) / n over coverage k / n
+/// by the trapezoid rule from (0, 0), equal confidences accepted together. In 0 ..= 1/2, lower is better;
+/// `None` without cases.
 ///
 /// # Errors
 /// [`LearnError::Length`] if the inputs differ in length.

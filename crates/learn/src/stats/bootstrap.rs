@@ -59,8 +59,9 @@ pub struct Interval {
     pub resamples: usize,
 }
 
-/// Bootstrap interval of `statistic`, which gets the numbers of the drawn cases (repeated as drawn) and returns
-/// `None` where it is not defined. `None` comes back if it is not defined for all cases or for any resample.
+/// Bootstrap interval of `statistic`, which gets the numbers of the drawn cases (repeated as drawn) and
+/// returns `None` where it is not defined. `None` comes back if it is not defined for all cases or for any
+/// resample.
 ///
 /// Each resample has a random stream of its own: the same bits on any number of threads.
 ///
@@ -122,7 +123,7 @@ fn leave_one_out(units: &[Vec<usize>], statistic: &(impl Fn(&[usize]) -> Option<
     (0..units.len()).into_par_iter().filter_map(without).filter(|v| v.is_finite()).collect()
 }
 
-/// Efron 1987, eq. 2.3: the quantiles to read instead of `tail` and 1 - `tail`.
+/// Efron 1987: the quantiles to read instead of `tail` and 1 - `tail`.
 fn bca_levels(values: &[f64], estimate: f64, jackknife: &[f64], tail: f64) -> (f64, f64) {
     let below = values.partition_point(|&v| v < estimate) as f64;
     let not_above = values.partition_point(|&v| v <= estimate) as f64;

@@ -31,8 +31,9 @@ pub fn wilson(successes: usize, trials: usize, level: f64) -> Result<(f64, f64),
     Ok((low, high))
 }
 
-/// McNemar's exact two-sided test (1947): of the cases on which two models differ, `only_first` are right with the first
-/// and `only_second` with the second; p = 2 P(X <= min) for X binomial with chance 1/2, at most 1. 1 if none differ.
+/// McNemar's exact two-sided test (1947): of the cases on which two models differ, `only_first` are right
+/// with the first and `only_second` with the second; p = 2 P(X <= min) for X binomial with chance 1/2, at
+/// most 1. 1 if none differ.
 ///
 /// # Errors
 /// [`LearnError::Parameter`] if the counts overflow the distribution.
@@ -43,7 +44,8 @@ pub fn mcnemar(only_first: usize, only_second: usize) -> Result<f64, LearnError>
     Ok((2.0 * binomial.cdf(only_first.min(only_second) as u64)).min(1.0))
 }
 
-/// Holm's step-down adjustment (1979) of p-values: each result may be compared with the level of the whole family.
+/// Holm's step-down adjustment (1979) of p-values: each result may be compared with the level of the whole
+/// family.
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&i, &j| p[i].total_cmp(&p[j]));
@@ -61,12 +63,13 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
 pub struct Enrichment {
     /// Share in the subtype over share among all; 1 = as often as elsewhere.
     pub lift: f64,
-    /// P(at least that many in the subtype) when the subtype is a random draw of its size (hypergeometric; the one-sided
-    /// Fisher test).
+    /// P(at least that many in the subtype) when the subtype is a random draw of its size (hypergeometric;
+    /// the one-sided Fisher test).
     pub p: f64,
 }
 
-/// Enrichment of a value that `with_value` of `total` cases have, `hits` of them among the `size` cases of a subtype.
+/// Enrichment of a value that `with_value` of `total` cases have, `hits` of them among the `size` cases of a
+/// subtype.
 ///
 /// # Errors
 /// [`LearnError::Parameter`] for counts that do not fit together, or none at all.
@@ -99,8 +102,8 @@ fn hypergeometric(total: usize, marked: usize, drawn: usize) -> Result<Hypergeom
         .map_err(|_| refuse("drawn cases", drawn, "at most all cases"))
 }
 
-/// Fisher's exact two-sided test of the table `[[a, b], [c, d]]`: the sum of the chances of all tables with the same margins
-/// that are no more likely, as scipy and R.
+/// Fisher's exact two-sided test of the table `[[a, b], [c, d]]`: the sum of the chances of all tables with
+/// the same margins that are no more likely, as scipy and R.
 ///
 /// # Errors
 /// [`LearnError::Parameter`] if the counts overflow the distribution.

@@ -1,4 +1,5 @@
-//! Permutation tests. Monte-Carlo p-values are (b + 1) / (m + 1) (Phipson and Smyth 2010): never 0, and valid for any m.
+//! Permutation tests. Monte-Carlo p-values are (b + 1) / (m + 1) (Phipson and Smyth 2010): never 0, and valid
+//! for any m.
 
 use crate::error::{LearnError, check_count};
 use rand::{RngExt, SeedableRng};
@@ -19,9 +20,9 @@ pub fn permutation_p(observed: f64, null: &[f64]) -> Result<f64, LearnError> {
     Ok((at_least + 1) as f64 / (null.len() + 1) as f64)
 }
 
-/// Paired one-sided test that the mean of `differences` (after minus before, one per case or group) is above 0: each
-/// difference keeps or flips its sign with equal chance, `draws` times. Valid where the differences are independent and
-/// symmetric about 0 under the null hypothesis.
+/// Paired one-sided test that the mean of `differences` (after minus before, one per case or group) is above
+/// 0: each difference keeps or flips its sign with equal chance, `draws` times. Valid where the differences
+/// are independent and symmetric about 0 under the null hypothesis.
 ///
 /// # Errors
 /// [`LearnError::TooFew`] without differences or draws; [`LearnError::Parameter`] if a difference is NaN.

@@ -13,8 +13,8 @@ pub struct Curve {
 const POINTS: usize = 300;
 const STEPS: usize = 200;
 
-/// The least-squares fit of [`Curve`] to 1 below `min_dist` and exp(-(x - min_dist) / spread) above, on 300 points in
-/// 0 ..= 3 spread: umap-learn's `find_ab_params`, by Levenberg-Marquardt steps from a = b = 1.
+/// The least-squares fit of [`Curve`] to 1 below `min_dist` and exp(-(x - min_dist) / spread) above, on 300
+/// points in 0 ..= 3 spread: umap-learn's `find_ab_params`, by Levenberg-Marquardt steps from a = b = 1.
 pub fn find_ab(spread: f64, min_dist: f64) -> Curve {
     let samples: Vec<(f64, f64)> = (0..POINTS)
         .map(|i| 3.0 * spread * i as f64 / (POINTS - 1) as f64)

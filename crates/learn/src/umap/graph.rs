@@ -4,7 +4,8 @@ use super::Neighbors;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 
-/// Bisection steps and tolerance of the bandwidth, and its floor as a share of the mean distance (umap-learn).
+/// Bisection steps and tolerance of the bandwidth, and its floor as a share of the mean distance
+/// (umap-learn).
 const BISECTIONS: usize = 64;
 const TOLERANCE: f64 = 1e-5;
 const MIN_SCALE: f64 = 1e-3;
@@ -29,8 +30,9 @@ pub struct FuzzyGraph {
     pub weights: Vec<f32>,
 }
 
-/// Bandwidths such that sum_j exp(-max(0, d_ij - rho_i) / sigma_i) = log2(k + 1) over the k neighbours without the
-/// point itself (umap-learn's `smooth_knn_dist` with local connectivity 1; its k counts the point).
+/// Bandwidths such that sum_j exp(-max(0, d_ij - rho_i) / sigma_i) = log2(k + 1) over the k neighbours
+/// without the point itself (umap-learn's `smooth_knn_dist` with local connectivity 1; its k counts the
+/// point).
 pub fn smooth_knn_dist(neighbors: &Neighbors) -> SmoothedKnn {
     let distances = &neighbors.distances;
     let entries = distances.nrows() * (distances.ncols() + 1);
@@ -66,7 +68,8 @@ fn bandwidth(row: ArrayView1<'_, f32>, rho: f64, overall_mean: f64) -> f64 {
     sigma.max(MIN_SCALE * if rho > 0.0 { own_mean } else { overall_mean })
 }
 
-/// The symmetric fuzzy set P + P^T - P * P^T with P_ij = exp(-max(0, d_ij - rho_i) / sigma_i) over the neighbours of i.
+/// The symmetric fuzzy set P + P^T - P * P^T with P_ij = exp(-max(0, d_ij - rho_i) / sigma_i) over the
+/// neighbours of i.
 pub fn fuzzy_simplicial_set(neighbors: &Neighbors) -> FuzzyGraph {
     let scale = smooth_knn_dist(neighbors);
     // Per row: other end, own membership, membership of the other direction.

@@ -95,7 +95,8 @@ fn spectral_positions(
     positions
 }
 
-/// The `dims` eigenvectors of I - D^-1/2 W D^-1/2 after the trivial one; `None` for a component too small for them.
+/// The `dims` eigenvectors of I - D^-1/2 W D^-1/2 after the trivial one; `None` for a component too small for
+/// them.
 fn eigenmap(graph: &FuzzyGraph, dims: usize, rng: &mut ChaCha8Rng) -> Option<Array2<f32>> {
     let n = graph.len();
     if n < 2 * dims || n <= dims + 1 {
@@ -116,8 +117,8 @@ fn eigenmap(graph: &FuzzyGraph, dims: usize, rng: &mut ChaCha8Rng) -> Option<Arr
     Some(vectors.mapv(|v| v as f32))
 }
 
-/// One position per component: along the axes and their opposites while there are at most 2 dims of them, else the
-/// spectral embedding of the components' means with affinity exp(-squared distance).
+/// One position per component: along the axes and their opposites while there are at most 2 dims of them,
+/// else the spectral embedding of the components' means with affinity exp(-squared distance).
 fn component_centres(
     x: ArrayView2<'_, f32>,
     members: &[Vec<usize>],

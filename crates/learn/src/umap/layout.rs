@@ -24,8 +24,8 @@ struct Edge {
     next_negative: f64,
 }
 
-/// Moves `embedding` (points, dims) in place: umap-learn's `optimize_layout_euclidean` in the order of the edges on
-/// one thread, which makes it reproducible.
+/// Moves `embedding` (points, dims) in place: umap-learn's `optimize_layout_euclidean` in the order of the
+/// edges on one thread, which makes it reproducible.
 pub(super) fn optimise(
     embedding: &mut Array2<f32>,
     graph: &FuzzyGraph,

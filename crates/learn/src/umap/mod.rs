@@ -1,8 +1,9 @@
 //! UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426), step for step as umap-learn 0.5.
 //!
-//! Our own because umap-rs 0.4.5 and annembed 0.1.6 move points from several threads without order (Hogwild) and
-//! annembed takes no seed: neither gives the same picture twice. Here neighbours are exact, and the layout runs on one
-//! thread, so that a seed fixes every bit on any number of threads; several embeddings can run side by side.
+//! Our own because umap-rs 0.4.5 and annembed 0.1.6 move points from several threads without order (Hogwild)
+//! and annembed takes no seed: neither gives the same picture twice. Here neighbours are exact, and the
+//! layout runs on one thread, so that a seed fixes every bit on any number of threads; several embeddings can
+//! run side by side. Across machines the last bits may differ with the system's `powf`.
 
 mod curve;
 mod graph;
@@ -19,8 +20,8 @@ use ndarray::{Array2, ArrayView2};
 /// Where the layout starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Init {
-    /// Eigenvectors of the normalised graph Laplacian, component by component where the graph is not connected;
-    /// a component with no more than max(2 dims - 1, dims + 1) points starts at random.
+    /// Eigenvectors of the normalised graph Laplacian, component by component where the graph is not
+    /// connected; a component with no more than max(2 dims - 1, dims + 1) points starts at random.
     #[default]
     Spectral,
     /// Principal components of the data.

@@ -328,7 +328,10 @@ impl<T: Element> Runtime<T> {
     }
 
     fn plan(&self, inputs: &[Tensor<T>]) -> Result<Arc<Plan<T>>, NetError> {
-        let shapes: Vec<Vec<usize>> = inputs.iter().map(|t| t.shape().to_vec()).collect();
+        self.plan_for(inputs.iter().map(|t| t.shape().to_vec()).collect())
+    }
+
+    fn plan_for(&self, shapes: Vec<Vec<usize>>) -> Result<Arc<Plan<T>>, NetError> {
         if let Some(plan) = lock(&self.plans).get(&shapes) {
             return Ok(plan.clone());
         }
@@ -365,10 +368,22 @@ impl<T: Element> Runtime<T> {
                 )));
             }
             Some(batch) => batch,
-            None if !self.plan(inputs_of_one(inputs)?.as_slice())?.separable => images,
+            None if images > 1 && !self.separable(inputs)? => images,
             None => size.max(1),
         };
         Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
+    }
+
+    /// Whether the batch may be cut. One size alone can look so by chance: a reshape to `1 x -1` keeps the first axis
+    /// of one image.
+    fn separable(&self, inputs: &[Tensor<T>]) -> Result<bool, NetError> {
+        let cut = |n: usize| {
+            let shape = |t: &Tensor<T>| {
+                t.shape().iter().take(1).map(|_| n).chain(t.shape().iter().skip(1).copied()).collect()
+            };
+            self.plan_for(inputs.iter().map(shape).collect()).map(|plan| plan.separable)
+        };
+        Ok(cut(1)? && cut(2)?)
     }
 
     fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {
@@ -415,11 +430,6 @@ fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
 
 fn images<T>(inputs: &[Tensor<T>]) -> usize {
     inputs.first().map_or(0, Tensor::rows)
-}
-
-/// The first image of each input, for planning.
-fn inputs_of_one<T: Element>(inputs: &[Tensor<T>]) -> Result<Vec<Tensor<T>>, NetError> {
-    Ok(inputs.iter().map(|t| slice(t, &(0..1), &mut Scratch::default())).collect())
 }
 
 /// The images `range` of a tensor.

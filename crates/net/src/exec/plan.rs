@@ -29,6 +29,8 @@ pub struct Plan<T> {
 
 /// No more than this many elements in one value: beyond it the shapes are wrong or hostile.
 const MAX_ELEMENTS: usize = 1 << 34;
+/// No more than this many in a value computed at load: a few bytes of a file must not take gigabytes.
+const MAX_FOLDED: usize = 1 << 26;
 
 impl<T: Element> Plan<T> {
     /// Infers all shapes for graph inputs of these shapes and folds shape arithmetic.
@@ -108,15 +110,17 @@ impl<'a> Planner<'a> {
             node.inputs.iter().map(|v| v.and_then(|v| self.facts[v.0].clone())).collect();
         let operator: &dyn Op<f64> = f64::readings(&*node.operator);
         let mut facts = operator.infer(&inputs)?;
+        let constant = inputs.iter().flatten().all(|f| f.value.is_some());
+        let limit = if constant { MAX_FOLDED } else { MAX_ELEMENTS };
         for fact in &facts {
-            if checked_len(&fact.shape).is_none_or(|n| n > MAX_ELEMENTS) {
+            if checked_len(&fact.shape).is_none_or(|n| n > limit) {
                 return Err(crate::error::OpError::invalid(format!(
                     "the output would have shape {:?}",
                     fact.shape
                 )));
             }
         }
-        if inputs.iter().flatten().all(|f| f.value.is_some()) {
+        if constant {
             fold(operator, &inputs, &mut facts)?;
         }
         let known = facts.iter().all(|f| f.value.is_some());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{NetError, OpError};
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, Node, ValueId};
 use crate::onnx::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::onnx::{Builder, Model};
 use crate::tensor::{DType, Element, Tensor, Value};
@@ -275,8 +275,12 @@ impl<'a> Rewrite<'a> {
     fn node(&mut self, node: &Node) -> Result<(), NetError> {
         let first = node.outputs.iter().flatten().next().map(|&v| self.graph.name(v));
         let Some(proto) = first.and_then(|name| self.protos.get(name).copied()) else { return Ok(()) };
+        let bounds = |v: &ValueId| {
+            let unknown = || NetError::model(format!("value `{}` has no bounds", self.graph.name(*v)));
+            self.bounds[v.0].clone().ok_or_else(unknown)
+        };
         let inputs: Vec<Option<Bounds>> =
-            node.inputs.iter().map(|v| v.and_then(|v| self.bounds[v.0].clone())).collect();
+            node.inputs.iter().map(|v| v.as_ref().map(bounds).transpose()).collect::<Result<_, _>>()?;
         let points = inputs.iter().flatten().all(Bounds::is_point);
         let mut cx = Enclose {
             node: proto,

@@ -35,6 +35,43 @@ impl Geometry {
         until(range.end).min(self.kernel[axis]).saturating_sub(until(range.start))
     }
 
+    /// Calls `visit(first output, first input, run)` for every kernel element and every run of output pixels that read
+    /// inside the plane through it, the inputs `stride[2]` apart.
+    fn runs(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let [kd, kh, kw] = self.kernel;
+        for k in 0..kd * kh * kw {
+            let offset = [k / (kh * kw), k / kw % kh, k % kw];
+            let (first, last) = self.valid(2, offset[2]);
+            if first >= last {
+                continue;
+            }
+            for d in 0..self.output[0] {
+                let Some(z) = self.source(0, d, offset[0]) else { continue };
+                for h in 0..self.output[1] {
+                    let Some(y) = self.source(1, h, offset[1]) else { continue };
+                    let x = first * self.stride[2] + offset[2] * self.dilation[2] - self.pad[2];
+                    let from = (z * self.input[1] + y) * self.input[2] + x;
+                    visit((d * self.output[1] + h) * self.output[2] + first, from, last - first);
+                }
+            }
+        }
+    }
+
+    /// The input coordinate that output coordinate `o` reads through kernel offset `k`.
+    fn source(&self, axis: usize, o: usize, k: usize) -> Option<usize> {
+        (o * self.stride[axis] + k * self.dilation[axis])
+            .checked_sub(self.pad[axis])
+            .filter(|&i| i < self.input[axis])
+    }
+
+    /// The range of output coordinates that read inside the image through kernel offset `k`.
+    fn valid(&self, axis: usize, k: usize) -> (usize, usize) {
+        let (shift, pad, stride) = (k * self.dilation[axis], self.pad[axis], self.stride[axis]);
+        let first = pad.saturating_sub(shift).div_ceil(stride);
+        let last = (self.input[axis] + pad).saturating_sub(shift).div_ceil(stride);
+        (first, last.min(self.output[axis]))
+    }
+
     /// Whether there is one window and it covers the plane.
     fn covers(&self) -> bool {
         self.output == [1; 3] && self.kernel == self.input && self.dilation == [1; 3] && self.pad == [0; 3]
@@ -61,7 +98,7 @@ pub fn max_forward<T: Element>(g: &Geometry, x: &[T], y: &mut [T]) {
             continue;
         }
         y.fill(T::neg_infinity());
-        g.runs(|_, out, from, n| {
+        g.runs(|out, from, n| {
             let y = y[out..out + n].iter_mut();
             match g.stride[2] {
                 1 => y.zip(&x[from..]).for_each(|(y, &x)| *y = larger(*y, x)),
@@ -111,13 +148,14 @@ pub fn max_backward<T: Element>(
             first.into_iter().for_each(|at| dx[at] = rest[0]);
             continue;
         }
-        g.runs(|_, out, from, n| {
+        g.runs(|out, from, n| {
             let step = g.stride[2];
-            let targets = dx[from..].iter_mut().step_by(step).zip(x[from..].iter().step_by(step));
-            for ((&y, rest), (dx, &x)) in y[out..out + n].iter().zip(&mut rest[out..]).zip(targets) {
-                let first = x == y;
-                *dx += if first { *rest } else { T::zero() };
-                *rest = if first { T::zero() } else { *rest };
+            let reach = from..from + (n - 1) * step + 1;
+            let (x, dx) = (&x[reach.clone()], &mut dx[reach]);
+            for (i, (&y, rest)) in y[out..out + n].iter().zip(&mut rest[out..]).enumerate() {
+                let given = if x[i * step] == y { *rest } else { T::zero() };
+                dx[i * step] += given;
+                *rest = if x[i * step] == y { T::zero() } else { *rest };
             }
         });
     }
@@ -152,7 +190,7 @@ pub fn sum_forward<T: Element>(g: &Geometry, weights: &[T], x: &[T], y: &mut [T]
             continue;
         }
         y.fill(T::zero());
-        g.runs(|_, out, from, n| {
+        g.runs(|out, from, n| {
             let y = y[out..out + n].iter_mut();
             match g.stride[2] {
                 1 => y.zip(&x[from..]).for_each(|(y, &x)| *y += x),
@@ -180,7 +218,7 @@ pub fn sum_backward<T: Element>(
             continue;
         }
         scaled.iter_mut().zip(dy).zip(weights).for_each(|((s, &dy), &w)| *s = dy * w);
-        g.runs(|_, out, from, n| {
+        g.runs(|out, from, n| {
             let targets = dx[from..].iter_mut().step_by(g.stride[2]);
             targets.zip(&scaled[out..out + n]).for_each(|(dx, &s)| *dx += s);
         });

@@ -21,3 +21,9 @@ pub(super) fn marked(axes: &[i64], rank: usize) -> Result<Vec<bool>, OpError> {
     }
     Ok(marked)
 }
+
+/// The axes in the order in which they are named; naming one twice is an error.
+pub(super) fn ordered(axes: &[i64], rank: usize) -> Result<Vec<usize>, OpError> {
+    marked(axes, rank)?;
+    axes.iter().map(|&a| axis(a, rank)).collect()
+}

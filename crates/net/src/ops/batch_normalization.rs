@@ -87,7 +87,8 @@ impl<T: Element> Op<T> for BatchNormalization {
                 )));
             }
         }
-        Ok(vec![x.same()])
+        let follows = (1..5).filter_map(|i| inputs.given(i)).any(|f| f.batched);
+        Ok(vec![x.reshaped(x.shape.clone(), x.batched && !follows)])
     }
 
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {

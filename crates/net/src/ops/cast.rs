@@ -25,7 +25,7 @@ fn samples() -> Vec<Sample> {
     let to = |name, kind: i32| {
         Sample::new(name, vec![attribute::int("to", i64::from(kind))], vec![SampleInput::data(&[3, 2])])
     };
-    vec![to("to float", data_type::FLOAT), to("to float", data_type::FLOAT).opset(9)]
+    vec![to("to float", data_type::FLOAT), to("to float, older operator set", data_type::FLOAT).opset(9)]
 }
 
 fn parse(attributes: &Attributes<'_>) -> Result<Arc<dyn Operator>, OpError> {

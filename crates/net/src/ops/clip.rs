@@ -70,7 +70,8 @@ impl Clip {
     }
 }
 
-fn clamp<E: PartialOrd>(x: E, min: E, max: E) -> E {
+/// `min(max(x, min), max)`; what is not a number stays.
+pub(super) fn clamp<E: PartialOrd>(x: E, min: E, max: E) -> E {
     let x = if x < min { min } else { x };
     if x > max { max } else { x }
 }

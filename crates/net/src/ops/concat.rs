@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::given::{Given, axis, size};
+use super::axes::axis;
+use super::given::{Given, size};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::{Bounds, Enclose};

@@ -133,7 +133,7 @@ impl<T: Element> Op<T> for Conv {
             )));
         }
         let spatial = &g.output[3 - (x.shape.len() - 2)..];
-        Ok(vec![x.reshaped([&[x.shape[0], w.shape[0]], spatial].concat(), x.batched)])
+        Ok(vec![x.reshaped([&[x.shape[0], w.shape[0]], spatial].concat(), x.batched && !w.batched)])
     }
 
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {

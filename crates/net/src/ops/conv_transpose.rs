@@ -127,7 +127,7 @@ impl<T: Element> Op<T> for ConvTranspose {
             return Err(OpError::invalid(format!("bias has shape {:?}, expected [{channels}]", bias.shape)));
         }
         let spatial = &g.input[3 - (x.shape.len() - 2)..];
-        Ok(vec![x.reshaped([&[x.shape[0], channels], spatial].concat(), x.batched)])
+        Ok(vec![x.reshaped([&[x.shape[0], channels], spatial].concat(), x.batched && !w.batched)])
     }
 
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::activation::{Course, Function, Unary, line};
+use super::unary::{Course, Function, Unary, line};
 use super::{Entry, Sample, SampleInput};
 use crate::tensor::Element;
 

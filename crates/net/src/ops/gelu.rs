@@ -3,7 +3,7 @@
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::sync::Arc;
 
-use super::activation::{Course, Function, Unary, line, signs};
+use super::unary::{Course, Function, Unary, line, signs};
 use super::{Entry, Interval};
 use crate::error::OpError;
 use crate::onnx::{Attributes, attribute};

@@ -60,26 +60,6 @@ impl<T: Element> Given for Inputs<'_, T> {
     }
 }
 
-/// Axis number `axis` of a value of this rank; negative ones count from the end.
-pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, OpError> {
-    let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-    let index = index.and_then(|a| usize::try_from(a).ok()).filter(|&a| a < rank);
-    index.ok_or_else(|| OpError::invalid(format!("axis {axis} does not exist in an input of rank {rank}")))
-}
-
-/// Several axes, each at most once.
-pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, OpError> {
-    let mut found = Vec::new();
-    for &a in list {
-        let a = axis(a, rank)?;
-        if found.contains(&a) {
-            return Err(OpError::invalid(format!("axis {a} stands twice in {list:?}")));
-        }
-        found.push(a);
-    }
-    Ok(found)
-}
-
 /// A size from a shape that the model states.
 pub(super) fn size(value: i64) -> Result<usize, OpError> {
     // More than this along one axis is a mistake or an attack, and tables over the axis would exhaust the memory.

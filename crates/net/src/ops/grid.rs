@@ -1,6 +1,7 @@
 //! Where the elements of a resized axis lie between those of the original: the coordinate transformations of `Resize`.
 
-use super::given::{Given, axes, size};
+use super::axes::ordered;
+use super::given::{Given, size};
 use crate::error::OpError;
 use crate::kernels::interpolate::Blend;
 use crate::onnx::Attributes;
@@ -84,7 +85,7 @@ impl Grid {
         let shape = given.shape(0)?;
         let mut lines: Vec<Line> = shape.iter().map(|&n| Line { input: n, output: n, scale: 1.0 }).collect();
         let axes = match &self.axes {
-            Some(list) => axes(list, shape.len())?,
+            Some(list) => ordered(list, shape.len())?,
             None => (0..shape.len()).collect(),
         };
         let fits = |len: usize, what: &str| match len == axes.len() {

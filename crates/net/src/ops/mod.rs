@@ -7,6 +7,7 @@ use crate::onnx::Attributes;
 use crate::op::Operator;
 
 mod activation;
+mod arithmetic;
 mod axes;
 mod batch_normalization;
 mod binary;
@@ -17,6 +18,7 @@ mod concat;
 mod constant;
 mod conv;
 mod conv_transpose;
+mod dropout;
 mod extremum;
 mod function;
 mod gelu;
@@ -26,6 +28,7 @@ mod grid;
 mod identity;
 mod linear;
 mod matmul;
+mod normalization;
 mod pad;
 mod pool;
 mod rearrange;
@@ -40,6 +43,7 @@ mod softmax;
 mod spatial;
 mod sums;
 mod transpose;
+mod unary;
 
 pub use samples::{Sample, SampleInput};
 
@@ -76,7 +80,7 @@ pub struct Entry {
 /// Every operator of this build, by name.
 pub static TABLE: &[&Entry] = &[
     &function::ABS,
-    &binary::ADD,
+    &arithmetic::ADD,
     &pool::AVERAGE,
     &batch_normalization::ENTRY,
     &cast::ENTRY,
@@ -87,28 +91,36 @@ pub static TABLE: &[&Entry] = &[
     &conv::ENTRY,
     &conv_transpose::ENTRY,
     &transpose::DEPTH_TO_SPACE,
-    &binary::DIV,
+    &arithmetic::DIV,
+    &dropout::ENTRY,
+    &activation::ELU,
     &function::ERF,
     &function::EXP,
     &slice::EXPAND,
     &reshape::FLATTEN,
     &slice::GATHER,
+    &gelu::GELU,
     &gemm::ENTRY,
     &pool::GLOBAL_AVERAGE,
     &pool::GLOBAL_MAX,
+    &normalization::GROUP,
+    &activation::HARD_SIGMOID,
     &activation::HARD_SWISH,
     &identity::ENTRY,
+    &normalization::INSTANCE,
+    &normalization::LAYER,
+    &activation::LEAKY_RELU,
     &function::LOG,
     &softmax::LOG_SOFTMAX,
     &matmul::ENTRY,
     &extremum::MAX,
     &pool::MAX,
     &extremum::MIN,
-    &binary::MUL,
+    &arithmetic::MUL,
     &function::NEG,
-    &binary::PRELU,
     &pad::ENTRY,
-    &binary::POW,
+    &arithmetic::POW,
+    &arithmetic::PRELU,
     &reduce::MAX,
     &reduce::MEAN,
     &reduce::SUM,
@@ -124,16 +136,12 @@ pub static TABLE: &[&Entry] = &[
     &concat::SPLIT,
     &function::SQRT,
     &reshape::SQUEEZE,
-    &binary::SUB,
+    &arithmetic::SUB,
     &activation::TANH,
     &transpose::TRANSPOSE,
     &reshape::UNSQUEEZE,
     &resize::UPSAMPLE,
     &select::ENTRY,
-    &activation::ELU,
-    &activation::HARD_SIGMOID,
-    &activation::LEAKY_RELU,
-    &gelu::GELU,
 ];
 
 /// The line of an operator type.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::given::{Given, axes, size, strides};
+use super::axes::ordered;
+use super::given::{Given, size, strides};
 use super::rearrange::{Rearrange, Rearranged, Source};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
@@ -88,7 +89,7 @@ impl Rearrange for Pad {
             None => given.ints(1, "pads")?,
         };
         let list = match given.optional_ints(3, "axes")? {
-            Some(list) => axes(list, shape.len())?,
+            Some(list) => ordered(list, shape.len())?,
             None => (0..shape.len()).collect(),
         };
         if pads.len() != 2 * list.len() {

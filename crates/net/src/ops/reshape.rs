@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::given::{Given, axes, len};
+use super::axes::ordered;
+use super::given::{Given, len};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
@@ -192,7 +193,7 @@ impl Shape for Squeeze {
     fn shape(&self, inputs: &[Option<Fact>]) -> Result<Vec<usize>, OpError> {
         let shape = &inputs.need(0)?.shape;
         let gone = match axes_of(&self.axes, inputs)? {
-            Some(list) => axes(list, shape.len())?,
+            Some(list) => ordered(list, shape.len())?,
             None => (0..shape.len()).filter(|&a| shape[a] == 1).collect(),
         };
         match gone.iter().find(|&&a| shape[a] != 1) {
@@ -215,7 +216,7 @@ impl Shape for Unsqueeze {
         let shape = &inputs.need(0)?.shape;
         let list = axes_of(&self.axes, inputs)?.ok_or_else(|| OpError::invalid("axes are missing"))?;
         let rank = shape.len() + list.len();
-        let new = axes(list, rank)?;
+        let new = ordered(list, rank)?;
         let mut old = shape.iter().copied();
         Ok((0..rank).filter_map(|a| if new.contains(&a) { Some(1) } else { old.next() }).collect())
     }

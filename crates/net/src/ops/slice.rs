@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::given::{Given, axes, axis, size, strides};
+use super::axes::{axis, ordered};
+use super::given::{Given, size, strides};
 use super::rearrange::{Rearrange, Rearranged, Source};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
@@ -139,7 +140,7 @@ impl Rearrange for Slice {
         }
         let strides = strides(shape);
         let mut source = Source::of(shape.iter().zip(&strides).map(|(&n, &s)| Axis::whole(n, s)).collect());
-        for (i, a) in axes(&list, shape.len())?.into_iter().enumerate() {
+        for (i, a) in ordered(&list, shape.len())?.into_iter().enumerate() {
             let (first, len) = range(starts[i], ends[i], steps[i], shape[a])?;
             // A step that skips everything behind the first element may be of any size.
             let step = if len > 1 { steps[i] as isize * strides[a] as isize } else { 0 };

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::given::{Given, axes, strides};
+use super::axes::ordered;
+use super::given::{Given, strides};
 use super::rearrange::{Rearrange, Rearranged, Source};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
@@ -71,7 +72,7 @@ impl Rearrange for Transpose {
         let shape = given.shape(0)?;
         let order = match &self.order {
             None => (0..shape.len()).rev().collect(),
-            Some(order) if order.len() == shape.len() => axes(order, shape.len())?,
+            Some(order) if order.len() == shape.len() => ordered(order, shape.len())?,
             Some(order) => {
                 return Err(OpError::invalid(format!(
                     "perm {order:?} does not fit an input of shape {shape:?}"

@@ -13,7 +13,6 @@ pub(crate) struct Case {
     pub(crate) entry: &'static Entry,
     pub(crate) sample: Sample,
     pub(crate) model: Model,
-    pub(crate) name: String,
     seed: u64,
 }
 
@@ -33,7 +32,7 @@ pub(crate) fn for_every_case(law: impl Fn(&Case) -> Result<(), String>) {
             let checked = sample
                 .model(entry.name, seed)
                 .map_err(|e| format!("does not load: {e}"))
-                .and_then(|model| law(&Case { entry, sample, model, name: name.clone(), seed }));
+                .and_then(|model| law(&Case { entry, sample, model, seed }));
             broken.extend(checked.err().map(|e| format!("{name}: {e}")));
         }
     }

@@ -1,5 +1,6 @@
 //! Enclosure: whatever lies in the boxes of data and weights, the outputs lie between the bounds.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use modelmend_net::interval::{IntervalOptions, enclose};
@@ -84,8 +85,12 @@ const READINGS: [(bool, bool); 3] = [(true, false), (false, true), (true, true)]
 
 #[test]
 fn bounds_enclose_what_the_operator_can_reach() {
+    // Operators that the table says have a reading, and how many examples it computed.
+    let computed = RefCell::new(BTreeMap::<&str, usize>::new());
     for_every_case(|case| {
-        let mut computed = 0;
+        if case.has_data() && case.entry.interval != Interval::None {
+            computed.borrow_mut().entry(case.entry.name).or_default();
+        }
         for (boxed_data, boxed_weights) in READINGS {
             let some =
                 boxed_data && case.has_data() || boxed_weights && !case.model.graph().parameters().is_empty();
@@ -99,8 +104,8 @@ fn bounds_enclose_what_the_operator_can_reach() {
             let bounds = match enclose(&case.model, &options) {
                 Ok(bounds) => bounds,
                 Err(e) if e.to_string().contains(&format!("example of {}", case.entry.name)) => {
-                    // Boxed weights may be beyond an operator that can do boxed data.
-                    if boxed_weights || case.entry.interval == Interval::None {
+                    // Some inputs must be points (a divisor, weights); that is said, and not all examples have such.
+                    if e.to_string().contains("with a box for") || case.entry.interval == Interval::None {
                         continue;
                     }
                     return Err(format!("{what}: {e}"));
@@ -110,12 +115,14 @@ fn bounds_enclose_what_the_operator_can_reach() {
             if case.entry.interval == Interval::None {
                 return Err(format!("{what}: has no interval reading by the table, and is not refused"));
             }
-            computed += 1;
+            *computed.borrow_mut().entry(case.entry.name).or_default() += 1;
             enclosed(case, &bounds, &options, &mut rng).map_err(|e| format!("{what}: {e}"))?;
         }
-        let possible = case.has_data() && case.entry.interval != Interval::None;
-        if possible && computed == 0 { Err("nothing was computed".into()) } else { Ok(()) }
+        Ok(())
     });
+    for (name, count) in computed.into_inner() {
+        assert!(count > 0, "{name} has an interval reading by the table, and computed no example");
+    }
 }
 
 fn enclosed(

@@ -47,8 +47,7 @@ pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
     subtypings
         .map(|subtyping| {
             let title = format!("Map of the failures by {}", method_title(&subtyping.name));
-            scatter::figure(&places, subtyping, &title)
-                .named(format!("embedding-{}", subtyping.name))
+            scatter::figure(&places, subtyping, &title).named(format!("embedding-{}", subtyping.name))
         })
         .collect()
 }

@@ -74,11 +74,7 @@ fn chart(subtyping: &Subtyping, curve: &FinetuningCurve) -> Chart {
 }
 
 fn lines(curve: &FinetuningCurve) -> Vec<Line> {
-    let sets = [
-        (CaseSet::Subtype, "this kind", 1),
-        (CaseSet::Correct, "correct before", 0),
-        (CaseSet::All, "all", 9),
-    ];
+    let sets = [(CaseSet::Subtype, "kind", 1), (CaseSet::Correct, "correct", 0), (CaseSet::All, "all", 9)];
     let parts =
         [(Part::Validation, "validation", false), (Part::Train, "train", true), (Part::Test, "test", true)];
     let mut lines = Vec::new();

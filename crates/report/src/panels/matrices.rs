@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Context, choice, method_title};
 use crate::format;
-use crate::input::{Matrix, MatrixOrder, Side, Stage, Subtyping};
+use crate::input::{Matrix, Side, Stage, Subtyping};
 use crate::svg::Figure;
 use crate::svg::heatmap::{HeatCell, HeatRow, Heatmap};
 
@@ -70,7 +70,7 @@ fn side_key(side: Side) -> &'static str {
 
 fn figure(subtyping: &Subtyping, matrix: &Matrix) -> Figure {
     let (stage, side) = (stage_key(matrix.stage), side_key(matrix.side));
-    let order = subtyping.order.clone().unwrap_or_else(MatrixOrder::default);
+    let order = subtyping.order.clone().unwrap_or_default();
     let map = Heatmap {
         title: format!("Accuracy {stage} fine-tuning, {side} cases, by {}", method_title(&subtyping.name)),
         rows: matrix.rows.iter().enumerate().map(|(r, label)| row(subtyping, matrix, r, label)).collect(),
@@ -84,28 +84,30 @@ fn figure(subtyping: &Subtyping, matrix: &Matrix) -> Figure {
 }
 
 fn row(subtyping: &Subtyping, matrix: &Matrix, r: usize, label: &str) -> HeatRow {
+    let subtype = subtyping.subtypes.iter().position(|subtype| subtype.name == label);
     let columns = matrix.columns.iter().enumerate();
     HeatRow {
         label: label.to_owned(),
-        subtype: subtyping.subtypes.iter().position(|subtype| subtype.name == label),
-        cells: columns.map(|(c, column)| cell(matrix, (r, label), (c, column))).collect(),
+        subtype,
+        cells: columns
+            .map(|(c, column)| HeatCell {
+                value: entry(&matrix.values, r, c),
+                tip: tip(matrix, (r, label), (c, column)),
+                own: subtype.is_some() && label == column,
+            })
+            .collect(),
     }
 }
 
-fn cell(matrix: &Matrix, (r, row): (usize, &str), (c, column): (usize, &str)) -> HeatCell {
-    let at = |table: &[Vec<Option<f64>>]| table.get(r).and_then(|row| row.get(c)).copied().flatten();
-    let value = at(&matrix.values);
-    let mut tip = format!("fine-tuned on {row}, measured on {column}\n");
-    tip += &value.map_or_else(|| "not computed".to_owned(), |v| format!("accuracy {}", format::number(v, 3)));
-    for line in [
-        format::interval(at(&matrix.lo), at(&matrix.hi)),
-        matrix.counts.get(c).map(|&n| format!("{} cases", format::count(n))),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        tip.push('\n');
-        tip += &line;
-    }
-    HeatCell { value, tip, own: row == column }
+fn entry(table: &[Vec<Option<f64>>], r: usize, c: usize) -> Option<f64> {
+    table.get(r).and_then(|row| row.get(c)).copied().flatten()
+}
+
+fn tip(matrix: &Matrix, (r, row): (usize, &str), (c, column): (usize, &str)) -> String {
+    let accuracy = entry(&matrix.values, r, c)
+        .map_or_else(|| "not computed".to_owned(), |value| format!("accuracy {}", format::number(value, 3)));
+    let interval = format::interval(entry(&matrix.lo, r, c), entry(&matrix.hi, r, c));
+    let count = matrix.counts.get(c).map(|&n| format!("{} cases", format::count(n)));
+    let lines = [Some(format!("fine-tuned on {row}, measured on {column}")), Some(accuracy), interval, count];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }

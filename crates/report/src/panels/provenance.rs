@@ -13,7 +13,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
     }
     Some(html! {
         div class="provenance" {
-            div class="card scroll" { (facts(provenance)) }
+            div class="card scroll" { (facts(context.input.facts.seed, provenance)) }
             @if !provenance.steps.is_empty() { div class="card scroll" { (steps(provenance)) } }
         }
         @if !provenance.study_yaml.is_empty() {
@@ -22,13 +22,14 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
     })
 }
 
-fn facts(provenance: &Provenance) -> Markup {
+fn facts(seed: u64, provenance: &Provenance) -> Markup {
     let seeds: Vec<String> = provenance.seeds.iter().map(u64::to_string).collect();
     html! {
         table class="facts" {
             tbody {
                 @if !provenance.program_version.is_empty() { tr { th scope="row" { "Program" } td { (provenance.program_version) } } }
-                @if !seeds.is_empty() { tr { th scope="row" { "Seeds" } td { (seeds.join(", ")) } } }
+                tr { th scope="row" { "Seed of the study" } td { (seed) } }
+                @if !seeds.is_empty() { tr { th scope="row" { "Seeds of the runs" } td { (seeds.join(", ")) } } }
                 @for (name, value) in &provenance.machine { tr { th scope="row" { (name) } td { (value) } } }
                 @for file in &provenance.inputs { tr { th scope="row" { (file.path) } td class="hash" { (file.hash) } } }
             }

@@ -73,6 +73,7 @@ fn detail(subtyping: &Subtyping) -> Markup {
                 } }
                 tbody { @for (i, subtype) in subtyping.subtypes.iter().enumerate() { (subtype_row(subtyping, i, subtype)) } }
             }
+            @if !subtyping.description.is_empty() { p class="muted" { (subtyping.description) } }
             @if !subtyping.test.is_empty() { p class="muted" { "p-values: " (subtyping.test) } }
             (notes(&subtyping.notes))
         }

@@ -132,9 +132,10 @@ fn draw_cell(cell: &HeatCell) -> Markup {
         Some(v) => (crate::format::number(v, 2), (share > DARK_CELL).then_some("on-heat")),
     };
     let (width, height) = (CELL_WIDTH - 2.0, CELL_HEIGHT - 2.0);
-    let path = format!("M{} {}h{}v{}h{}z", px(-width / 2.0), px(1.0 - BASELINE), px(width), px(height), px(-width));
+    let path =
+        format!("M{} {}h{}v{}h{}z", px(-width / 2.0), px(1.0 - BASELINE), px(width), px(height), px(-width));
     html! {
-        path class=(if cell.own { "box own" } else { "box" }) d=(path) fill=(palette::light("heat"))
+        path class=[cell.own.then_some("own")] d=(path) fill=(palette::light("heat"))
             fill-opacity=(format!("{:.2}", 0.05 + 0.95 * share)) stroke=[cell.own.then(|| palette::light("ink"))]
             stroke-width=[cell.own.then_some("1.5")] {}
         text class=[tone] fill=[tone.map(palette::light)] { (text) }

@@ -91,7 +91,7 @@ impl Chart {
         let top = 22.0 + legend_height(&rows);
         let scale = self.scale(top);
         let body = html! {
-            @for (i, row) in rows.iter().enumerate() { (draw_legend_row(row, 12.0 + i as f64 * 18.0)) }
+            @for (i, row) in rows.iter().enumerate() { (draw_legend_row(row, 12.0 + i as f64 * 18.0, self.entry_width())) }
             (muted(8.0, top - 10.0, "start", &self.y_label))
             (self.axes(&scale))
             @if let Some((level, name)) = &self.level {
@@ -155,40 +155,26 @@ impl Chart {
         }
     }
 
-    /// Lines side by side as long as they fit.
-    fn legend_rows(&self) -> Vec<Vec<&Line>> {
-        let mut rows: Vec<Vec<&Line>> = Vec::new();
-        let mut used = f64::INFINITY;
-        for line in &self.lines {
-            let width = entry_width(line);
-            if used + width > WIDTH - 16.0 {
-                rows.push(Vec::new());
-                used = 0.0;
-            }
-            used += width;
-            if let Some(row) = rows.last_mut() {
-                row.push(line);
-            }
-        }
-        rows
+    /// Entries in columns of the same width, as many as fit.
+    fn legend_rows(&self) -> Vec<&[Line]> {
+        self.lines.chunks(((WIDTH - 16.0) / self.entry_width()).floor().max(1.0) as usize).collect()
+    }
+
+    fn entry_width(&self) -> f64 {
+        self.lines.iter().map(|line| text_width(&line.name)).fold(0.0, f64::max) + 36.0
     }
 }
 
-fn legend_height(rows: &[Vec<&Line>]) -> f64 {
+fn legend_height(rows: &[&[Line]]) -> f64 {
     if rows.is_empty() { 0.0 } else { rows.len() as f64 * 18.0 + 8.0 }
 }
 
-fn entry_width(line: &Line) -> f64 {
-    text_width(&line.name) + 44.0
-}
-
-fn draw_legend_row(row: &[&Line], y: f64) -> Markup {
-    let mut x = 8.0;
+fn draw_legend_row(row: &[Line], y: f64, entry_width: f64) -> Markup {
     html! {
-        @for line in row {
-            (stroke(line, &format!("M{} {}h24", px(x), px(y))))
-            (label(x + 30.0, y + FONT * 0.35, "start", &line.name))
-            @let _ = { x += entry_width(line); };
+        @for (i, line) in row.iter().enumerate() {
+            @let x = 8.0 + i as f64 * entry_width;
+            (stroke(line, &format!("M{} {}h22", px(x), px(y))))
+            (label(x + 28.0, y + FONT * 0.35, "start", &line.name))
         }
     }
 }

@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use crate::palette;
 
 /// Width of a character as a part of the font size, on the wide side.
-const CHARACTER: f64 = 0.58;
+const CHARACTER: f64 = 0.54;
 /// Font size of all figures, in pixels.
 pub(crate) const FONT: f64 = 12.0;
 

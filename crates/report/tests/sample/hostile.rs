@@ -24,12 +24,18 @@ pub(crate) fn spoil(mut input: ReportInput) -> ReportInput {
         case.group = Some(text(i + 1));
         spoil_numbers(i, case);
     }
-    input.metadata.push(MetadataColumn { name: text(3), values: MetadataValues::Text(vec![Some(text(0)); 3]) });
-    input.metadata.push(MetadataColumn { name: text(2), values: MetadataValues::Number(vec![Some(f64::INFINITY), Some(1.0)]) });
+    input
+        .metadata
+        .push(MetadataColumn { name: text(3), values: MetadataValues::Text(vec![Some(text(0)); 3]) });
+    input.metadata.push(MetadataColumn {
+        name: text(2),
+        values: MetadataValues::Number(vec![Some(f64::INFINITY), Some(1.0)]),
+    });
     spoil_subtypings(&mut input);
     input.provenance.program_version = text(0);
     input.provenance.study_yaml = TEXTS.join("\n");
-    input.provenance.steps = vec![StepRecord { name: text(1), seconds: f64::NAN, cached: true, key: text(2) }];
+    input.provenance.steps =
+        vec![StepRecord { name: text(1), seconds: f64::NAN, cached: true, key: text(2) }];
     input
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn report(cases: usize) -> ReportInput {
 fn case(rng: &mut ChaCha8Rng, index: usize, kind: usize) -> Case {
     let angle = kind as f64 * 0.8;
     let spread = |rng: &mut ChaCha8Rng| (0..4).map(|_| rng.random_range(-0.8..0.8)).sum::<f64>();
-    let truth = usize::from(kind % 3 != 0);
+    let truth = usize::from(!kind.is_multiple_of(3));
     let part = [Part::Train, Part::Train, Part::Train, Part::Validation, Part::Test][rng.random_range(0..5)];
     let confidence = rng.random_range(0.5..1.0_f64);
     Case {

@@ -1,0 +1,133 @@
+//! The step that turns rows into evidence: accuracies, intervals, tests, explanations.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use modelmend_data::split::Part;
+use modelmend_failure::explain::{Finding, explain};
+use modelmend_failure::label_noise::{Suspects, suspects};
+use modelmend_failure::matrix::{Layout, Row, accuracies};
+use modelmend_failure::resample::{Intervals, Judged as JudgedRows, Resampling, intervals};
+use modelmend_failure::significance::{Significance, compare};
+use modelmend_learn::matrix::{MatrixMetrics, matrix_metrics};
+use modelmend_net::Model;
+use modelmend_study::Hash;
+use modelmend_study::artifact::Artifact;
+use modelmend_study::step::StepName;
+use ndarray::{Array2, s};
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, Title};
+use super::divide::{Division, Setting};
+use super::finetune::Tuned;
+
+/// What the statistics say about a fine-tuned subtyping.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Statistics {
+    /// Intervals of everything in the test matrix.
+    pub(crate) intervals: Intervals,
+    /// Comparison with random subtypings; `None` for a random subtyping itself.
+    pub(crate) significance: Option<Significance>,
+}
+
+/// A fine-tuning matrix on one side of the split.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// rows x (subtypes + `correct` + `all`).
+    pub(crate) values: Array2<Option<f64>>,
+    /// Cases behind each column.
+    pub(crate) counts: Vec<usize>,
+}
+
+/// Everything known about one subtyping.
+pub(crate) struct Evidence {
+    /// Name in results: `gradients`, `metadata:slide`.
+    pub(crate) name: String,
+    /// The subtypes.
+    pub(crate) division: Division,
+    /// Metadata that explain a subtype.
+    pub(crate) findings: Vec<Finding>,
+    /// Failures and subtypes that look mislabelled.
+    pub(crate) suspects: Suspects,
+    /// What fine-tuning showed, where there was any.
+    pub(crate) tuned: Option<TunedEvidence>,
+}
+
+/// What fine-tuning showed.
+pub(crate) struct TunedEvidence {
+    /// The rows: subtypes, then `all`, `none`, `checkpoint`.
+    pub(crate) rows: Vec<Row>,
+    /// Test side.
+    pub(crate) test: Table,
+    /// Training side.
+    pub(crate) train: Table,
+    /// L, I, generalisability and compatibility.
+    pub(crate) metrics: MatrixMetrics,
+    /// Intervals and tests.
+    pub(crate) statistics: Statistics,
+    /// The models of the subtypes, where they were kept.
+    pub(crate) models: Vec<Model>,
+}
+
+/// Computes intervals and the comparison with random subtypings.
+pub(crate) fn statistics(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    label: &str,
+    (tuned, null, more): (&Tuned, &[Tuned], &[Row]),
+    (resampling, more_hash): (&Resampling, Hash),
+) -> Result<Statistics> {
+    let title = Title { name: StepName::Statistics, label, version: 1 };
+    let mut inputs = vec![setting.judged.hash, setting.parts_hash, tuned.rows.hash, more_hash];
+    inputs.extend(null.iter().map(|n| n.rows.hash));
+    let groups = setting.subject.group_numbers();
+    let step = context.step(title, resampling, &inputs, |_| {
+        let own: Vec<Vec<bool>> = tuned.rows.rows.iter().map(|r| r.correct.clone()).collect();
+        let all: Vec<Vec<bool>> = own.iter().cloned().chain(more.iter().map(|r| r.correct.clone())).collect();
+        let random: Vec<Vec<Vec<bool>>> =
+            null.iter().map(|n| n.rows.rows.iter().map(|r| r.correct.clone()).collect()).collect();
+        let judged = |layout, rows| JudgedRows { layout, rows };
+        let nulls: Vec<JudgedRows<'_>> = null.iter().zip(&random).map(|(n, rows)| judged(&n.layout, rows)).collect();
+        let significance = match nulls.is_empty() {
+            true => None,
+            false => Some(compare(judged(&tuned.layout, &own), &nulls, groups.as_deref(), resampling)?),
+        };
+        let intervals = intervals(judged(&tuned.layout, &all), groups.as_deref(), resampling)?;
+        Ok(Artifact::new(Statistics { intervals, significance }))
+    })?;
+    Ok(step.artifact.value)
+}
+
+/// Judges rows on one side.
+fn table(layout: &Layout, rows: &[Row], part: Part) -> Table {
+    let correct: Vec<&[bool]> = rows.iter().map(|r| r.correct.as_slice()).collect();
+    let judged = accuracies(layout, &correct, part, None);
+    Table { values: judged.values, counts: judged.counts }
+}
+
+/// Puts rows and statistics together.
+pub(crate) fn tuned(tuned: Tuned, more: &[Row], statistics: Statistics) -> Result<TunedEvidence> {
+    let subtypes = tuned.layout.subtypes;
+    let rows: Vec<Row> = tuned.rows.rows.into_iter().chain(more.iter().cloned()).collect();
+    let (test, train) = (table(&tuned.layout, &rows, Part::Test), table(&tuned.layout, &rows, Part::Train));
+    let square = |t: &Table| t.values.slice(s![..subtypes, ..subtypes]).to_owned();
+    let correct: Vec<Option<f64>> = test.values.slice(s![..subtypes, subtypes]).to_vec();
+    let metrics = matrix_metrics(square(&test).view(), square(&train).view(), &correct)?;
+    Ok(TunedEvidence { rows, test, train, metrics, statistics, models: tuned.rows.models })
+}
+
+/// What metadata and neighbours say about a subtyping.
+pub(crate) fn describe(
+    setting: &Setting<'_>,
+    division: &Division,
+    features: &Array2<f32>,
+) -> Result<(Vec<Finding>, Suspects)> {
+    let failures = &setting.judged.failures;
+    let mut columns: BTreeMap<String, Vec<Option<String>>> = setting.subject.columns(failures);
+    let predicted = failures.iter().map(|&c| Some(setting.subject.names.class(setting.judged.predictions[c].class)));
+    columns.insert("prediction".to_owned(), predicted.collect());
+    let (labels, count) = (&division.subtyping.labels, division.subtyping.count());
+    let findings = explain(labels, count, &columns)?;
+    let suspects = suspects(features.view(), &setting.subject.targets, failures, labels, count)?;
+    Ok((findings, suspects))
+}

@@ -1,0 +1,135 @@
+//! The steps that fine-tune: the rows of the matrices.
+
+use anyhow::{Context as _, Result};
+use modelmend_failure::finetune::{Epoch, FinetuneSettings};
+use modelmend_failure::matrix::{Layout, Row, Target, row};
+use modelmend_failure::subtype::{Subtyping, random};
+use modelmend_net::Model;
+use modelmend_study::Hash;
+use modelmend_study::artifact::Artifact;
+use modelmend_study::scope::Scope;
+use modelmend_study::step::StepName;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, Listen, Title};
+use super::divide::Setting;
+
+/// Rows of a matrix; models only where they were asked for.
+pub(crate) struct Rows {
+    /// The rows in the order of the targets.
+    pub(crate) rows: Vec<Row>,
+    /// The fine-tuned models.
+    pub(crate) models: Vec<Model>,
+    /// Hash of the content.
+    pub(crate) hash: Hash,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Summary {
+    name: String,
+    epoch: Option<usize>,
+    curve: Vec<Epoch>,
+}
+
+/// What is fine-tuned.
+pub(crate) struct Job<'a> {
+    /// What it is called in progress and records.
+    pub(crate) label: &'a str,
+    /// Subtypes and parts.
+    pub(crate) layout: &'a Layout,
+    /// What each row learns from.
+    pub(crate) targets: &'a [Target],
+    /// Whether the models are kept.
+    pub(crate) keep_models: bool,
+}
+
+/// Fine-tunes every target, side by side; each row is a part that is kept as soon as it is done.
+pub(crate) fn rows(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    settings: &FinetuneSettings,
+    job: &Job<'_>,
+) -> Result<Rows> {
+    let title = Title { name: StepName::Finetune, label: job.label, version: 1 };
+    let labels = Hash::of(&serde_json::to_vec(&job.layout.subtype)?);
+    let parameters = (settings, job.targets, labels, job.keep_models, context.seed);
+    let step = context.step(title, parameters, &[setting.judged.hash, setting.parts_hash], |scope| {
+        let count = job.targets.len();
+        let parts: Vec<Artifact<Summary>> = (0..count)
+            .into_par_iter()
+            .map(|i| scope.part(i, count, |scope| one(context, setting, settings, (job, job.targets[i]), scope)))
+            .collect::<Result<_>>()?;
+        let mut whole = Artifact::new(Vec::with_capacity(count));
+        for (index, part) in parts.into_iter().enumerate() {
+            for (name, blob) in part.blobs {
+                whole = whole.with_blob(&format!("{name}-{index}"), blob);
+            }
+            whole.value.push(part.value);
+        }
+        Ok(whole)
+    })?;
+    let mut rows = Vec::new();
+    let mut models = Vec::new();
+    let start = setting.problem.model();
+    for (index, summary) in step.artifact.value.iter().enumerate() {
+        let correct = step.artifact.blob(&format!("correct-{index}"))?.iter().map(|&b| b == 1).collect();
+        rows.push(Row { name: summary.name.clone(), correct, epoch: summary.epoch, curve: summary.curve.clone() });
+        if job.keep_models {
+            let scalars = step.artifact.f32(&format!("weights-{index}"))?;
+            let weights = start.parameters().with_scalars(&scalars).context("a stored model of another shape")?;
+            models.push(start.with_parameters(weights)?);
+        }
+    }
+    Ok(Rows { rows, models, hash: step.hash })
+}
+
+fn one(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    settings: &FinetuneSettings,
+    (job, target): (&Job<'_>, Target),
+    scope: &Scope<'_>,
+) -> Result<Artifact<Summary>> {
+    let (row, weights) = row(setting.problem, job.layout, target, settings, context.seed, &Listen(scope))?;
+    let correct = row.correct.iter().map(|&c| u8::from(c)).collect();
+    let artifact = Artifact::new(Summary { name: row.name, epoch: row.epoch, curve: row.curve }).with_blob("correct", correct);
+    Ok(if job.keep_models { artifact.with_f32("weights", &weights.flatten()) } else { artifact })
+}
+
+/// A fine-tuned subtyping: its layout and the rows of its subtypes.
+pub(crate) struct Tuned {
+    /// Subtypes and parts.
+    pub(crate) layout: Layout,
+    /// A row per subtype.
+    pub(crate) rows: Rows,
+}
+
+/// Fine-tunes on each subtype of a subtyping.
+pub(crate) fn subtypes(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    settings: &FinetuneSettings,
+    (label, subtyping, keep_models): (&str, &Subtyping, bool),
+) -> Result<Tuned> {
+    let layout = Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
+    let targets: Vec<Target> = (0..subtyping.count()).map(Target::Subtype).collect();
+    let rows = rows(context, setting, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
+    Ok(Tuned { layout, rows })
+}
+
+/// Random subtypings of the same sizes, fine-tuned in the same way: what the subtyping is compared with.
+pub(crate) fn null(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    settings: &FinetuneSettings,
+    (label, sizes, count): (&str, &[usize], usize),
+) -> Result<Vec<Tuned>> {
+    let failures = setting.judged.failures.len();
+    let draw = |index: usize| {
+        let label = format!("{label}: random {}", index + 1);
+        let subtyping = random(failures, sizes, context.seed.wrapping_add(index as u64));
+        subtypes(context, setting, settings, (&label, &subtyping, false))
+    };
+    (0..count).map(draw).collect()
+}

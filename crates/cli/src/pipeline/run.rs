@@ -1,0 +1,286 @@
+//! Runs a study, seed by seed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+use modelmend_failure::Problem;
+use modelmend_failure::finetune::FinetuneSettings;
+use modelmend_failure::matrix::{Row, Target, fixed_row};
+use modelmend_failure::represent::Scaling;
+use modelmend_failure::resample::Resampling;
+use modelmend_study::Hash;
+use modelmend_study::cache::Cache;
+use modelmend_study::observer::Interrupt;
+use modelmend_study::plan::Plan;
+use modelmend_study::runner::Runner;
+use modelmend_study::schema::{ClassificationStudy, Comparison, Representation as Kind, Study, StudyFile, Subtyping as Method};
+use modelmend_study::step::StepName;
+
+use super::cases::{self, Judged};
+use super::context::Context;
+use super::divide::{self, Division, Material, Setting};
+use super::evidence::{self, Evidence};
+use super::finetune::{self, Job};
+use super::outputs::{self, Finished};
+use super::represent::{self, Purpose};
+use super::subject::{self, Subject};
+use super::train::{self, Trained};
+use crate::output::Terminal;
+
+/// What the command line says about a run.
+#[derive(Debug, Default)]
+pub(crate) struct RunOptions {
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) until: Option<String>,
+    pub(crate) force: Vec<String>,
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) quiet: bool,
+}
+
+/// Runs a study file and returns the exit code.
+pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
+    let file = StudyFile::load(path)?;
+    let Study::Classification(study) = &file.study else {
+        bail!("{}: task: reconstruction is not built yet; this version runs `task: classification`", path.display());
+    };
+    if study.repair.is_some() {
+        bail!("{}: repair: repairs are not built yet; remove the section to find and explain the failures", path.display());
+    }
+    let out = options.out.clone().unwrap_or_else(|| file.output());
+    let started = Started::new(&file.study, &out, options)?;
+    let terminal = Terminal::new(options.quiet);
+    let runner = started.runner(&terminal);
+    let inputs = Mutex::new(BTreeMap::new());
+    let mut finished = Vec::new();
+    for seed in file.study.seeds() {
+        let context = Context { runner: &runner, seed, inputs: &inputs };
+        let trained = match &study.train {
+            Some(section) if context.wants(StepName::Train) => Some(train::from_study(&context, &file, section)?),
+            _ => None,
+        };
+        if !context.wants(StepName::Predict) {
+            continue;
+        }
+        let models = trained.as_ref().map(|t| (t.model.clone(), t.checkpoints.clone()));
+        let subject = subject::read(&context, &file, study, models)?;
+        if let Some(done) = analyse(&context, study, subject, trained)? {
+            finished.push(done);
+        }
+    }
+    if finished.is_empty() {
+        crate::output::line("stopped as asked; run again without --until for the results");
+        return Ok(0);
+    }
+    outputs::write(&out, &file, finished, &runner, &inputs)?;
+    crate::output::line(&format!("report: {}", out.join("report.html").display()));
+    Ok(0)
+}
+
+/// What has to stand before the first step.
+pub(crate) struct Started {
+    cache: Cache,
+    plan: Plan,
+    interrupt: Interrupt,
+}
+
+impl Started {
+    /// Opens the cache, checks the choice of steps, listens to Ctrl-C, sets the number of threads.
+    pub(crate) fn new(study: &Study, out: &Path, options: &RunOptions) -> Result<Self> {
+        let plan = Plan::of(study).choose(options.until.as_deref(), &options.force)?;
+        std::fs::create_dir_all(out).with_context(|| format!("{}: cannot make the output folder", out.display()))?;
+        modelmend_study::cache::sweep_stale(out);
+        let cache = Cache::open(&options.cache.clone().unwrap_or_else(|| Cache::default_folder(out)))?;
+        let interrupt = Interrupt::default();
+        let handle = interrupt.clone();
+        ctrlc::set_handler(move || handle.request()).context("cannot listen to Ctrl-C")?;
+        if let Some(threads) = options.threads {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot set the number of threads")?;
+        }
+        Ok(Self { cache, plan, interrupt })
+    }
+
+    /// A runner that tells `terminal`.
+    pub(crate) fn runner<'a>(&self, terminal: &'a Terminal) -> Runner<'a> {
+        Runner::new(self.cache.clone(), self.plan.clone(), terminal, self.interrupt.clone())
+    }
+}
+
+/// All steps after the model is there; `None` where the user wants to stop before the end.
+pub(crate) fn analyse(
+    context: &Context<'_>,
+    study: &ClassificationStudy,
+    subject: Subject,
+    trained: Option<Trained>,
+) -> Result<Option<Finished>> {
+    let problem = Problem::new(subject.model.clone(), &subject.cases, subject.targets.clone())?;
+    let judged = cases::predict(context, &subject, &problem)?;
+    if !context.wants(StepName::Represent) {
+        return Ok(None);
+    }
+    let comparisons = comparisons(study);
+    let materials = materials(context, study, &subject, &problem, &judged, &comparisons)?;
+    let features = all_features(context, &subject, &problem, &judged)?;
+    let own = comparisons_material(&materials, study.subtype.representation)?;
+    let scaling = own.embeddings.first().map_or(Scaling::None, |(s, _)| *s);
+    let settings = represent::settings(&study.subtype);
+    let picture = represent::embedded(context, &own.represented, "picture", (scaling, Purpose::Picture), &settings)?;
+    if !context.wants(StepName::Subtype) {
+        return Ok(None);
+    }
+    let finest: Vec<Vec<Option<usize>>> =
+        materials.iter().map(|m| divide::finest(m, &study.subtype, context.seed)).collect::<Result<Vec<_>>>()?.concat();
+    let parts = cases::split(&subject, &judged, &finest, context.seed)?;
+    let names: Vec<&str> = parts.iter().map(|p| p.name()).collect();
+    let setting = Setting {
+        parts_hash: Hash::of(names.join(" ").as_bytes()),
+        parts: &parts,
+        finetune: study.finetune.as_ref().map(|f| finetune_settings(f, context.seed)).transpose()?,
+        subject: &subject,
+        problem: &problem,
+        judged: &judged,
+    };
+    let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
+    let Some(evidence) = evidence(context, &setting, study, divisions, &features)? else { return Ok(None) };
+    Ok(Some(outputs::finish(context, study, &setting, (evidence, picture.points, own), trained)))
+}
+
+/// The study's own subtyping first, then those it is compared with.
+fn comparisons(study: &ClassificationStudy) -> Vec<Comparison> {
+    let own = divide::comparison_of(study.subtype.representation);
+    let others = study.compare.iter().filter(|c| **c != own).cloned();
+    std::iter::once(own.clone()).chain(others).collect()
+}
+
+fn materials(
+    context: &Context<'_>,
+    study: &ClassificationStudy,
+    subject: &Subject,
+    problem: &Problem,
+    judged: &Judged,
+    comparisons: &[Comparison],
+) -> Result<Vec<Material>> {
+    if judged.failures.len() < 2 * modelmend_failure::subtype::MIN_FAILURES {
+        bail!("the model fails on {} of {} cases: too few to look for subtypes", judged.failures.len(), problem.count());
+    }
+    let kinds = comparisons.iter().filter_map(divide::clustered);
+    kinds.map(|kind| divide::material(context, subject, problem, judged, (kind, &study.subtype))).collect()
+}
+
+fn comparisons_material(materials: &[Material], kind: Kind) -> Result<&Material> {
+    materials.iter().find(|m| m.kind == kind).context("the study's own representation was not computed")
+}
+
+/// Features of every case, in which neighbours are looked for.
+fn all_features(context: &Context<'_>, subject: &Subject, problem: &Problem, judged: &Judged) -> Result<ndarray::Array2<f32>> {
+    let all: Vec<usize> = (0..problem.count()).collect();
+    let inputs: Vec<Hash> = subject.hashes.iter().copied().chain([judged.hash]).collect();
+    let features = represent::compute(context, subject, problem, (Kind::Features, 0), (&all, &inputs))?;
+    Ok(features.representation.scaled(Scaling::Layer))
+}
+
+fn finetune_settings(section: &modelmend_study::schema::Finetune, _seed: u64) -> Result<FinetuneSettings> {
+    Ok(FinetuneSettings {
+        learning_rate: section.learning_rate.value().copied().unwrap_or(DEFAULT_RATE),
+        weight_decay: section.weight_decay,
+        batch_size: section.batch_size as usize,
+        epochs: section.epochs as usize,
+        patience: section.patience as usize,
+        keep_correct: section.keep_correct,
+    })
+}
+
+/// Learning rate where the study leaves it open.
+const DEFAULT_RATE: f64 = 2e-5;
+
+type Divided = Vec<(Comparison, Division)>;
+
+fn divisions(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    study: &ClassificationStudy,
+    materials: &[Material],
+    comparisons: &[Comparison],
+) -> Result<Divided> {
+    let mut divided: Divided = Vec::new();
+    for comparison in comparisons {
+        let division = match divide::clustered(comparison) {
+            Some(kind) => {
+                let material = comparisons_material(materials, kind)?;
+                divide::by_clusters(context, setting, material, &study.subtype)?.0
+            }
+            None => {
+                let sizes = divided.first().map(|(_, own)| own.subtyping.sizes()).unwrap_or_default();
+                divide::by_given(context, setting, comparison, &sizes)?.0
+            }
+        };
+        divided.push((comparison.clone(), division));
+    }
+    Ok(divided)
+}
+
+fn evidence(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    study: &ClassificationStudy,
+    divisions: Divided,
+    features: &ndarray::Array2<f32>,
+) -> Result<Option<Vec<Evidence>>> {
+    let Some(settings) = &setting.finetune else {
+        let plain = divisions.into_iter().map(|(comparison, division)| {
+            let (findings, suspects) = evidence::describe(setting, &division, features)?;
+            Ok(Evidence { name: comparison.to_string(), division, findings, suspects, tuned: None })
+        });
+        return plain.collect::<Result<_>>().map(Some);
+    };
+    if !context.wants(StepName::Finetune) {
+        return Ok(None);
+    }
+    let (more, more_hash) = common_rows(context, setting, settings)?;
+    let statistics = &study.statistics;
+    let resampling = Resampling {
+        replicates: statistics.bootstrap as usize,
+        confidence: statistics.confidence,
+        seed: context.seed,
+    };
+    let mut all = Vec::new();
+    for (index, (comparison, division)) in divisions.into_iter().enumerate() {
+        let name = comparison.to_string();
+        let tuned = finetune::subtypes(context, setting, settings, (&name, &division.subtyping, index == 0))?;
+        let null = match comparison {
+            Comparison::Named(Method::Random) => Vec::new(),
+            _ => {
+                let sizes = division.subtyping.sizes();
+                finetune::null(context, setting, settings, (&name, &sizes, statistics.random_subtypings as usize))?
+            }
+        };
+        let (findings, suspects) = evidence::describe(setting, &division, features)?;
+        let tuned = match context.wants(StepName::Statistics) {
+            false => None,
+            true => {
+                let numbers =
+                    evidence::statistics(context, setting, &name, (&tuned, &null, &more), (&resampling, more_hash))?;
+                Some(evidence::tuned(tuned, &more, numbers)?)
+            }
+        };
+        all.push(Evidence { name, division, findings, suspects, tuned });
+    }
+    Ok(if context.wants(StepName::Report) { Some(all) } else { None })
+}
+
+/// Rows that every matrix has: fine-tuning on all failures, none, another checkpoint.
+fn common_rows(context: &Context<'_>, setting: &Setting<'_>, settings: &FinetuneSettings) -> Result<(Vec<Row>, Hash)> {
+    let none = vec![None; setting.judged.failures.len()];
+    let layout = modelmend_failure::matrix::Layout::new(&none, 0, &setting.judged.failure, setting.parts);
+    let job = Job { label: "all failures", layout: &layout, targets: &[Target::All], keep_models: false };
+    let all = finetune::rows(context, setting, settings, &job)?;
+    let mut rows = all.rows;
+    let correct = setting.judged.failure.iter().map(|f| !f).collect();
+    rows.push(Row { name: "none".to_owned(), correct, epoch: None, curve: Vec::new() });
+    if let Some(checkpoint) = setting.subject.checkpoints.last() {
+        rows.push(fixed_row(setting.problem, checkpoint.parameters(), "checkpoint")?);
+    }
+    Ok((rows, all.hash))
+}

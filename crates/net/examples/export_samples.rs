@@ -1,0 +1,75 @@
+//! Writes every example of the operator table and every reference model (with changed weights) as `.onnx`, with
+//! inputs and our outputs as `.npz` beside it, for other runtimes to compare: `export_samples FOLDER`.
+
+use std::error::Error;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use modelmend_net::ops::TABLE;
+use modelmend_net::{Model, Runtime, Settings, Tensor};
+use ndarray::{ArrayD, IxDyn, OwnedRepr};
+use ndarray_npy::{NpzReader, NpzWriter};
+
+const IMAGES: usize = 3;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from(std::env::args().nth(1).ok_or("usage: export_samples FOLDER")?);
+    std::fs::create_dir_all(&folder)?;
+    let mut seed = 0;
+    for entry in TABLE {
+        for sample in (entry.samples)() {
+            seed += 1;
+            let model = sample.model(entry.name, seed)?;
+            let label: String = sample.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+            export(&folder, &format!("{}-{label}", entry.name), &model, &sample.batch(IMAGES, seed))?;
+        }
+    }
+    let shared = std::env::var("MODELMEND_SHARED").unwrap_or_else(|_| "../shared".to_owned());
+    let reference = Path::new(&shared).join("reference/models");
+    for file in std::fs::read_dir(reference)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|e| e == "onnx") {
+            reference_model(&folder, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A reference model with other weights, on the inputs of its reference.
+fn reference_model(folder: &Path, path: &Path) -> Result<(), Box<dyn Error>> {
+    let model = Model::read(path)?;
+    let mut weights = model.parameters().clone();
+    weights.iter_mut().for_each(|t| t.data_mut().iter_mut().for_each(|w| *w = 0.9 * *w + 0.003));
+    let model = model.with_parameters(weights)?;
+    let name = path.file_stem().ok_or("a file without a name")?.to_string_lossy();
+    let base = name.trim_end_matches("_folded").trim_end_matches("_dropout_active");
+    let mut npz = NpzReader::new(File::open(path.with_file_name(format!("{base}.npz")))?)?;
+    let x: ArrayD<f32> = npz.by_name::<OwnedRepr<f32>, IxDyn>("x.npy")?;
+    let shape = x.shape().to_vec();
+    let x = Tensor::new(shape, x.into_iter().collect()).ok_or("an array with gaps")?;
+    export(folder, &format!("reference-{name}"), &model, &[x])
+}
+
+fn export(folder: &Path, name: &str, model: &Model, inputs: &[Tensor<f32>]) -> Result<(), Box<dyn Error>> {
+    let runtime = Runtime::<f32>::new(model.graph().clone());
+    let run = |seed| runtime.forward(model.parameters(), inputs, Settings { seed, ..Settings::default() });
+    let outputs = run(0)?;
+    if outputs != run(1)? {
+        // Random masks: nothing to compare element by element.
+        return Ok(());
+    }
+    model.write(&folder.join(format!("{name}.onnx")))?;
+    let mut npz = NpzWriter::new(File::create(folder.join(format!("{name}.npz")))?);
+    for (input, tensor) in model.graph().inputs().iter().zip(inputs) {
+        npz.add_array(format!("in:{}", input.name), &array(tensor)?)?;
+    }
+    for (name, tensor) in model.graph().output_names().iter().zip(&outputs) {
+        npz.add_array(format!("out:{name}"), &array(tensor)?)?;
+    }
+    npz.finish()?;
+    Ok(())
+}
+
+fn array(tensor: &Tensor<f32>) -> Result<ArrayD<f32>, Box<dyn Error>> {
+    Ok(ArrayD::from_shape_vec(tensor.shape(), tensor.data().to_vec())?)
+}

@@ -1,0 +1,122 @@
+//! Elementwise functions of one input: each is a [`Function`], and all share their readings.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::{Entry, Interval, Sample, SampleInput};
+use crate::error::OpError;
+use crate::interval::{Bounds, Enclose};
+use crate::onnx::Attributes;
+use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
+use crate::tensor::{DType, Element, Value};
+
+/// A function of one number.
+pub(super) trait Function: Debug + Send + Sync + 'static {
+    fn value<T: Element>(&self, x: T) -> T;
+    /// The derivative at `x`, where the function has the value `y`. At a kink one of the two slopes.
+    fn slope<T: Element>(&self, x: T, y: T) -> T;
+    fn course(&self) -> Course;
+    /// The value for an integer; `None` where the operator takes no integers.
+    fn integer(&self) -> Option<fn(i64) -> i64> {
+        None
+    }
+}
+
+/// How a function runs: its extremes over a box follow from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Course {
+    /// It never falls.
+    Rising,
+    /// It never falls, and no value is negative.
+    RisingFromZero,
+    /// It never rises.
+    Falling,
+    /// It never rises before this point and never falls behind it.
+    Valley(f64),
+    /// The same, and no value is negative.
+    ValleyFromZero(f64),
+}
+
+fn course(cx: &mut Enclose<'_>, course: Course) -> Result<(), OpError> {
+    let bottom = match course {
+        Course::Rising => return cx.monotone(false),
+        Course::RisingFromZero => return cx.monotone(true),
+        Course::Falling => None,
+        Course::Valley(at) | Course::ValleyFromZero(at) => Some(at),
+    };
+    let x = cx.input(0)?;
+    let (at_lo, at_hi) = (cx.copy(&[&x.lo]), cx.copy(&[&x.hi]));
+    let bounds = match bottom {
+        None => Bounds::new(at_hi, at_lo),
+        Some(bottom) => {
+            let lowest = cx.nearest(&x, bottom);
+            Bounds::new(cx.copy(&[&lowest]), cx.append("Max", vec![], &[&at_lo, &at_hi]))
+        }
+    };
+    let nonnegative = matches!(course, Course::ValleyFromZero(_));
+    cx.output(0, Bounds { nonnegative, ..bounds });
+    Ok(())
+}
+
+#[derive(Debug)]
+pub(super) struct Unary<F>(pub(super) F);
+
+impl<F: Function, T: Element> Op<T> for Unary<F> {
+    fn infer(&self, inputs: &[Option<Fact>]) -> Result<Vec<Fact>, OpError> {
+        let x = inputs.need(0)?;
+        match x.dtype {
+            DType::Float => {}
+            DType::Int if self.0.integer().is_some() => {}
+            other => return Err(OpError::unsupported(format!("input of kind {other:?}"))),
+        }
+        Ok(vec![x.same()])
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
+        if let (Value::Int(x), Some(Value::Int(y)), Some(f)) =
+            (cx.inputs.value(0)?, cx.outputs.first_mut(), self.0.integer())
+        {
+            y.data_mut().iter_mut().zip(x.data()).for_each(|(y, &x)| *y = f(x));
+            return Ok(());
+        }
+        let x = cx.inputs.float(0)?;
+        cx.output(0)?.data_mut().iter_mut().zip(x.data()).for_each(|(y, &x)| *y = self.0.value(x));
+        Ok(())
+    }
+
+    fn backward(&self, cx: &mut Backward<'_, T>) -> Result<(), OpError> {
+        let (x, y, dy) = (cx.inputs.float(0)?, cx.outputs.float(0)?, cx.grad_output()?);
+        if let Some(dx) = cx.input(0) {
+            let points = x.data().iter().zip(y.data()).zip(dy.data());
+            for (dx, ((&x, &y), &dy)) in dx.iter_mut().zip(points) {
+                *dx = dy * self.0.slope(x, y);
+            }
+        }
+        Ok(())
+    }
+
+    fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
+        course(cx, self.0.course())
+    }
+}
+
+/// The line of a function without attributes.
+pub(super) const fn line(
+    name: &'static str,
+    parse: fn(&Attributes<'_>) -> Result<Arc<dyn Operator>, OpError>,
+) -> Entry {
+    Entry {
+        name,
+        parse,
+        attributes: &[],
+        trainable: &[],
+        gradient: true,
+        interval: Interval::Exact,
+        samples: signs,
+    }
+}
+
+/// Values on both sides of 0.
+pub(super) fn signs() -> Vec<Sample> {
+    vec![Sample::new("both signs", vec![], vec![SampleInput::data_in(&[3, 4, 2], -4.0, 4.0)])]
+}
