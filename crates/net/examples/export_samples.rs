@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for sample in (entry.samples)() {
             seed += 1;
             let model = sample.model(entry.name, seed)?;
-            let label: String = sample.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+            let label: String =
+                sample.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
             export(&folder, &format!("{}-{label}", entry.name), &model, &sample.batch(IMAGES, seed))?;
         }
     }

@@ -24,7 +24,8 @@ enum Outcome {
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("usage: run_node_tests FOLDER")?);
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>()?;
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>()?;
     cases.sort();
     let (mut passed, mut elsewhere) = (0, 0);
     let mut unsupported: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -44,7 +45,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             Outcome::Failed(why) => failed.push(format!("{name}: {why}")),
         }
     }
-    println!("{passed} passed, {} failed, {elsewhere} of operators that this build does not have", failed.len());
+    println!(
+        "{passed} passed, {} failed, {elsewhere} of operators that this build does not have",
+        failed.len()
+    );
     println!("{} not supported:", unsupported.values().map(Vec::len).sum::<usize>());
     for (why, names) in &unsupported {
         println!("  {why}\n    {}", names.join(" "));
@@ -82,11 +86,21 @@ fn attempt(set: &Path, mut proto: ModelProto) -> Result<Option<String>, Box<dyn 
         let (_, expected) = tensor_from_bytes(&std::fs::read(set.join(format!("output_{i}.pb")))?)?;
         let expected = numbers(&expected);
         if got.shape() != expected.shape() {
-            return Ok(Some(format!("`{name}` has shape {:?}, expected {:?}", got.shape(), expected.shape())));
+            return Ok(Some(format!(
+                "`{name}` has shape {:?}, expected {:?}",
+                got.shape(),
+                expected.shape()
+            )));
         }
-        let differs = |(a, b): (&f32, &f32)| !((a - b).abs() <= 1e-6 + 1e-4 * b.abs() || a == b || a.is_nan() && b.is_nan());
+        let differs = |(a, b): (&f32, &f32)| {
+            !((a - b).abs() <= 1e-6 + 1e-4 * b.abs() || a == b || a.is_nan() && b.is_nan())
+        };
         if let Some(at) = got.data().iter().zip(expected.data()).position(differs) {
-            return Ok(Some(format!("`{name}`[{at}] is {}, expected {}", got.data()[at], expected.data()[at])));
+            return Ok(Some(format!(
+                "`{name}`[{at}] is {}, expected {}",
+                got.data()[at],
+                expected.data()[at]
+            )));
         }
     }
     Ok(None)
@@ -121,9 +135,12 @@ fn feed(set: &Path, graph: &mut GraphProto) -> Result<Vec<Tensor<f32>>, Box<dyn 
 }
 
 fn unused() -> ValueInfoProto {
-    use modelmend_net::onnx::proto::{DimensionProto, DimensionValue, TensorShapeProto, TensorTypeProto, TypeProto};
+    use modelmend_net::onnx::proto::{
+        DimensionProto, DimensionValue, TensorShapeProto, TensorTypeProto, TypeProto,
+    };
     let dim = DimensionProto { value: Some(DimensionValue::DimValue(1)), denotation: None };
-    let tensor_type = TensorTypeProto { elem_type: Some(1), shape: Some(TensorShapeProto { dim: vec![dim] }) };
+    let tensor_type =
+        TensorTypeProto { elem_type: Some(1), shape: Some(TensorShapeProto { dim: vec![dim] }) };
     let r#type = Some(TypeProto { tensor_type: Some(tensor_type), ..TypeProto::default() });
     ValueInfoProto { name: Some("unused".to_owned()), r#type, ..ValueInfoProto::default() }
 }

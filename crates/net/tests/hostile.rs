@@ -143,7 +143,13 @@ fn small_inputs(model: &Model) -> Option<Vec<Tensor<f32>>> {
     let input = |input: &modelmend_net::graph::GraphInput| {
         let size = |(axis, dim): (usize, &Dim)| match dim {
             Dim::Fixed(n) => *n,
-            Dim::Free(_) => if axis == 0 { 2 } else { 5 },
+            Dim::Free(_) => {
+                if axis == 0 {
+                    2
+                } else {
+                    5
+                }
+            }
         };
         let shape: Vec<usize> = input.dims.iter().enumerate().map(size).collect();
         let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= 1 << 12)?;
@@ -228,7 +234,8 @@ fn poison(proto: &mut ModelProto, place: &prop::sample::Index, value: i64) {
             _ => numbers.extend(&mut tensor.dims),
         }
     }
-    for dim in graph.input.iter_mut().filter_map(|i| i.r#type.as_mut()?.tensor_type.as_mut()?.shape.as_mut()) {
+    for dim in graph.input.iter_mut().filter_map(|i| i.r#type.as_mut()?.tensor_type.as_mut()?.shape.as_mut())
+    {
         numbers.extend(dim.dim.iter_mut().filter_map(|d| match &mut d.value {
             Some(DimensionValue::DimValue(n)) => Some(n),
             _ => None,
@@ -251,7 +258,8 @@ fn poison(proto: &mut ModelProto, place: &prop::sample::Index, value: i64) {
 #[test]
 fn no_number_in_a_model_makes_it_panic() {
     let valid = valid();
-    let mutant = (any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), nasty()), 1..4));
+    let mutant =
+        (any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), nasty()), 1..4));
     let _alone = alone();
     let outcome = runner(20_000).run(&mutant, |(start, edits)| {
         let mut proto = Model::from_bytes(start.get(&valid[..])).expect("valid").proto().clone();
