@@ -106,7 +106,7 @@ impl Conv {
             )));
         }
         let window = self.spatial.window(&x[2..], &w[2..])?;
-        Ok(Geometry {
+        Geometry {
             in_channels: w[1],
             out_channels: w[0] / self.groups,
             groups: self.groups,
@@ -116,7 +116,8 @@ impl Conv {
             stride: three(&window.stride, rank, 1),
             dilation: three(&window.dilation, rank, 1),
             pad: three(&window.begin, rank, 0),
-        })
+        }
+        .checked()
     }
 }
 

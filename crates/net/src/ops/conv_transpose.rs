@@ -102,7 +102,7 @@ impl ConvTranspose {
         }
         let extra = self.extra.clone().unwrap_or_else(|| vec![0; rank]);
         let window = self.spatial.transposed(&x[2..], &w[2..], &extra, self.shape.as_deref())?;
-        Ok(Geometry {
+        Geometry {
             in_channels: w[1],
             out_channels: w[0] / self.groups,
             groups: self.groups,
@@ -112,7 +112,8 @@ impl ConvTranspose {
             stride: three(&window.stride, rank, 1),
             dilation: three(&window.dilation, rank, 1),
             pad: three(&window.begin, rank, 0),
-        })
+        }
+        .checked()
     }
 }
 
