@@ -52,7 +52,12 @@ impl<T: Element> Adam<T> {
         Self { settings, steps: steps as i32, mean, square }
     }
 
-    /// One step along `gradient`.
+    /// The running means of the gradients and of their squares.
+    pub fn moments(&self) -> impl Iterator<Item = &Parameters<T>> {
+        [&self.mean, &self.square].into_iter()
+    }
+
+    /// One step along `gradient`. Every element has its own arithmetic: the same bits on any number of threads.
     pub fn step(&mut self, parameters: &mut Parameters<T>, gradient: &Parameters<T>) {
         self.steps += 1;
         let s = self.settings;

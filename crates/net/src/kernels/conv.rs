@@ -2,8 +2,9 @@
 
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
+use crate::error::OpError;
 use crate::op::Scratch;
-use crate::tensor::Element;
+use crate::tensor::{Element, checked_len};
 
 /// Shapes of a convolution (cross-correlation, as in every deep learning library). Lower dimensions have leading
 /// axes of size 1.
@@ -28,6 +29,11 @@ pub struct Geometry {
     /// Zeros put before the input.
     pub pad: [usize; 3],
 }
+
+/// Images with borders may have this many elements in any case.
+const SMALL: usize = 1 << 24;
+/// Beyond [`SMALL`]: so many times the elements of input and output.
+const BORDERS: usize = 8;
 
 impl Geometry {
     /// Input elements of one image and one group.
@@ -56,10 +62,48 @@ impl Geometry {
     }
 
     /// Elements of a frame along each axis: what the windows reach.
-    pub fn reach(&self) -> [usize; 3] {
+    fn reach(&self) -> [usize; 3] {
         std::array::from_fn(|a| {
             (self.output[a] - 1) * self.stride[a] + (self.kernel[a] - 1) * self.dilation[a] + 1
         })
+    }
+
+    /// Zeros before the output gradient and its size with all zeros, so that every input pixel finds all its taps.
+    fn gradient_frame(&self) -> ([usize; 3], [usize; 3]) {
+        let before: [usize; 3] = std::array::from_fn(|a| {
+            ((self.kernel[a] - 1) * self.dilation[a]).saturating_sub(self.pad[a]).div_ceil(self.stride[a])
+        });
+        let size = |a: usize| {
+            before[a]
+                + self.output[a].max((self.input[a].saturating_sub(1) + self.pad[a]) / self.stride[a] + 1)
+        };
+        (before, std::array::from_fn(size))
+    }
+
+    /// This geometry, unless a size is zero or its borders are out of all proportion to the images: the kernels
+    /// make copies of the images with their borders.
+    ///
+    /// # Errors
+    /// [`OpError::Invalid`].
+    pub fn checked(self) -> Result<Self, OpError> {
+        let sizes = [self.input, self.output, self.kernel, self.stride, self.dilation];
+        let counts = [self.in_channels, self.out_channels, self.groups];
+        if counts.contains(&0) || sizes.concat().contains(&0) {
+            return Err(OpError::invalid(format!("a size of the convolution is zero: {self:?}")));
+        }
+        let elements =
+            |size: [usize; 3], channels| checked_len(&[&size[..], &[channels, self.groups]].concat());
+        let (_, behind) = self.gradient_frame();
+        let framed = [elements(self.reach(), self.in_channels), elements(behind, self.out_channels)];
+        let [input, output] = [(self.input, self.in_channels), (self.output, self.out_channels)]
+            .map(|(size, channels)| elements(size, channels).unwrap_or(usize::MAX));
+        let most = input.saturating_add(output).saturating_mul(BORDERS).max(SMALL);
+        if framed.iter().any(|len| len.is_none_or(|n| n > most)) {
+            return Err(OpError::invalid(format!(
+                "the padding is out of proportion to the images: {self:?}"
+            )));
+        }
+        Ok(self)
     }
 
     /// The images with their padding.
@@ -211,12 +255,7 @@ pub fn forward<T: Element>(
 /// transposed convolution.
 pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], scratch: &mut Scratch<T>) {
     let images = dx.len() / (g.groups * g.input_len()).max(1);
-    let before: [usize; 3] = std::array::from_fn(|a| {
-        ((g.kernel[a] - 1) * g.dilation[a]).saturating_sub(g.pad[a]).div_ceil(g.stride[a])
-    });
-    let size = std::array::from_fn(|a| {
-        before[a] + g.output[a].max((g.input[a].saturating_sub(1) + g.pad[a]) / g.stride[a] + 1)
-    });
+    let (before, size) = g.gradient_frame();
     let frame = Frame::new(dy, g.output, size, before, scratch);
     let mut tables = scratch.take_tables();
     for group in 0..g.groups {

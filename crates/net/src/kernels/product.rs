@@ -95,9 +95,9 @@ impl Tables {
 }
 
 /// Steps of the reduction that are packed at a time: what a panel keeps of them stays in the second-level cache.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 512;
 /// Elements that are packed before the rows of the first factor pass over them.
-const PACKED: usize = 1 << 18;
+const PACKED: usize = 1 << 16;
 /// Vectors of columns in a panel.
 const VECTORS: usize = 3;
 /// Rows of a tile where there are 32 registers, and where there are 16.

@@ -90,6 +90,7 @@ fn close<T: Element>(what: &str, g: &Geometry, got: &[T], expected: &[f64], tole
 fn follows_the_definition<T: Element>(tolerance: f64) {
     let (images, mut scratch) = (3, Scratch::<T>::default());
     for g in geometries() {
+        assert_eq!(g.clone().checked().as_ref(), Ok(&g));
         let x: Vec<T> = random(images * g.groups * g.input_len(), 1);
         let w: Vec<T> = random(g.groups * g.weights(), 2);
         let bias: Vec<T> = random(g.groups * g.out_channels, 3);
@@ -191,4 +192,18 @@ fn gemm_takes_transposed_views() {
         gemm(at, bt, &mut c, 2 * n, &mut scratch);
         assert_eq!(c, expected);
     }
+}
+
+#[test]
+fn borders_out_of_proportion_are_refused() {
+    let vgg = geometries().swap_remove(0);
+    assert!(vgg.clone().checked().is_ok());
+    let hostile = Geometry {
+        output: [1, 3, 3],
+        stride: [1, 1 << 20, 1 << 20],
+        pad: [0, 1 << 20, 1 << 20],
+        ..vgg.clone()
+    };
+    assert!(hostile.checked().is_err());
+    assert!(Geometry { input: [1, 0, 3], ..vgg }.checked().is_err());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::linear::enclose_linear;
-use super::spatial::{Spatial, proportionate, three};
+use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
@@ -106,7 +106,7 @@ impl Conv {
             )));
         }
         let window = self.spatial.window(&x[2..], &w[2..])?;
-        proportionate(Geometry {
+        Geometry {
             in_channels: w[1],
             out_channels: w[0] / self.groups,
             groups: self.groups,
@@ -116,7 +116,8 @@ impl Conv {
             stride: three(&window.stride, rank, 1),
             dilation: three(&window.dilation, rank, 1),
             pad: three(&window.begin, rank, 0),
-        })
+        }
+        .checked()
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::linear::enclose_linear;
-use super::spatial::{Spatial, proportionate, three};
+use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
@@ -102,7 +102,7 @@ impl ConvTranspose {
         }
         let extra = self.extra.clone().unwrap_or_else(|| vec![0; rank]);
         let window = self.spatial.transposed(&x[2..], &w[2..], &extra, self.shape.as_deref())?;
-        proportionate(Geometry {
+        Geometry {
             in_channels: w[1],
             out_channels: w[0] / self.groups,
             groups: self.groups,
@@ -112,7 +112,8 @@ impl ConvTranspose {
             stride: three(&window.stride, rank, 1),
             dilation: three(&window.dilation, rank, 1),
             pad: three(&window.begin, rank, 0),
-        })
+        }
+        .checked()
     }
 }
 

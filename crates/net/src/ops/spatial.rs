@@ -1,7 +1,6 @@
 //! Windows that slide over the spatial axes: what convolutions and pools share.
 
 use crate::error::OpError;
-use crate::kernels::conv::Geometry;
 use crate::onnx::Attributes;
 
 /// How output sizes are rounded and padded.
@@ -189,27 +188,6 @@ fn list(values: &Option<Vec<usize>>, name: &str, default: usize, len: usize) -> 
 fn extent(kernel: usize, dilation: usize) -> Option<usize> {
     let extent = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
     (extent <= isize::MAX as usize / 4).then_some(extent)
-}
-
-/// Refuses strides, dilations and pads with which the convolution would need a border of zeros out of all proportion
-/// to image and result: the kernels write it out.
-pub(super) fn proportionate(g: Geometry) -> Result<Geometry, OpError> {
-    const PROPORTION: usize = 64;
-    const ALWAYS: usize = 1 << 20;
-    let volume = |sizes: [usize; 3]| sizes.into_iter().fold(1, usize::saturating_mul);
-    let allowed =
-        volume(g.input).saturating_add(volume(g.output)).saturating_mul(PROPORTION).saturating_add(ALWAYS);
-    let needed = volume(g.reach());
-    if needed <= allowed {
-        return Ok(g);
-    }
-    Err(OpError::unsupported(format!(
-        "a border that makes {needed} elements of the {} of the image (strides {:?}, dilations {:?}, pads {:?})",
-        volume(g.input),
-        g.stride,
-        g.dilation,
-        g.pad
-    )))
 }
 
 fn halves(total: usize) -> (usize, usize) {
