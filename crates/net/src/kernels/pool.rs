@@ -38,9 +38,10 @@ impl Geometry {
     /// Calls `visit(first output, first input, run)` for every kernel element and every run of output pixels that read
     /// inside the plane through it, the inputs `stride[2]` apart.
     fn runs(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        let [kd, kh, kw] = self.kernel;
-        for k in 0..kd * kh * kw {
-            let offset = [k / (kh * kw), k / kw % kh, k % kw];
+        let [depth, height, width] = [0, 1, 2].map(|axis| self.reading(axis));
+        let lines = |d: usize| height.clone().map(move |h| (d, h));
+        let points = |(d, h): (usize, usize)| width.clone().map(move |w| [d, h, w]);
+        for offset in depth.flat_map(lines).flat_map(points) {
             let (first, last) = self.valid(2, offset[2]);
             if first >= last {
                 continue;
@@ -55,6 +56,14 @@ impl Geometry {
                 }
             }
         }
+    }
+
+    /// The kernel offsets at which some window reads the plane: a kernel may be far larger than that.
+    fn reading(&self, axis: usize) -> Range<usize> {
+        let (pad, dilation) = (self.pad[axis], self.dilation[axis]);
+        let last = self.output[axis].saturating_sub(1) * self.stride[axis];
+        let end = (self.input[axis] + pad).div_ceil(dilation).min(self.kernel[axis]);
+        pad.saturating_sub(last).div_ceil(dilation)..end
     }
 
     /// The input coordinate that output coordinate `o` reads through kernel offset `k`.
