@@ -69,15 +69,15 @@ proptest! {
 
 #[test]
 fn every_part_gets_a_case_where_the_groups_allow() {
-    // Stratum 1 is in three groups only, one of which is large: each must go to another part.
-    let mut rows = vec![(1, "a"); 50];
-    rows.extend([(1, "b"), (1, "c"), (1, "c")]);
-    rows.extend((0..400).map(|i| (0, ["a", "b", "c", "d", "e", "f", "g", "h"][i % 8])));
+    // Five strata fit the shares exactly with a and b in train, which would leave stratum 9 without validation.
+    let sizes = [("a", 32), ("b", 32), ("c", 20), ("d", 16)];
+    let common = (0..5).flat_map(|stratum| sizes.map(|(group, size)| vec![(stratum, group); size])).flatten();
+    let rows: Vec<(usize, &str)> = common.chain([(9, "a"), (9, "b"), (9, "c")]).collect();
     let strata: Vec<usize> = rows.iter().map(|row| row.0).collect();
     let groups: Vec<String> = rows.iter().map(|row| row.1.to_owned()).collect();
     let split = failure_split(&alone(&strata), Some(&groups), 3).unwrap();
     assert_groups_whole(&groups, &split.parts);
-    assert_eq!(split.strata[1].groups, 3);
+    assert_eq!((split.strata[5].stratum, split.strata[5].groups), (9, 3));
     assert!(
         split.strata.iter().all(|stratum| stratum.counts.iter().all(|&count| count > 0)),
         "{:?}",

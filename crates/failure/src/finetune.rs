@@ -49,13 +49,13 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean training loss of the epoch, `None` for epoch 0.
     pub loss: Option<f64>,
-    /// Accuracy on the training failures.
-    pub train: f64,
-    /// Accuracy on the correct cases that the epoch drew.
-    pub train_correct: f64,
+    /// Accuracy on the training failures; `None` for an epoch at which nobody looked.
+    pub train: Option<f64>,
+    /// Accuracy on the correct cases that the epoch drew; `None` for an epoch at which nobody looked.
+    pub train_correct: Option<f64>,
     /// Accuracy on the validation failures.
     pub validation: f64,
-    /// Accuracy on the correct validation cases; `None` for an epoch at which nothing depended on it.
+    /// Accuracy on the correct validation cases; `None` for an epoch at which nothing depended on it and nobody looked.
     pub validation_correct: Option<f64>,
 }
 
@@ -102,13 +102,14 @@ pub fn finetune(
         let loss = pass(problem, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
         let validation = accuracy(problem, &parameters, cases.validation)?;
         let look = validation > best.accuracy || epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
+        let seen = |cases: &[usize]| look.then(|| accuracy(problem, &parameters, cases)).transpose();
         let record = Epoch {
             epoch,
             loss: Some(loss),
-            train: accuracy(problem, &parameters, cases.train)?,
-            train_correct: accuracy(problem, &parameters, &drawn)?,
+            train: seen(cases.train)?,
+            train_correct: seen(&drawn)?,
             validation,
-            validation_correct: if look { Some(accuracy(problem, &parameters, cases.validation_correct)?) } else { None },
+            validation_correct: seen(cases.validation_correct)?,
         };
         if !record.loss.is_some_and(f64::is_finite) {
             return Err(FailureError::invalid(format!(
@@ -139,8 +140,8 @@ impl Best {
         let start = Epoch {
             epoch: 0,
             loss: None,
-            train: accuracy(problem, &parameters, cases.train)?,
-            train_correct: 1.0,
+            train: Some(accuracy(problem, &parameters, cases.train)?),
+            train_correct: Some(1.0),
             validation: accuracy(problem, &parameters, cases.validation)?,
             validation_correct: Some(accuracy(problem, &parameters, cases.validation_correct)?),
         };

@@ -63,7 +63,8 @@ pub fn classifier(spec: &Classifier) -> Result<Model, NetError> {
         ClassifierKind::VggSmall => vgg_small(&mut net, x, spec),
         ClassifierKind::ResnetSmall => resnet_small(&mut net, x, spec),
     }
-    net.builder.output("logits", DType::Float);
+    let dims = [Dim::Free("batch".into()), Dim::Fixed(spec.classes)];
+    net.builder.output("logits", DType::Float, Some(&dims));
     Model::from_proto(net.builder.finish(OPSET))
 }
 

@@ -76,7 +76,7 @@ impl Gradients {
         let projection = self.project.map(|d| GaussianProjection::new(self.seed, d as usize));
         let parameters = runtime.graph().parameters();
         let make = |_: Range<usize>| Rows { projection: projection.as_ref(), rows: vec![Vec::new(); parameters.len()] };
-        let result = runtime.per_sample(fed.model.parameters(), &fed.inputs, loss, Settings::default(), make)?;
+        let result = runtime.per_sample(fed.model.parameters(), &fed.inputs, &[loss], Settings::default(), make)?;
         let count = fed.batch.count();
         let mut arrays = Vec::with_capacity(parameters.len() + 1);
         for (index, parameter) in parameters.iter().enumerate() {

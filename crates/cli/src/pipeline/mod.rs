@@ -3,8 +3,9 @@
 //! Every step is a pure function of what its key covers, so that a killed run continues and studies share what is
 //! common. What fans out (fine-tunings, candidates) is cut into parts, which are kept as soon as they are done.
 
-mod context;
 mod cases;
+mod context;
+mod demo;
 mod divide;
 mod evidence;
 mod finetune;
@@ -15,4 +16,5 @@ mod run;
 mod subject;
 mod train;
 
-pub(crate) use run::{RunOptions, demo, run_file};
+pub(crate) use demo::demo;
+pub(crate) use run::{RunOptions, run_file};

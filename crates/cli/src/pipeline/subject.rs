@@ -56,9 +56,6 @@ impl Names {
     }
 }
 
-/// Column that generated cases carry: why each is hard.
-pub(crate) const PLANTED: &str = "planted";
-
 /// Reads the cases and the model of a study; `trained` is the model that its own training step made.
 pub(crate) fn read(
     context: &Context<'_>,
@@ -72,7 +69,7 @@ pub(crate) fn read(
     if let Some(table) = &data.table {
         hashes.push(context.hash(&table.to_string(), &file.resolve(table))?);
     }
-    let cases = select(read_cases(&source(file, data))?, data, context.seed)?;
+    let (cases, planted) = select(read_cases(&source(file, data))?, data, context.seed)?;
     let classes = class_map(&data.classes, &cases);
     let targets = cases.classes(&classes).with_context(|| format!("{}: data.classes", file.path.display()))?;
     let (model, model_name, checkpoints) = models(file, study, trained)?;
@@ -86,7 +83,7 @@ pub(crate) fn read(
         "split": data.split, "resplit": data.resplit, "classes": data.classes, "seed": data.resplit.map(|_| context.seed),
         "columns": [&data.path_column, &data.label_column, &data.group_column],
     });
-    Ok(Subject { cases, targets, model, model_name, checkpoints, names, planted: None, hashes, selection })
+    Ok(Subject { cases, targets, model, model_name, checkpoints, names, planted, hashes, selection })
 }
 
 /// Where and how the cases are read.
@@ -106,8 +103,12 @@ fn source(file: &StudyFile, data: &ClassificationData) -> Source {
     source
 }
 
-/// Draws the analysed cases anew where the study asks for it, and keeps the columns it names.
-fn select(mut cases: Cases, data: &ClassificationData, seed: u64) -> Result<Cases> {
+/// Planted kind of each case.
+type Planted = Vec<Option<String>>;
+
+/// Draws the analysed cases anew where the study asks for it, and keeps the columns it names. The truth is taken out, so
+/// that nothing can use it.
+fn select(mut cases: Cases, data: &ClassificationData, seed: u64) -> Result<(Cases, Option<Planted>)> {
     if let Some(column) = data.group_column.as_ref().filter(|_| cases.groups.is_none()) {
         let Some(values) = cases.metadata.get(column) else {
             bail!("data.group_column: the cases have no column `{column}`");
@@ -121,13 +122,21 @@ fn select(mut cases: Cases, data: &ClassificationData, seed: u64) -> Result<Case
             cases = cases.select(&analysed);
         }
     }
+    let planted = match &data.truth_column {
+        None => None,
+        Some(name) => {
+            let column = cases.metadata.remove(name);
+            let column = column.with_context(|| format!("data.truth_column: the cases have no column `{name}`"))?;
+            Some((0..cases.count()).map(|i| column.text_at(i)).collect())
+        }
+    };
     if let Some(kept) = &data.metadata {
         if let Some(missing) = kept.iter().find(|name| !cases.metadata.contains_key(*name)) {
             bail!("data.metadata: the cases have no column `{missing}`");
         }
         cases.metadata.retain(|name, _| kept.contains(name));
     }
-    Ok(cases)
+    Ok((cases, planted))
 }
 
 /// The study's map from classes to fine labels; without one every label is its own class.

@@ -279,6 +279,10 @@ impl<'a> Rewrite<'a> {
             let unknown = || NetError::model(format!("value `{}` has no bounds", self.graph.name(*v)));
             self.bounds[v.0].clone().ok_or_else(unknown)
         };
+        // A value without bounds must not pass for an optional input that is left out.
+        if let Some(&value) = node.inputs.iter().flatten().find(|v| self.bounds[v.0].is_none()) {
+            return Err(self.unbounded(value));
+        }
         let inputs: Vec<Option<Bounds>> =
             node.inputs.iter().map(|v| v.as_ref().map(bounds).transpose()).collect::<Result<_, _>>()?;
         let points = inputs.iter().flatten().all(Bounds::is_point);
@@ -308,17 +312,26 @@ impl<'a> Rewrite<'a> {
     }
 
     fn finish(mut self, model: &Model) -> Result<Model, NetError> {
-        for &output in self.graph.outputs() {
+        let declared = model.proto().graph.iter().flat_map(|g| &g.output);
+        for (&output, declared) in self.graph.outputs().iter().zip(declared) {
             let name = self.graph.name(output);
-            let bounds = self.bounds[output.0]
-                .clone()
-                .ok_or_else(|| NetError::model(format!("output `{name}` has no bounds")))?;
+            let bounds = self.bounds[output.0].clone().ok_or_else(|| self.unbounded(output))?;
             for (end, from) in [("lo", &bounds.lo), ("hi", &bounds.hi)] {
                 let target = format!("{name}/{end}");
                 self.builder.push("Identity", &target, vec![], &[from], &[&target]);
-                self.builder.output(&target, DType::Float);
+                self.builder.output_like(&target, declared);
             }
         }
         Model::from_proto(self.builder.finish(model.opset()))
+    }
+
+    /// The objection against a value whose node computes no bounds for it (a mask, a statistic).
+    fn unbounded(&self, value: ValueId) -> NetError {
+        let what = format!("interval reading of `{}`", self.graph.name(value));
+        let produces = |n: &&Node| n.outputs.contains(&Some(value));
+        match self.graph.nodes().iter().find(produces) {
+            Some(node) => node.error(OpError::unsupported(what)),
+            None => NetError::model(format!("not supported: {what}")),
+        }
     }
 }

@@ -118,9 +118,15 @@ impl Builder {
         });
     }
 
-    /// Declares an output of the graph; its shape is left to inference.
-    pub fn output(&mut self, name: &str, dtype: DType) {
-        self.graph.output.push(value_info(name, dtype, None));
+    /// Declares an output of the graph. Strict readers of ONNX insist on dimensions; here they may be left to
+    /// inference.
+    pub fn output(&mut self, name: &str, dtype: DType, dims: Option<&[Dim]>) {
+        self.graph.output.push(value_info(name, dtype, dims));
+    }
+
+    /// Declares an output of the same kind and dimensions as another.
+    pub(crate) fn output_like(&mut self, name: &str, like: &ValueInfoProto) {
+        self.graph.output.push(ValueInfoProto { name: Some(name.to_owned()), ..like.clone() });
     }
 
     /// The finished model.

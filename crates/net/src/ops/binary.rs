@@ -42,7 +42,7 @@ impl<R: Rule, T: Element> Op<T> for Binary<R> {
         let (a, b) = (inputs.need(0)?, inputs.need(1)?);
         let mixed = R::INTEGER_SECOND && a.dtype == DType::Float && b.dtype == DType::Int;
         if a.dtype == DType::Bool || (a.dtype != b.dtype && !mixed) {
-            return Err(OpError::invalid(format!("inputs of kinds {:?} and {:?}", a.dtype, b.dtype)));
+            return Err(OpError::unsupported(format!("inputs of kinds {:?} and {:?}", a.dtype, b.dtype)));
         }
         let fact = broadcast::fact(&[a, b])?;
         if R::KEEPS_FIRST && fact.shape != a.shape {

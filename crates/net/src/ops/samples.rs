@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::NetError;
 use crate::exec::Plan;
-use crate::graph::Dim;
+use crate::graph::{Dim, ValueId};
 use crate::onnx::proto::AttributeProto;
 use crate::onnx::{Builder, Model};
 use crate::tensor::{DType, Element, Tensor, Value};
@@ -116,17 +116,29 @@ impl Sample {
     /// # Errors
     /// What is wrong with the example.
     pub fn model(&self, op_type: &str, seed: u64) -> Result<Model, NetError> {
-        let outputs = vec![DType::Float; self.outputs];
-        let model = self.build(op_type, &outputs, seed)?;
-        // Other runtimes insist on the true kinds of the outputs.
-        let shapes: Vec<Vec<usize>> = self.batch::<f64>(2, seed).iter().map(|t| t.shape().to_vec()).collect();
-        let plan = Plan::<f64>::new(model.graph(), &shapes)?;
-        let kind = |&v| plan.fact(v).map_or(DType::Float, |f| f.dtype);
-        let outputs: Vec<DType> = model.graph().outputs().iter().map(kind).collect();
+        let model = self.build(op_type, &vec![(DType::Float, vec![]); self.outputs], seed)?;
+        // Other runtimes insist on the true kinds and dimensions of the outputs.
+        let plan = |images| {
+            let inputs = self.batch::<f64>(images, seed);
+            Plan::<f64>::new(model.graph(), &inputs.iter().map(|t| t.shape().to_vec()).collect::<Vec<_>>())
+        };
+        let (two, three) = (plan(2)?, plan(3)?);
+        let declared = |&v: &ValueId| {
+            let shape = |plan: &Plan<f64>| plan.shape(v).unwrap_or_default().to_vec();
+            let dims = shape(&two).into_iter().zip(shape(&three)).enumerate().map(|(axis, (a, b))| {
+                if a == b {
+                    Dim::Fixed(a)
+                } else {
+                    Dim::Free(if axis == 0 { "N".into() } else { format!("d{axis}") })
+                }
+            });
+            (two.fact(v).map_or(DType::Float, |f| f.dtype), dims.collect())
+        };
+        let outputs: Vec<(DType, Vec<Dim>)> = model.graph().outputs().iter().map(declared).collect();
         self.build(op_type, &outputs, seed)
     }
 
-    fn build(&self, op_type: &str, outputs: &[DType], seed: u64) -> Result<Model, NetError> {
+    fn build(&self, op_type: &str, outputs: &[(DType, Vec<Dim>)], seed: u64) -> Result<Model, NetError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut builder = Builder::new("sample");
         let mut names = Vec::new();
@@ -149,7 +161,10 @@ impl Sample {
         let results: Vec<String> = (0..self.outputs).map(|i| format!("output{i}")).collect();
         let refs: Vec<&str> = results.iter().map(String::as_str).collect();
         builder.push(op_type, &format!("example of {op_type}"), self.attributes.clone(), &inputs, &refs);
-        results.iter().zip(outputs).for_each(|(name, dtype)| builder.output(name, *dtype));
+        results
+            .iter()
+            .zip(outputs)
+            .for_each(|(name, (dtype, dims))| builder.output(name, *dtype, Some(dims)));
         Model::from_proto(builder.finish(self.opset))
     }
 

@@ -54,7 +54,7 @@ fn layer(name: &str, op_type: &str, attributes: Vec<AttributeProto>, exact: bool
     builder.weight("w", &single(&w));
     builder.weight("b", &single(&b));
     builder.push(op_type, name, attributes, &["x", "w", "b"], &["y"]);
-    builder.output("y", DType::Float);
+    builder.output("y", DType::Float, None);
     let model = Model::from_proto(builder.finish(17)).unwrap_or_else(|e| panic!("{e}"));
 
     let mut deltas = BTreeMap::from([("b".to_owned(), delta(&b, &npz.get("b_lo"), &npz.get("b_hi")))]);

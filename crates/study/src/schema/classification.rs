@@ -142,6 +142,9 @@ pub struct ClassificationData {
     pub label_column: Option<String>,
     /// Column whose values (patient, slide, smear) are never on two sides of a split.
     pub group_column: Option<String>,
+    /// Column with the planted kind of each case (`none` where there is none), for data whose failures are known. It is
+    /// compared with what was found and never used to find it.
+    pub truth_column: Option<String>,
     /// Further columns to keep; without it all.
     pub metadata: Option<Vec<String>>,
     /// Class of the model's output: fine labels that belong to it. Without it every label is a class.

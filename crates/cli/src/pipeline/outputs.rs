@@ -1,0 +1,281 @@
+//! The output folder: results, tables, models, report.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result};
+use modelmend_data::formats::{Array, Values, write_npy, write_parquet};
+use modelmend_data::{Column, Table as Columns};
+use modelmend_failure::train::TrainEpoch;
+use modelmend_learn::matrix::Summary;
+use modelmend_learn::scores::{adjusted_rand_index, normalized_mutual_information};
+use modelmend_net::Model;
+use modelmend_report::input::ReportInput;
+use modelmend_study::cache::{InputHash, write_atomically};
+use modelmend_study::record::{
+    Cases, Explanation, Matrix, Measure, Program, Results, RunRecord, Significance, SubtypingResult, TruthScore,
+    over_runs, write_json,
+};
+use modelmend_study::runner::Runner;
+use modelmend_study::schema::{ClassificationStudy, StudyFile};
+use ndarray::Array2;
+
+use super::context::Context;
+use super::divide::{Material, Setting};
+use super::evidence::{Evidence, Table, TunedEvidence};
+use super::report;
+use super::train::Trained;
+
+/// Everything that one run leaves behind.
+pub(crate) struct Finished {
+    /// The numbers.
+    pub(crate) results: Results,
+    /// The page, without provenance.
+    report: ReportInput,
+    /// A row per case.
+    cases: Columns,
+    /// The failures as they were clustered (main subtyping).
+    embedding: Array2<f32>,
+    /// Test matrices as CSV, by subtyping.
+    matrices: Vec<(String, String)>,
+    /// Models by file name.
+    models: Vec<(String, Model)>,
+}
+
+/// Learning curves of the study's own training.
+pub(crate) struct Learning {
+    pub(crate) curve: Vec<TrainEpoch>,
+    pub(crate) best_epoch: usize,
+}
+
+/// Puts the results of one run together. `evidence` begins with the study's own subtyping.
+pub(crate) fn finish(
+    context: &Context<'_>,
+    study: &ClassificationStudy,
+    setting: &Setting<'_>,
+    (evidence, picture, material): (Vec<Evidence>, Array2<f32>, &Material),
+    trained: Option<Trained>,
+) -> Finished {
+    let mut results = Results::new(&study.name, context.seed);
+    let total = setting.problem.count();
+    let failures = setting.judged.failures.len();
+    results.cases = Cases {
+        total: total as u64,
+        failures: failures as u64,
+        accuracy: Some((total - failures) as f64 / total.max(1) as f64),
+    };
+    for e in &evidence {
+        results.subtypings.insert(e.name.clone(), subtyping(e));
+        if let Some(score) = truth(setting, e) {
+            results.truth.insert(e.name.clone(), score);
+        }
+    }
+    let (models, learning) = models(&evidence, trained);
+    let matrices = evidence.iter().filter_map(|e| Some((e.name.clone(), csv(e, e.tuned.as_ref()?)))).collect();
+    let scaling = evidence.first().and_then(|e| e.division.scaling);
+    let clustered = material.embeddings.iter().find(|(s, _)| Some(*s) == scaling).map(|(_, e)| e.points.clone());
+    Finished {
+        cases: case_table(setting, evidence.first(), &picture),
+        report: report::input(context, study, setting, (&evidence, &picture), (&results, learning)),
+        results,
+        embedding: clustered.unwrap_or(picture),
+        matrices,
+        models,
+    }
+}
+
+fn models(evidence: &[Evidence], trained: Option<Trained>) -> (Vec<(String, Model)>, Option<Learning>) {
+    let own = evidence.iter().filter_map(|e| Some((e, e.tuned.as_ref()?)));
+    let mut models: Vec<(String, Model)> = own
+        .flat_map(|(e, t)| t.models.iter().enumerate().map(|(i, m)| (format!("{}-{}.onnx", e.name, i + 1), m.clone())))
+        .collect();
+    let learning = trained.map(|t| {
+        models.push(("trained.onnx".to_owned(), t.model));
+        Learning { curve: t.curve, best_epoch: t.best_epoch }
+    });
+    (models, learning)
+}
+
+fn measure(values: &[Option<f64>], interval: Option<(f64, f64)>) -> Option<Measure> {
+    let summary = Summary::of(values)?;
+    let interval = interval.map(|(lo, hi)| [lo, hi]);
+    Some(Measure { mean: summary.mean, std: summary.std, per_subtype: values.to_vec(), interval })
+}
+
+fn subtyping(e: &Evidence) -> SubtypingResult {
+    let division = &e.division;
+    let mut result = SubtypingResult {
+        subtypes: division.subtyping.count() as u64,
+        sizes: division.subtyping.sizes().into_iter().map(|s| s as u64).collect(),
+        silhouette: division.subtyping.silhouette,
+        stability: Summary::of(&division.stability.iter().map(|&s| Some(s)).collect::<Vec<_>>()).map(|s| s.mean),
+        explanations: e.findings.iter().map(explanation).collect(),
+        notes: notes(e),
+        ..SubtypingResult::default()
+    };
+    let Some(t) = &e.tuned else { return result };
+    let intervals = &t.statistics.intervals;
+    result.learnability = measure(&t.metrics.learnability, intervals.mean_learnability);
+    result.independence = measure(&t.metrics.independence, intervals.mean_independence);
+    result.generalisability = measure(&t.metrics.generalisability, None);
+    result.compatibility = measure(&t.metrics.compatibility, None);
+    result.matrix = Some(matrix(division.subtyping.count(), t));
+    if let Some(s) = &t.statistics.significance {
+        for (name, comparison) in [("learnability", s.learnability), ("independence", s.independence)] {
+            if let Some(c) = comparison {
+                let test = "hierarchical bootstrap against random subtypings of the same sizes".to_owned();
+                let interval = Some([c.interval.0, c.interval.1]);
+                let entry = Significance { test, p: c.p, difference: c.difference, interval };
+                result.significance.insert(name.to_owned(), entry);
+            }
+        }
+    }
+    result
+}
+
+fn explanation(f: &modelmend_failure::explain::Finding) -> Explanation {
+    Explanation {
+        subtype: (f.subtype + 1).to_string(),
+        column: f.column.clone(),
+        value: f.value.clone(),
+        lift: f.lift,
+        cases: f.cases as u64,
+        p: Some(f.p),
+    }
+}
+
+/// What was set aside, and which subtypes look mislabelled.
+pub(super) fn notes(e: &Evidence) -> Vec<String> {
+    let mut notes = e.division.subtyping.notes.clone();
+    for subtype in e.suspects.subtypes() {
+        notes.push(format!(
+            "subtype {}: label noise suspected, {:.0} % of its failures lie among cases of the predicted class only; look at the labels before any repair",
+            subtype + 1,
+            100.0 * e.suspects.shares[subtype]
+        ));
+    }
+    notes
+}
+
+/// Names of the columns of a matrix.
+pub(super) fn column_names(subtypes: usize) -> Vec<String> {
+    (1..=subtypes).map(|s| s.to_string()).chain(["correct".to_owned(), "all".to_owned()]).collect()
+}
+
+fn nested(table: &Table) -> Vec<Vec<Option<f64>>> {
+    table.values.rows().into_iter().map(|r| r.to_vec()).collect()
+}
+
+fn matrix(subtypes: usize, t: &TunedEvidence) -> Matrix {
+    let pair = |i: &Option<(f64, f64)>| i.map(|(lo, hi)| [lo, hi]);
+    let intervals = t.statistics.intervals.entries.iter().map(|row| row.iter().map(pair).collect()).collect();
+    Matrix {
+        rows: t.rows.iter().map(|r| r.name.clone()).collect(),
+        columns: column_names(subtypes),
+        test: nested(&t.test),
+        train: nested(&t.train),
+        counts: t.test.counts.iter().map(|&c| c as u64).collect(),
+        test_intervals: Some(intervals),
+    }
+}
+
+fn csv(e: &Evidence, t: &TunedEvidence) -> String {
+    let names = column_names(e.division.subtyping.count());
+    let mut text = format!("finetuned_on,{}\n", names.join(","));
+    let cell = |v: &Option<f64>| v.map_or(String::new(), |v| v.to_string());
+    for (row, values) in t.rows.iter().zip(t.test.values.rows()) {
+        let values: Vec<String> = values.iter().map(cell).collect();
+        text.push_str(&format!("{},{}\n", row.name, values.join(",")));
+    }
+    let counts: Vec<String> = t.test.counts.iter().map(ToString::to_string).collect();
+    text.push_str(&format!("count,{}\n", counts.join(",")));
+    text
+}
+
+/// Agreement with planted kinds over the failures that have one.
+fn truth(setting: &Setting<'_>, e: &Evidence) -> Option<TruthScore> {
+    let planted = setting.subject.planted.as_ref()?;
+    let labels = setting.judged.failures.iter().zip(&e.division.subtyping.labels);
+    let pairs: Vec<(usize, &str)> = labels
+        .filter_map(|(&case, label)| Some(((*label)?, planted[case].as_deref().filter(|kind| *kind != "none")?)))
+        .collect();
+    let kinds: std::collections::BTreeSet<&str> = pairs.iter().map(|(_, kind)| *kind).collect();
+    let kinds: Vec<&str> = kinds.into_iter().collect();
+    let found: Vec<usize> = pairs.iter().map(|(label, _)| *label).collect();
+    let known: Vec<usize> = pairs.iter().filter_map(|(_, kind)| kinds.iter().position(|k| k == kind)).collect();
+    let ari = adjusted_rand_index(&known, &found).ok()?;
+    Some(TruthScore { ari, nmi: normalized_mutual_information(&known, &found).ok()? })
+}
+
+fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f32>) -> Columns {
+    let (subject, judged) = (setting.subject, setting.judged);
+    let mut position = vec![None; setting.problem.count()];
+    judged.failures.iter().enumerate().for_each(|(i, &case)| position[case] = Some(i));
+    let subtype = |i: &Option<usize>| i.and_then(|i| own?.division.subtyping.labels[i]).map(|s| s as i64 + 1);
+    let point = |axis: usize| Column::Float(position.iter().map(|i| i.map(|i| f64::from(picture[[i, axis]]))).collect());
+    let mut columns: Vec<(String, Column)> = vec![
+        ("id".into(), Column::text(subject.cases.ids.iter().cloned())),
+        ("split".into(), Column::text(subject.cases.split.iter().cloned())),
+        ("label".into(), Column::integers(subject.cases.labels.iter().copied())),
+    ];
+    let reserved = ["id", "split", "label", "prediction", "confidence", "loss", "correct", "subtype", "part", "x", "y", "group"];
+    for (name, column) in &subject.cases.metadata {
+        let name = if reserved.contains(&name.as_str()) { format!("metadata.{name}") } else { name.clone() };
+        columns.push((name, column.clone()));
+    }
+    if let Some(groups) = &subject.cases.groups {
+        columns.push(("group".into(), Column::text(groups.iter().cloned())));
+    }
+    let predictions = &judged.predictions;
+    columns.extend([
+        ("prediction".into(), Column::integers(predictions.iter().map(|p| p.class as i64))),
+        ("confidence".into(), Column::Float(predictions.iter().map(|p| Some(f64::from(p.confidence))).collect())),
+        ("loss".into(), Column::Float(predictions.iter().map(|p| Some(f64::from(p.loss))).collect())),
+        ("correct".into(), Column::Bool(predictions.iter().map(|p| Some(p.correct)).collect())),
+        ("subtype".into(), Column::Integer(position.iter().map(subtype).collect())),
+        ("part".into(), Column::text(setting.parts.iter().map(|p| p.name()))),
+        ("x".into(), point(0)),
+        ("y".into(), point(1)),
+    ]);
+    let mut table = Columns::new();
+    for (name, column) in columns {
+        // All columns have an entry per case, and no name occurs twice.
+        let _ = table.push(name, column);
+    }
+    table
+}
+
+/// Writes the output folder. The first run gives tables, models and report; `results.json` has all runs.
+pub(crate) fn write(
+    out: &Path,
+    file: &StudyFile,
+    mut finished: Vec<Finished>,
+    runner: &Runner<'_>,
+    inputs: &Mutex<BTreeMap<String, InputHash>>,
+) -> Result<()> {
+    let results: Vec<Results> = finished.iter().map(|f| f.results.clone()).collect();
+    let first = finished.swap_remove(0);
+    let inputs = inputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let record = RunRecord::new(program, file, inputs, runner.records());
+    for folder in ["matrices", "models", "figures"] {
+        std::fs::create_dir_all(out.join(folder)).with_context(|| format!("{}: cannot make it", out.join(folder).display()))?;
+    }
+    let failed = |name: &str| format!("{}: cannot write it", out.join(name).display());
+    for (name, text) in &first.matrices {
+        let name = format!("matrices/{}.csv", name.replace(['/', ':'], "-"));
+        write_atomically(&out.join(&name), &[text.as_bytes()]).with_context(|| failed(&name))?;
+    }
+    for (name, model) in &first.models {
+        model.write(&out.join("models").join(name.replace(['/', ':'], "-")))?;
+    }
+    write_parquet(&out.join("cases.parquet"), &first.cases)?;
+    let shape = first.embedding.shape().to_vec();
+    write_npy(&out.join("embedding.npy"), &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?)?;
+    let seeds = file.study.seeds();
+    modelmend_report::write::write(&report::with_provenance(first.report, &record, &seeds), out)?;
+    write_json(&out.join("results.json"), &over_runs(&results)?).with_context(|| failed("results.json"))?;
+    write_json(&out.join("run.json"), &record).with_context(|| failed("run.json"))?;
+    Ok(())
+}
