@@ -4,6 +4,8 @@
 //! matrix of a padded image lies at `steps[k] + columns[j]`, for any stride and dilation. So one driver serves
 //! forward pass, both gradients and plain products, and no column matrix exists in memory beyond a panel.
 
+use std::ops::Range;
+
 use pulp::NullaryFnOnce;
 
 use super::simd::{Vectors, Work};
@@ -285,12 +287,14 @@ impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
             Start::Rows(values) => Some(std::array::from_fn(|i| values[row + i])),
             Start::Result => None,
         };
+        let (c_row, c_column) = (self.product.c_row, self.product.c_column);
+        let place = Place { c_row, c_column, pieces, rows: row..row + M, width };
         let direct = panel.dense && panel.columns == width && !pieces.is_empty();
         let (c, c_row) = if direct {
             (&mut self.c[row * self.product.c_row + pieces[0].c..], self.product.c_row)
         } else {
             if start.is_none() {
-                gather(self.product, row, M, pieces, self.c, self.spill, width);
+                place.gather(self.c, self.spill);
             }
             (&mut *self.spill, width)
         };
@@ -308,48 +312,44 @@ impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
             _ => simd.vectorize(Tile::<T, S, M, 3> { simd, a, a_row, steps, panel, c, c_row, start }),
         }
         if !direct {
-            scatter(self.product, row, M, pieces, self.spill, self.c, width);
+            place.scatter(self.spill, self.c);
         }
     }
 }
 
-/// Copies rows of the result into a dense tile.
-fn gather<T: Copy>(
-    product: &Product<'_, T>,
-    row: usize,
-    rows: usize,
-    pieces: &[Piece],
-    c: &[T],
-    tile: &mut [T],
+/// Rows of one panel in the result, whose columns do not lie beside each other there.
+struct Place<'a> {
+    c_row: usize,
+    c_column: usize,
+    pieces: &'a [Piece],
+    /// Rows.
+    rows: Range<usize>,
+    /// Columns of the dense tile.
     width: usize,
-) {
-    for (i, target) in tile.chunks_exact_mut(width).take(rows).enumerate() {
-        for piece in pieces {
-            let from = &c[(row + i) * product.c_row + piece.c..];
-            let source = from.iter().step_by(product.c_column);
-            target[piece.at..piece.at + piece.len].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
-        }
-    }
 }
 
-/// Copies a dense tile into rows of the result.
-fn scatter<T: Copy>(
-    product: &Product<'_, T>,
-    row: usize,
-    rows: usize,
-    pieces: &[Piece],
-    tile: &[T],
-    c: &mut [T],
-    width: usize,
-) {
-    for (i, source) in tile.chunks_exact(width).take(rows).enumerate() {
-        for piece in pieces {
-            let source = &source[piece.at..piece.at + piece.len];
-            let to = &mut c[(row + i) * product.c_row + piece.c..];
-            if product.c_column == 1 {
-                to[..piece.len].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
-            } else {
-                to.iter_mut().step_by(product.c_column).zip(source).for_each(|(t, &s)| *t = s);
+impl Place<'_> {
+    /// Copies the result into a dense tile.
+    fn gather<T: Copy>(&self, c: &[T], tile: &mut [T]) {
+        for (row, target) in self.rows.clone().zip(tile.chunks_exact_mut(self.width)) {
+            for piece in self.pieces {
+                let source = c[row * self.c_row + piece.c..].iter().step_by(self.c_column);
+                target[piece.at..piece.at + piece.len].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
+            }
+        }
+    }
+
+    /// Copies a dense tile into the result.
+    fn scatter<T: Copy>(&self, tile: &[T], c: &mut [T]) {
+        for (row, source) in self.rows.clone().zip(tile.chunks_exact(self.width)) {
+            for piece in self.pieces {
+                let source = &source[piece.at..piece.at + piece.len];
+                let to = &mut c[row * self.c_row + piece.c..];
+                if self.c_column == 1 {
+                    to[..piece.len].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
+                } else {
+                    to.iter_mut().step_by(self.c_column).zip(source).for_each(|(t, &s)| *t = s);
+                }
             }
         }
     }

@@ -26,6 +26,7 @@ impl<T: Copy, S: Vectors<T>, const M: usize, const N: usize> NullaryFnOnce for T
     type Output = ();
 
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "closures would not be compiled for the instruction set")]
     fn call(self) {
         let Self { simd, a, a_row, steps, panel, c, c_row, start } = self;
         // SAFETY: the driver checked that all steps of all rows lie in `a`, that the panel has a row for each step,
