@@ -38,9 +38,9 @@ impl Geometry {
     /// Calls `visit(first output, first input, run)` for every kernel element and every run of output pixels that read
     /// inside the plane through it, the inputs `stride[2]` apart.
     fn runs(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        let [kd, kh, kw] = self.kernel;
-        for k in 0..kd * kh * kw {
-            let offset = [k / (kh * kw), k / kw % kh, k % kw];
+        let [depths, heights, widths] = std::array::from_fn(|axis| self.reached(axis));
+        let rows = depths.flat_map(|d| heights.clone().map(move |h| [d, h]));
+        for offset in rows.flat_map(|[d, h]| widths.clone().map(move |w| [d, h, w])) {
             let (first, last) = self.valid(2, offset[2]);
             if first >= last {
                 continue;
@@ -55,6 +55,13 @@ impl Geometry {
                 }
             }
         }
+    }
+
+    /// The kernel elements with which any window reads inside the plane: a kernel may be far larger than that.
+    fn reached(&self, axis: usize) -> Range<usize> {
+        let last_window = (self.output[axis] - 1) * self.stride[axis];
+        let first = self.pad[axis].saturating_sub(last_window).div_ceil(self.dilation[axis]);
+        first..(self.input[axis] + self.pad[axis]).div_ceil(self.dilation[axis]).min(self.kernel[axis])
     }
 
     /// The input coordinate that output coordinate `o` reads through kernel offset `k`.
