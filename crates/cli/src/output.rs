@@ -74,7 +74,9 @@ impl Observer for Terminal {
             return;
         }
         let bar = ProgressBar::new(1000);
-        if let Ok(style) = ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %  {elapsed} (rest {eta})") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %  {elapsed} (rest {eta})")
+        {
             bar.set_style(style);
         }
         bar.set_message(title(step));

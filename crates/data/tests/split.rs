@@ -31,9 +31,9 @@ proptest! {
     ) {
         let strata: Vec<usize> = rows.iter().map(|row| row.0 * 10).collect();
         let groups: Vec<String> = rows.iter().map(|row| format!("g{}", row.1)).collect();
-        let split = failure_split(&alone(&strata), Some(&groups), seed).unwrap();
+        let split = failure_split(&alone(&strata), Some(&groups), &FAILURE_SHARES, seed).unwrap();
         assert_groups_whole(&groups, &split.parts);
-        prop_assert_eq!(&split, &failure_split(&alone(&strata), Some(&groups), seed).unwrap());
+        prop_assert_eq!(&split, &failure_split(&alone(&strata), Some(&groups), &FAILURE_SHARES, seed).unwrap());
         for stratum in &split.strata {
             let counts = Part::ALL.map(|part| (0..strata.len()).filter(|&c| strata[c] == stratum.stratum && split.parts[c] == part).count());
             prop_assert_eq!(&counts[..], &stratum.counts[..]);
@@ -43,7 +43,7 @@ proptest! {
     #[test]
     fn single_cases_come_as_near_as_whole_numbers_can(sizes in prop::collection::vec(3usize..200, 1..6), seed: u64) {
         let strata: Vec<usize> = sizes.iter().enumerate().flat_map(|(s, &n)| vec![s; n]).collect();
-        let split = failure_split(&alone(&strata), None, seed).unwrap();
+        let split = failure_split(&alone(&strata), None, &FAILURE_SHARES, seed).unwrap();
         for (stratum, &size) in split.strata.iter().zip(&sizes) {
             for (&count, share) in stratum.counts.iter().zip(FAILURE_SHARES) {
                 prop_assert!(count >= 1);
@@ -59,7 +59,7 @@ proptest! {
         let rows: Vec<(usize, String)> =
             sizes.enumerate().flat_map(|(g, n)| (0..n).map(move |i| ((g * i + i) % 4, g.to_string()))).collect();
         let (strata, groups): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        for stratum in failure_split(&alone(&strata), Some(&groups), seed).unwrap().strata {
+        for stratum in failure_split(&alone(&strata), Some(&groups), &FAILURE_SHARES, seed).unwrap().strata {
             for (got, wanted) in stratum.shares().into_iter().zip(FAILURE_SHARES) {
                 prop_assert!((got - wanted).abs() < 0.02, "{:?}", stratum);
             }
@@ -75,7 +75,7 @@ fn every_part_gets_a_case_where_the_groups_allow() {
     let rows: Vec<(usize, &str)> = common.chain([(9, "a"), (9, "b"), (9, "c")]).collect();
     let strata: Vec<usize> = rows.iter().map(|row| row.0).collect();
     let groups: Vec<String> = rows.iter().map(|row| row.1.to_owned()).collect();
-    let split = failure_split(&alone(&strata), Some(&groups), 3).unwrap();
+    let split = failure_split(&alone(&strata), Some(&groups), &FAILURE_SHARES, 3).unwrap();
     assert_groups_whole(&groups, &split.parts);
     assert_eq!((split.strata[5].stratum, split.strata[5].groups), (9, 3));
     assert!(
@@ -88,7 +88,7 @@ fn every_part_gets_a_case_where_the_groups_allow() {
 #[test]
 fn seeds_give_different_splits() {
     let strata = vec![0; 100];
-    let of = |seed| failure_split(&alone(&strata), None, seed).unwrap().parts;
+    let of = |seed| failure_split(&alone(&strata), None, &FAILURE_SHARES, seed).unwrap().parts;
     assert_ne!(of(1), of(2));
 }
 
@@ -130,7 +130,7 @@ fn alone(strata: &[usize]) -> Vec<Vec<usize>> {
 fn overlapping_strata_are_all_balanced() {
     let strata: Vec<Vec<usize>> = (0..600).map(|case| vec![case % 5, 100 + case / 100]).collect();
     let groups: Vec<String> = (0..600).map(|case| format!("g{}", case % 97)).collect();
-    let split = failure_split(&strata, Some(&groups), 1).unwrap();
+    let split = failure_split(&strata, Some(&groups), &FAILURE_SHARES, 1).unwrap();
     assert_eq!(split.strata.len(), 11);
     for stratum in &split.strata {
         for (share, wanted) in stratum.shares().iter().zip(FAILURE_SHARES) {

@@ -52,7 +52,8 @@ pub fn explain(
     let corrected = holm(&findings.iter().map(|f: &Finding| f.p).collect::<Vec<_>>());
     findings.iter_mut().zip(corrected).for_each(|(f, p)| f.p = p);
     findings.retain(|f| f.p <= LEVEL && f.lift > 1.0);
-    findings.sort_by(|a, b| (a.subtype, a.p).partial_cmp(&(b.subtype, b.p)).unwrap_or(std::cmp::Ordering::Equal));
+    findings
+        .sort_by(|a, b| (a.subtype, a.p).partial_cmp(&(b.subtype, b.p)).unwrap_or(std::cmp::Ordering::Equal));
     Ok(findings)
 }
 

@@ -202,7 +202,8 @@ fn pass(
         let mut loss = problem.loss(&labels);
         loss.weight = 1.0 / cases.len() as f64;
         let input = [problem.input(cases)];
-        let gradient = problem.runtime().gradient(parameters, &input, &[&loss], false, Settings::default())?;
+        let gradient =
+            problem.runtime().gradient(parameters, &input, &[&loss], false, Settings::default())?;
         total += gradient.losses.iter().map(|&l| f64::from(l)).sum::<f64>() * cases.len() as f64;
         optimizer.step(parameters, &gradient.parameters);
     }

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::finetune::{Epoch, FinetuneCases, FinetuneSettings, finetune};
+use crate::finetune::{Epoch, FinetuneCases, FinetuneSettings, Finetuned, finetune};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
 
@@ -27,13 +27,16 @@ impl Layout {
     /// Spreads the labels of failures (in order of case) over all cases.
     pub fn new(labels: &[Option<usize>], subtypes: usize, failure: &[bool], part: &[Part]) -> Self {
         let mut labels = labels.iter();
-        let subtype = failure.iter().map(|&f| if f { labels.next().copied().flatten() } else { None }).collect();
+        let subtype =
+            failure.iter().map(|&f| if f { labels.next().copied().flatten() } else { None }).collect();
         Self { subtype, failure: failure.to_vec(), part: part.to_vec(), subtypes }
     }
 
     /// Cases in a part for which `wanted(subtype, failure)` holds.
     fn cases(&self, part: Part, wanted: impl Fn(Option<usize>, bool) -> bool) -> Vec<usize> {
-        (0..self.part.len()).filter(|&c| self.part[c] == part && wanted(self.subtype[c], self.failure[c])).collect()
+        (0..self.part.len())
+            .filter(|&c| self.part[c] == part && wanted(self.subtype[c], self.failure[c]))
+            .collect()
     }
 
     /// The failures that a row learns from, in a part.
@@ -72,6 +75,26 @@ pub struct Row {
     pub curve: Vec<Epoch>,
 }
 
+/// Fine-tunes on one target.
+pub(crate) fn tune(
+    problem: &Problem,
+    layout: &Layout,
+    target: Target,
+    settings: &FinetuneSettings,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<Finetuned> {
+    let [train, validation] =
+        [Part::Train, Part::Validation].map(|p| (layout.target(target, p), layout.correct(p)));
+    let cases = FinetuneCases {
+        train: &train.0,
+        train_correct: &train.1,
+        validation: &validation.0,
+        validation_correct: &validation.1,
+    };
+    finetune(problem, cases, settings, seed, monitor)
+}
+
 /// Fine-tunes on one target and judges the result on every case; returns the row and the weights.
 ///
 /// # Errors
@@ -84,14 +107,7 @@ pub fn row(
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<(Row, Parameters<f32>)> {
-    let [train, validation] = [Part::Train, Part::Validation].map(|p| (layout.target(target, p), layout.correct(p)));
-    let cases = FinetuneCases {
-        train: &train.0,
-        train_correct: &train.1,
-        validation: &validation.0,
-        validation_correct: &validation.1,
-    };
-    let tuned = finetune(problem, cases, settings, seed, monitor)?;
+    let tuned = tune(problem, layout, target, settings, seed, monitor)?;
     let name = match target {
         Target::Subtype(s) => (s + 1).to_string(),
         Target::All => "all".to_owned(),

@@ -150,7 +150,8 @@ impl Problem {
 }
 
 fn judge(logits: &[f32], target: usize) -> Prediction {
-    let class = (0..logits.len()).reduce(|best, c| if logits[c] > logits[best] { c } else { best }).unwrap_or(0);
+    let class =
+        (0..logits.len()).reduce(|best, c| if logits[c] > logits[best] { c } else { best }).unwrap_or(0);
     let sum: f32 = logits.iter().map(|z| (z - logits[class]).exp()).sum();
     let loss = sum.ln() - (logits[target] - logits[class]);
     Prediction { class, confidence: 1.0 / sum, loss, correct: class == target }

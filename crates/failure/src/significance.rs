@@ -53,13 +53,17 @@ pub fn compare(
 ) -> Result<Significance> {
     let sample = Sample::new(observed.layout, groups);
     let point = |j: &Judged<'_>| measures(j, None);
-    let estimate = difference(mean_rows(&point(&observed)?), average(random.iter().map(|r| point(r).map(|m| mean_rows(&m))))?);
+    let estimate = difference(
+        mean_rows(&point(&observed)?),
+        average(random.iter().map(|r| point(r).map(|m| mean_rows(&m))))?,
+    );
     let replicates: Vec<[Option<f64>; 2]> = (0..resampling.replicates)
         .into_par_iter()
         .map(|replicate| {
             let (weights, mut rng) = sample.draw(resampling.seed, replicate);
             let own = resample_rows(&measures(&observed, Some(&weights))?, &mut rng);
-            let chosen: Vec<&Judged<'_>> = (0..random.len()).map(|_| &random[rng.random_range(0..random.len())]).collect();
+            let chosen: Vec<&Judged<'_>> =
+                (0..random.len()).map(|_| &random[rng.random_range(0..random.len())]).collect();
             let null = average(
                 chosen.into_iter().map(|r| measures(r, Some(&weights)).map(|m| resample_rows(&m, &mut rng))),
             )?;

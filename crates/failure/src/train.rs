@@ -168,7 +168,8 @@ impl Training {
             validation_loss: predictions.iter().map(|p| f64::from(p.loss)).sum::<f64>() / count,
             validation_accuracy: predictions.iter().filter(|p| p.correct).count() as f64 / count,
         };
-        let best = self.progress.curve.iter().map(|e| e.validation_accuracy).fold(f64::NEG_INFINITY, f64::max);
+        let best =
+            self.progress.curve.iter().map(|e| e.validation_accuracy).fold(f64::NEG_INFINITY, f64::max);
         if record.validation_accuracy > best {
             self.best.clone_from(&self.parameters);
             self.progress.best_epoch = epoch;
@@ -178,13 +179,20 @@ impl Training {
     }
 
     /// One optimiser step; returns the summed loss.
-    fn step(&mut self, train: &Problem, cases: &[usize], settings: &TrainSettings, rng: &mut ChaCha8Rng) -> Result<f64> {
+    fn step(
+        &mut self,
+        train: &Problem,
+        cases: &[usize],
+        settings: &TrainSettings,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<f64> {
         let labels = train.targets_of(cases);
         let mut loss = train.loss(&labels);
         loss.weight = 1.0 / cases.len() as f64;
         let mut input = train.input(cases);
         augment(&mut input, settings, rng);
-        let gradient = train.runtime().gradient(&self.parameters, &[input], &[&loss], false, Settings::default())?;
+        let gradient =
+            train.runtime().gradient(&self.parameters, &[input], &[&loss], false, Settings::default())?;
         self.optimizer.step(&mut self.parameters, &gradient.parameters);
         Ok(gradient.losses.iter().map(|&l| f64::from(l)).sum::<f64>() * cases.len() as f64)
     }
@@ -199,7 +207,8 @@ fn adam(settings: &TrainSettings) -> AdamSettings {
 }
 
 /// Quarter turns, as transposition, then horizontal and vertical flip.
-const TURNS: [[bool; 3]; 4] = [[false, false, false], [true, true, false], [false, true, true], [true, false, true]];
+const TURNS: [[bool; 3]; 4] =
+    [[false, false, false], [true, true, false], [false, true, true], [true, false, true]];
 
 /// Flips and turns each image of a batch (N, C, H, W) at random.
 fn augment(images: &mut Tensor<f32>, settings: &TrainSettings, rng: &mut ChaCha8Rng) {

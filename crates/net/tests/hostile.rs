@@ -190,8 +190,12 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
 /// The same mutants in every run; `PROPTEST_CASES` asks for more of them.
 fn runner() -> TestRunner {
     let given = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
-    let config =
-        ProptestConfig { cases: given.unwrap_or(20_000), failure_persistence: None, ..Default::default() };
+    let config = ProptestConfig {
+        cases: given.unwrap_or(20_000),
+        failure_persistence: None,
+        max_shrink_iters: 64,
+        ..Default::default()
+    };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 

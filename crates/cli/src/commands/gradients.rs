@@ -60,14 +60,21 @@ impl Gradients {
                 let classes = shape.get(1).copied().unwrap_or(0);
                 let labels = fed.batch.labels(&self.target, classes)?;
                 if shape.len() != 2 {
-                    bail!("cross-entropy needs an output of shape (N, classes); the model gives {shape:?} for one case");
+                    bail!(
+                        "cross-entropy needs an output of shape (N, classes); the model gives {shape:?} for one case"
+                    );
                 }
                 self.compute(&runtime, &fed, &CrossEntropy { labels: &labels, weight: 1.0, output: 0 }, out)
             }
             LossName::Mse => {
                 let case: Vec<Option<usize>> = shape.iter().skip(1).map(|&n| Some(n)).collect();
                 let target = tensors::float(&self.target, fed.batch.require(&self.target, &case)?.clone())?;
-                self.compute(&runtime, &fed, &MeanSquaredError { target: &target, weight: 1.0, output: 0 }, out)
+                self.compute(
+                    &runtime,
+                    &fed,
+                    &MeanSquaredError { target: &target, weight: 1.0, output: 0 },
+                    out,
+                )
             }
         }
     }
@@ -75,16 +82,22 @@ impl Gradients {
     fn compute(&self, runtime: &Runtime<f32>, fed: &Fed, loss: &dyn Loss<f32>, out: PathBuf) -> Result<u8> {
         let projection = self.project.map(|d| GaussianProjection::new(self.seed, d as usize));
         let parameters = runtime.graph().parameters();
-        let make = |_: Range<usize>| Rows { projection: projection.as_ref(), rows: vec![Vec::new(); parameters.len()] };
-        let result = runtime.per_sample(fed.model.parameters(), &fed.inputs, &[loss], Settings::default(), make)?;
+        let make = |_: Range<usize>| Rows {
+            projection: projection.as_ref(),
+            rows: vec![Vec::new(); parameters.len()],
+        };
+        let result =
+            runtime.per_sample(fed.model.parameters(), &fed.inputs, &[loss], Settings::default(), make)?;
         let count = fed.batch.count();
         let mut arrays = Vec::with_capacity(parameters.len() + 1);
         for (index, parameter) in parameters.iter().enumerate() {
             let case = self.project.map_or_else(|| parameter.shape.clone(), |d| vec![d as usize]);
-            let mut data: Vec<f32> = result.sinks.iter().flat_map(|s| s.rows[index].iter().copied()).collect();
+            let mut data: Vec<f32> =
+                result.sinks.iter().flat_map(|s| s.rows[index].iter().copied()).collect();
             // A parameter that the loss does not depend on.
             data.resize(count * case.iter().product::<usize>(), 0.0);
-            let tensor = Tensor::new([vec![count], case].concat(), data).context("gradients of unequal size")?;
+            let tensor =
+                Tensor::new([vec![count], case].concat(), data).context("gradients of unequal size")?;
             arrays.push((format!("grad/{}", parameter.name), tensor));
         }
         arrays.push(("loss".to_owned(), Tensor::vector(result.losses)));

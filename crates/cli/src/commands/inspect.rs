@@ -14,7 +14,9 @@ use crate::output::{INVALID, line};
 
 /// Arguments of `modelmend inspect`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  modelmend inspect model.onnx\n\nExit code 2 if a node cannot be computed.")]
+#[command(
+    after_help = "Example:\n  modelmend inspect model.onnx\n\nExit code 2 if a node cannot be computed."
+)]
 pub(crate) struct Inspect {
     /// The model, an ONNX file.
     model: PathBuf,
@@ -80,7 +82,12 @@ fn print(model: Option<&Model>, kinds: &BTreeMap<String, Kind>) {
         for name in graph.output_names() {
             line(&format!("output  {name}"));
         }
-        line(&format!("opset {}, {} parameters in {} tensors", model.opset(), model.parameters().scalars(), model.parameters().len()));
+        line(&format!(
+            "opset {}, {} parameters in {} tensors",
+            model.opset(),
+            model.parameters().scalars(),
+            model.parameters().len()
+        ));
     }
     line(&format!("{:24} {:>5}  {:5}  {:8}  interval", "operator", "nodes", "point", "gradient"));
     for (op, kind) in kinds {

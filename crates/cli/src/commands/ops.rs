@@ -32,9 +32,7 @@ pub(super) fn yes_no(value: bool) -> &'static str {
 impl Ops {
     pub(crate) fn run(self) -> Result<u8> {
         if self.json {
-            let row = |e: &&Entry| {
-                json!({"operator": e.name, "gradient": e.gradient, "interval": interval_name(e.interval), "attributes": e.attributes})
-            };
+            let row = |e: &&Entry| json!({"operator": e.name, "gradient": e.gradient, "interval": interval_name(e.interval), "attributes": e.attributes});
             line(&serde_json::to_string_pretty(&TABLE.iter().map(row).collect::<Vec<_>>())?);
             return Ok(0);
         }

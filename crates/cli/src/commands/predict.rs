@@ -30,7 +30,10 @@ impl Predict {
         let fed = tensors::feed(&self.model, &self.input, &[])?;
         let runtime = Runtime::new(fed.model.graph().clone());
         let outputs = runtime.forward(fed.model.parameters(), &fed.inputs, Settings::default())?;
-        tensors::check_labels(&fed.batch, outputs.first().and_then(|t| t.shape().get(1).copied()).unwrap_or(0))?;
+        tensors::check_labels(
+            &fed.batch,
+            outputs.first().and_then(|t| t.shape().get(1).copied()).unwrap_or(0),
+        )?;
         let names = fed.model.graph().output_names().into_iter().map(str::to_owned);
         tensors::write(&out, names.zip(outputs).collect())?;
         Ok(0)

@@ -55,7 +55,9 @@ pub(super) fn array(tensor: Tensor<f32>) -> Result<Array> {
 /// whether or not this command reads them.
 pub(super) fn check_labels(batch: &Batch, classes: usize) -> Result<()> {
     for name in LABEL_NAMES {
-        let is_labels = |a: &Array| a.shape().len() == 1 && matches!(a.values(), Values::I64(_) | Values::I32(_) | Values::U8(_));
+        let is_labels = |a: &Array| {
+            a.shape().len() == 1 && matches!(a.values(), Values::I64(_) | Values::I32(_) | Values::U8(_))
+        };
         if classes > 1 && batch.arrays().get(name).is_some_and(is_labels) {
             batch.labels(name, classes)?;
         }

@@ -50,7 +50,12 @@ pub(crate) fn predict(context: &Context<'_>, subject: &Subject, problem: &Proble
     let value = step.artifact.value;
     let rows = value.class.into_iter().zip(value.confidence).zip(value.loss).zip(&subject.targets);
     let predictions: Vec<Prediction> = rows
-        .map(|(((class, confidence), loss), &target)| Prediction { class, confidence, loss, correct: class == target })
+        .map(|(((class, confidence), loss), &target)| Prediction {
+            class,
+            confidence,
+            loss,
+            correct: class == target,
+        })
         .collect();
     let failure: Vec<bool> = predictions.iter().map(|p| !p.correct).collect();
     let failures = (0..failure.len()).filter(|&c| failure[c]).collect();
@@ -64,7 +69,7 @@ pub(crate) fn split(
     subject: &Subject,
     judged: &Judged,
     divisions: &[Vec<Option<usize>>],
-    seed: u64,
+    (shares, seed): (&[f64; 3], u64),
 ) -> Result<Vec<Part>> {
     const CORRECT: usize = 0;
     let mut strata: Vec<Vec<usize>> = vec![vec![CORRECT]; judged.failure.len()];
@@ -77,9 +82,10 @@ pub(crate) fn split(
         })
     };
     for (position, &case) in judged.failures.iter().enumerate() {
-        let own = divisions.iter().enumerate().filter_map(|(i, labels)| Some((i + 2, labels[position]? as i64)));
+        let own =
+            divisions.iter().enumerate().filter_map(|(i, labels)| Some((i + 2, labels[position]? as i64)));
         let given = [(0, subject.cases.labels[case]), (1, judged.predictions[case].class as i64)];
         strata[case] = given.into_iter().chain(own).map(&mut number).collect();
     }
-    Ok(failure_split(&strata, subject.cases.groups.as_deref(), seed)?.parts)
+    Ok(failure_split(&strata, subject.cases.groups.as_deref(), shares, seed)?.parts)
 }

@@ -17,20 +17,34 @@ const STUDY: &str = include_str!("demo.yaml");
 /// Generates data and study file in a folder and runs the study there.
 pub(crate) fn demo(out: &Path, quiet: bool) -> Result<u8> {
     let folder = out.join("data");
-    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make the folder", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     let generated = histology(&Histology::default())?;
-    let splits = [("train", &generated.train), ("val", &generated.validation), ("deployment", &generated.deployment)];
+    let splits =
+        [("train", &generated.train), ("val", &generated.validation), ("deployment", &generated.deployment)];
     let mut arrays = Vec::new();
     for (name, cases) in splits {
         arrays.extend(split_arrays(name, cases)?);
     }
     write_npz(&folder.join("histology.npz"), arrays)?;
     let study = out.join("study.yaml");
-    let names: Vec<String> = generated.tissues.iter().enumerate().map(|(i, t)| format!("    {i}: {t}\n")).collect();
-    let classes: Vec<String> = generated.classes.iter().map(|(c, labels)| format!("    {c}: {labels:?}\n")).collect();
-    let text = STUDY.replace("    # CLASSES\n", &classes.concat()).replace("    # TISSUES\n", &names.concat());
-    write_atomically(&study, &[text.as_bytes()]).with_context(|| format!("{}: cannot write it", study.display()))?;
-    run_file(&study, &RunOptions { out: Some(out.to_owned()), cache: Some(out.join("cache")), quiet, ..RunOptions::default() })
+    let names: Vec<String> =
+        generated.tissues.iter().enumerate().map(|(i, t)| format!("    {i}: {t}\n")).collect();
+    let classes: Vec<String> =
+        generated.classes.iter().map(|(c, labels)| format!("    {c}: {labels:?}\n")).collect();
+    let text =
+        STUDY.replace("    # CLASSES\n", &classes.concat()).replace("    # TISSUES\n", &names.concat());
+    write_atomically(&study, &[text.as_bytes()])
+        .with_context(|| format!("{}: cannot write it", study.display()))?;
+    run_file(
+        &study,
+        &RunOptions {
+            out: Some(out.to_owned()),
+            cache: Some(out.join("cache")),
+            quiet,
+            ..RunOptions::default()
+        },
+    )
 }
 
 /// A split in the MedMNIST layout.
@@ -45,7 +59,10 @@ fn split_arrays(split: &str, cases: &Cases) -> Result<Vec<(String, Array)>> {
         (format!("{split}_labels"), Array::new(vec![cases.count(), 1], Values::I64(cases.labels.clone()))?),
     ];
     if let Some(groups) = &cases.groups {
-        arrays.push((format!("{split}_groups"), Array::new(vec![cases.count()], Values::Text(groups.clone()))?));
+        arrays.push((
+            format!("{split}_groups"),
+            Array::new(vec![cases.count()], Values::Text(groups.clone()))?,
+        ));
     }
     for (name, column) in &cases.metadata {
         if let Column::Text(_) = column {

@@ -8,7 +8,7 @@ use modelmend_failure::Problem;
 use modelmend_failure::finetune::FinetuneSettings;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::represent::Scaling;
-use modelmend_failure::select::{Candidate, Score, score};
+use modelmend_failure::select::{Candidate, Score, brief, score};
 use modelmend_failure::subtype::{
     ClusterSettings, Clustering, Subtyping, by_prediction, by_value, clusters, random, stability,
 };
@@ -105,7 +105,8 @@ pub(crate) fn material(
     }
     let dims = subtype.projection as usize;
     let inputs: Vec<Hash> = subject.hashes.iter().copied().chain([judged.hash]).collect();
-    let represented = represent::compute(context, subject, problem, (kind, dims), (&judged.failures, &inputs))?;
+    let represented =
+        represent::compute(context, subject, problem, (kind, dims), (&judged.failures, &inputs))?;
     let scalings: Vec<Scaling> = match (subtype.scaling, kind) {
         // Right and wrong have no scale.
         (_, Kind::Trajectory) | (ScalingChoice::None, _) => vec![Scaling::None],
@@ -116,7 +117,10 @@ pub(crate) fn material(
     let settings = represent::settings(subtype);
     let embed = |scaling: Scaling| {
         let label = format!("{}, {}", represent::kind_name(kind), scaling_name(scaling));
-        Ok((scaling, represent::embedded(context, &represented, &label, (scaling, Purpose::Clusters), &settings)?))
+        Ok((
+            scaling,
+            represent::embedded(context, &represented, &label, (scaling, Purpose::Clusters), &settings)?,
+        ))
     };
     let embeddings = scalings.into_iter().map(embed).collect::<Result<_>>()?;
     Ok(Material { kind, represented, embeddings })
@@ -168,8 +172,10 @@ pub(crate) fn by_clusters(
     let mut inputs = vec![setting.judged.hash, setting.parts_hash, material.represented.hash];
     inputs.extend(material.embeddings.iter().map(|(_, e)| e.hash));
     let step = context.step(title, parameters, &inputs, |scope| {
-        let candidates = candidates(material, subtype, context.seed)?;
-        let search = setting.finetune.as_ref().filter(|_| subtype.clustering.select == KSelection::Validation);
+        let every = subtype.clustering.select == KSelection::Silhouette || setting.finetune.is_none();
+        let candidates = candidates(material, subtype, (every, context.seed))?;
+        let search =
+            setting.finetune.as_ref().filter(|_| subtype.clustering.select == KSelection::Validation);
         let scores: Vec<Option<Score>> = match search.filter(|_| candidates.len() > 1) {
             None => vec![None; candidates.len()],
             Some(settings) => validation_scores(setting, &candidates, settings, context.seed, scope)?,
@@ -203,18 +209,71 @@ pub(crate) fn by_clusters(
     Ok((step.artifact.value, step.hash))
 }
 
+/// The learning rate that does best on validation data, fine-tuning briefly on a middling number of subtypes.
+pub(crate) fn learning_rate(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    material: &Material,
+    subtype: &Subtype,
+    rates: &[f64],
+) -> Result<f64> {
+    let title = Title { name: StepName::Subtype, label: "learning rate", version: 1 };
+    let inputs = [setting.judged.hash, setting.parts_hash, material.represented.hash];
+    let step = context.step(
+        title,
+        (rates, &subtype.clustering, setting.finetune, context.seed),
+        &inputs,
+        |scope| {
+            let settings = setting.finetune.context("no fine-tuning in this study")?;
+            let (_, embedded) = material.embeddings.last().context("no embedding of the failures")?;
+            let (smallest, largest) = subtype.clustering.k.bounds();
+            let k = (smallest.midpoint(largest) as usize).min(embedded.points.nrows());
+            let subtyping =
+                clusters(embedded.points.view(), &ClusterSettings { k, seed: context.seed })?.subtyping;
+            let layout =
+                Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
+            let mut best: Option<(f64, f64)> = None;
+            for (index, &rate) in rates.iter().enumerate() {
+                let settings = FinetuneSettings { learning_rate: rate, ..settings };
+                let candidate =
+                    Candidate { layout: &layout, settings: &brief(&settings), seed: context.seed };
+                let merit = score(setting.problem, &candidate, &Listen(scope))?.map(|s| s.merit());
+                if let Some(merit) = merit.filter(|m| best.is_none_or(|(b, _)| *m > b)) {
+                    best = Some((merit, rate));
+                }
+                scope.progress(index + 1, rates.len())?;
+            }
+            Ok(Artifact::new(best.map_or(settings.learning_rate, |(_, rate)| rate)))
+        },
+    )?;
+    Ok(step.artifact.value)
+}
+
 type Tryout = (Scaling, usize, Clustering);
 
-fn candidates(material: &Material, subtype: &Subtype, seed: u64) -> Result<Vec<Tryout>> {
+/// The clusterings to choose from; with `every`, those of every number of subtypes.
+fn candidates(material: &Material, subtype: &Subtype, (every, seed): (bool, u64)) -> Result<Vec<Tryout>> {
     let (smallest, largest) = subtype.clustering.k.bounds();
     let mut candidates = Vec::new();
     for (scaling, embedded) in &material.embeddings {
         let most = (largest as usize).min(embedded.points.nrows().saturating_sub(1));
-        for k in smallest as usize..=most {
+        let all = smallest as usize..=most;
+        for k in if every { all.collect() } else { spread(smallest as usize, most) } {
             candidates.push((*scaling, k, clusters(embedded.points.view(), &ClusterSettings { k, seed })?));
         }
     }
     Ok(candidates)
+}
+
+/// Numbers of subtypes to try: all of a range if they are few, else evenly spread with both ends.
+fn spread(smallest: usize, largest: usize) -> Vec<usize> {
+    const MOST: usize = 4;
+    let steps = largest.saturating_sub(smallest);
+    if steps < MOST {
+        (smallest..=largest).collect()
+    } else {
+        (0..MOST).map(|i| smallest + (steps * i).div_ceil(MOST - 1)).collect()
+    }
 }
 
 /// Fine-tunes briefly on every candidate and looks at the validation side, candidate by candidate as parts.
@@ -228,8 +287,9 @@ fn validation_scores(
     let work = |(index, (_, _, clustering)): (usize, &Tryout)| -> Result<Option<Score>> {
         let part = scope.part(index, candidates.len(), |scope| -> Result<Artifact<Option<Score>>> {
             let subtyping = &clustering.subtyping;
-            let layout = Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
-            let candidate = Candidate { layout: &layout, settings, seed };
+            let layout =
+                Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
+            let candidate = Candidate { layout: &layout, settings: &brief(settings), seed };
             Ok(Artifact::new(score(setting.problem, &candidate, &Listen(scope))?))
         })?;
         Ok(part.value)
@@ -256,19 +316,27 @@ pub(crate) fn by_given(
             Comparison::Named(Method::Fpfn) => {
                 let predicted: Vec<usize> =
                     setting.judged.failures.iter().map(|&c| setting.judged.predictions[c].class).collect();
-                let names: Vec<String> = (0..setting.problem.classes()).map(|c| setting.subject.names.class(c)).collect();
+                let names: Vec<String> =
+                    (0..setting.problem.classes()).map(|c| setting.subject.names.class(c)).collect();
                 by_prediction(&predicted, &names)
             }
             other => by_value(&self::values(setting, other)?),
         };
-        Ok(Artifact::new(Division { subtyping, nearest: None, scaling: None, tried: vec![], stability: vec![] }))
+        Ok(Artifact::new(Division {
+            subtyping,
+            nearest: None,
+            scaling: None,
+            tried: vec![],
+            stability: vec![],
+        }))
     })?;
     Ok((step.artifact.value, step.hash))
 }
 
 /// The value of each failure that a metadata comparison divides by.
 fn values(setting: &Setting<'_>, comparison: &Comparison) -> Result<Vec<Option<String>>> {
-    let mut columns: BTreeMap<String, Vec<Option<String>>> = setting.subject.columns(&setting.judged.failures);
+    let mut columns: BTreeMap<String, Vec<Option<String>>> =
+        setting.subject.columns(&setting.judged.failures);
     let name = match comparison {
         Comparison::Column(MetadataColumn { metadata }) => metadata.as_str(),
         _ => "fine label",

@@ -87,7 +87,8 @@ pub(crate) fn statistics(
         let random: Vec<Vec<Vec<bool>>> =
             null.iter().map(|n| n.rows.rows.iter().map(|r| r.correct.clone()).collect()).collect();
         let judged = |layout, rows| JudgedRows { layout, rows };
-        let nulls: Vec<JudgedRows<'_>> = null.iter().zip(&random).map(|(n, rows)| judged(&n.layout, rows)).collect();
+        let nulls: Vec<JudgedRows<'_>> =
+            null.iter().zip(&random).map(|(n, rows)| judged(&n.layout, rows)).collect();
         let significance = match nulls.is_empty() {
             true => None,
             false => Some(compare(judged(&tuned.layout, &own), &nulls, groups.as_deref(), resampling)?),
@@ -124,7 +125,8 @@ pub(crate) fn describe(
 ) -> Result<(Vec<Finding>, Suspects)> {
     let failures = &setting.judged.failures;
     let mut columns: BTreeMap<String, Vec<Option<String>>> = setting.subject.columns(failures);
-    let predicted = failures.iter().map(|&c| Some(setting.subject.names.class(setting.judged.predictions[c].class)));
+    let predicted =
+        failures.iter().map(|&c| Some(setting.subject.names.class(setting.judged.predictions[c].class)));
     columns.insert("prediction".to_owned(), predicted.collect());
     let (labels, count) = (&division.subtyping.labels, division.subtyping.count());
     let findings = explain(labels, count, &columns)?;

@@ -58,7 +58,9 @@ pub(crate) fn rows(
         let count = job.targets.len();
         let parts: Vec<Artifact<Summary>> = (0..count)
             .into_par_iter()
-            .map(|i| scope.part(i, count, |scope| one(context, setting, settings, (job, job.targets[i]), scope)))
+            .map(|i| {
+                scope.part(i, count, |scope| one(context, setting, settings, (job, job.targets[i]), scope))
+            })
             .collect::<Result<_>>()?;
         let mut whole = Artifact::new(Vec::with_capacity(count));
         for (index, part) in parts.into_iter().enumerate() {
@@ -74,10 +76,16 @@ pub(crate) fn rows(
     let start = setting.problem.model();
     for (index, summary) in step.artifact.value.iter().enumerate() {
         let correct = step.artifact.blob(&format!("correct-{index}"))?.iter().map(|&b| b == 1).collect();
-        rows.push(Row { name: summary.name.clone(), correct, epoch: summary.epoch, curve: summary.curve.clone() });
+        rows.push(Row {
+            name: summary.name.clone(),
+            correct,
+            epoch: summary.epoch,
+            curve: summary.curve.clone(),
+        });
         if job.keep_models {
             let scalars = step.artifact.f32(&format!("weights-{index}"))?;
-            let weights = start.parameters().with_scalars(&scalars).context("a stored model of another shape")?;
+            let weights =
+                start.parameters().with_scalars(&scalars).context("a stored model of another shape")?;
             models.push(start.with_parameters(weights)?);
         }
     }
@@ -93,7 +101,8 @@ fn one(
 ) -> Result<Artifact<Summary>> {
     let (row, weights) = row(setting.problem, job.layout, target, settings, context.seed, &Listen(scope))?;
     let correct = row.correct.iter().map(|&c| u8::from(c)).collect();
-    let artifact = Artifact::new(Summary { name: row.name, epoch: row.epoch, curve: row.curve }).with_blob("correct", correct);
+    let artifact = Artifact::new(Summary { name: row.name, epoch: row.epoch, curve: row.curve })
+        .with_blob("correct", correct);
     Ok(if job.keep_models { artifact.with_f32("weights", &weights.flatten()) } else { artifact })
 }
 
@@ -114,7 +123,8 @@ pub(crate) fn subtypes(
 ) -> Result<Tuned> {
     let layout = Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
     let targets: Vec<Target> = (0..subtyping.count()).map(Target::Subtype).collect();
-    let rows = rows(context, setting, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
+    let rows =
+        rows(context, setting, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
     Ok(Tuned { layout, rows })
 }
 

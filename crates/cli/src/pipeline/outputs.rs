@@ -14,8 +14,8 @@ use modelmend_net::Model;
 use modelmend_report::input::ReportInput;
 use modelmend_study::cache::{InputHash, write_atomically};
 use modelmend_study::record::{
-    Cases, Explanation, Matrix, Measure, Program, Results, RunRecord, Significance, SubtypingResult, TruthScore,
-    over_runs, write_json,
+    Cases, Explanation, Matrix, Measure, Program, Results, RunRecord, Significance, SubtypingResult,
+    TruthScore, over_runs, write_json,
 };
 use modelmend_study::runner::Runner;
 use modelmend_study::schema::{ClassificationStudy, StudyFile};
@@ -72,9 +72,11 @@ pub(crate) fn finish(
         }
     }
     let (models, learning) = models(&evidence, trained);
-    let matrices = evidence.iter().filter_map(|e| Some((e.name.clone(), csv(e, e.tuned.as_ref()?)))).collect();
+    let matrices =
+        evidence.iter().filter_map(|e| Some((e.name.clone(), csv(e, e.tuned.as_ref()?)))).collect();
     let scaling = evidence.first().and_then(|e| e.division.scaling);
-    let clustered = material.embeddings.iter().find(|(s, _)| Some(*s) == scaling).map(|(_, e)| e.points.clone());
+    let clustered =
+        material.embeddings.iter().find(|(s, _)| Some(*s) == scaling).map(|(_, e)| e.points.clone());
     Finished {
         cases: case_table(setting, evidence.first(), &picture),
         report: report::input(context, study, setting, (&evidence, &picture), (&results, learning)),
@@ -88,7 +90,9 @@ pub(crate) fn finish(
 fn models(evidence: &[Evidence], trained: Option<Trained>) -> (Vec<(String, Model)>, Option<Learning>) {
     let own = evidence.iter().filter_map(|e| Some((e, e.tuned.as_ref()?)));
     let mut models: Vec<(String, Model)> = own
-        .flat_map(|(e, t)| t.models.iter().enumerate().map(|(i, m)| (format!("{}-{}.onnx", e.name, i + 1), m.clone())))
+        .flat_map(|(e, t)| {
+            t.models.iter().enumerate().map(|(i, m)| (format!("{}-{}.onnx", e.name, i + 1), m.clone()))
+        })
         .collect();
     let learning = trained.map(|t| {
         models.push(("trained.onnx".to_owned(), t.model));
@@ -109,7 +113,8 @@ fn subtyping(e: &Evidence) -> SubtypingResult {
         subtypes: division.subtyping.count() as u64,
         sizes: division.subtyping.sizes().into_iter().map(|s| s as u64).collect(),
         silhouette: division.subtyping.silhouette,
-        stability: Summary::of(&division.stability.iter().map(|&s| Some(s)).collect::<Vec<_>>()).map(|s| s.mean),
+        stability: Summary::of(&division.stability.iter().map(|&s| Some(s)).collect::<Vec<_>>())
+            .map(|s| s.mean),
         explanations: e.findings.iter().map(explanation).collect(),
         notes: notes(e),
         ..SubtypingResult::default()
@@ -198,12 +203,15 @@ fn truth(setting: &Setting<'_>, e: &Evidence) -> Option<TruthScore> {
     let planted = setting.subject.planted.as_ref()?;
     let labels = setting.judged.failures.iter().zip(&e.division.subtyping.labels);
     let pairs: Vec<(usize, &str)> = labels
-        .filter_map(|(&case, label)| Some(((*label)?, planted[case].as_deref().filter(|kind| *kind != "none")?)))
+        .filter_map(|(&case, label)| {
+            Some(((*label)?, planted[case].as_deref().filter(|kind| *kind != "none")?))
+        })
         .collect();
     let kinds: std::collections::BTreeSet<&str> = pairs.iter().map(|(_, kind)| *kind).collect();
     let kinds: Vec<&str> = kinds.into_iter().collect();
     let found: Vec<usize> = pairs.iter().map(|(label, _)| *label).collect();
-    let known: Vec<usize> = pairs.iter().filter_map(|(_, kind)| kinds.iter().position(|k| k == kind)).collect();
+    let known: Vec<usize> =
+        pairs.iter().filter_map(|(_, kind)| kinds.iter().position(|k| k == kind)).collect();
     let ari = adjusted_rand_index(&known, &found).ok()?;
     Some(TruthScore { ari, nmi: normalized_mutual_information(&known, &found).ok()? })
 }
@@ -213,13 +221,28 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
     let mut position = vec![None; setting.problem.count()];
     judged.failures.iter().enumerate().for_each(|(i, &case)| position[case] = Some(i));
     let subtype = |i: &Option<usize>| i.and_then(|i| own?.division.subtyping.labels[i]).map(|s| s as i64 + 1);
-    let point = |axis: usize| Column::Float(position.iter().map(|i| i.map(|i| f64::from(picture[[i, axis]]))).collect());
+    let point = |axis: usize| {
+        Column::Float(position.iter().map(|i| i.map(|i| f64::from(picture[[i, axis]]))).collect())
+    };
     let mut columns: Vec<(String, Column)> = vec![
         ("id".into(), Column::text(subject.cases.ids.iter().cloned())),
         ("split".into(), Column::text(subject.cases.split.iter().cloned())),
         ("label".into(), Column::integers(subject.cases.labels.iter().copied())),
     ];
-    let reserved = ["id", "split", "label", "prediction", "confidence", "loss", "correct", "subtype", "part", "x", "y", "group"];
+    let reserved = [
+        "id",
+        "split",
+        "label",
+        "prediction",
+        "confidence",
+        "loss",
+        "correct",
+        "subtype",
+        "part",
+        "x",
+        "y",
+        "group",
+    ];
     for (name, column) in &subject.cases.metadata {
         let name = if reserved.contains(&name.as_str()) { format!("metadata.{name}") } else { name.clone() };
         columns.push((name, column.clone()));
@@ -230,7 +253,10 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
     let predictions = &judged.predictions;
     columns.extend([
         ("prediction".into(), Column::integers(predictions.iter().map(|p| p.class as i64))),
-        ("confidence".into(), Column::Float(predictions.iter().map(|p| Some(f64::from(p.confidence))).collect())),
+        (
+            "confidence".into(),
+            Column::Float(predictions.iter().map(|p| Some(f64::from(p.confidence))).collect()),
+        ),
         ("loss".into(), Column::Float(predictions.iter().map(|p| Some(f64::from(p.loss))).collect())),
         ("correct".into(), Column::Bool(predictions.iter().map(|p| Some(p.correct)).collect())),
         ("subtype".into(), Column::Integer(position.iter().map(subtype).collect())),
@@ -260,7 +286,8 @@ pub(crate) fn write(
     let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let record = RunRecord::new(program, file, inputs, runner.records());
     for folder in ["matrices", "models", "figures"] {
-        std::fs::create_dir_all(out.join(folder)).with_context(|| format!("{}: cannot make it", out.join(folder).display()))?;
+        std::fs::create_dir_all(out.join(folder))
+            .with_context(|| format!("{}: cannot make it", out.join(folder).display()))?;
     }
     let failed = |name: &str| format!("{}: cannot write it", out.join(name).display());
     for (name, text) in &first.matrices {
@@ -272,7 +299,10 @@ pub(crate) fn write(
     }
     write_parquet(&out.join("cases.parquet"), &first.cases)?;
     let shape = first.embedding.shape().to_vec();
-    write_npy(&out.join("embedding.npy"), &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?)?;
+    write_npy(
+        &out.join("embedding.npy"),
+        &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?,
+    )?;
     let seeds = file.study.seeds();
     modelmend_report::write::write(&report::with_provenance(first.report, &record, &seeds), out)?;
     write_json(&out.join("results.json"), &over_runs(&results)?).with_context(|| failed("results.json"))?;

@@ -57,7 +57,11 @@ pub(super) fn input(
 }
 
 /// Adds where the numbers come from.
-pub(super) fn with_provenance(mut input: page::ReportInput, record: &RunRecord, seeds: &[u64]) -> page::ReportInput {
+pub(super) fn with_provenance(
+    mut input: page::ReportInput,
+    record: &RunRecord,
+    seeds: &[u64],
+) -> page::ReportInput {
     let steps = record.steps.iter().map(|s| page::StepRecord {
         name: if s.label.is_empty() { s.step.clone() } else { format!("{} ({})", s.step, s.label) },
         seconds: s.seconds,
@@ -99,7 +103,11 @@ fn cases(setting: &Setting<'_>, labels: &[i64], picture: &Array2<f32>) -> Vec<pa
             part: page::Part::ALL.into_iter().find(|p| p.name() == setting.parts[case].name()),
             confidence: Some(f64::from(prediction.confidence)),
             loss: Some(f64::from(prediction.loss)),
-            thumbnail: Some(page::Thumbnail { width: images.width(), height: images.height(), rgb: images.rgb8(case) }),
+            thumbnail: Some(page::Thumbnail {
+                width: images.width(),
+                height: images.height(),
+                rgb: images.rgb8(case),
+            }),
         }
     };
     judged.failures.iter().enumerate().map(one).collect()
@@ -109,17 +117,28 @@ fn cases(setting: &Setting<'_>, labels: &[i64], picture: &Array2<f32>) -> Vec<pa
 fn metadata(setting: &Setting<'_>, own: Option<&Evidence>) -> Vec<page::MetadataColumn> {
     let failures = &setting.judged.failures;
     let shown_elsewhere = ["fine label", "group"];
-    let columns = setting.subject.columns(failures).into_iter().filter(|(name, _)| !shown_elsewhere.contains(&name.as_str()));
-    let mut columns: Vec<page::MetadataColumn> =
-        columns.map(|(name, values)| page::MetadataColumn { name, values: page::MetadataValues::Text(values) }).collect();
+    let columns = setting
+        .subject
+        .columns(failures)
+        .into_iter()
+        .filter(|(name, _)| !shown_elsewhere.contains(&name.as_str()));
+    let mut columns: Vec<page::MetadataColumn> = columns
+        .map(|(name, values)| page::MetadataColumn { name, values: page::MetadataValues::Text(values) })
+        .collect();
     if let Some(planted) = &setting.subject.planted {
         let values = failures.iter().map(|&c| planted[c].clone()).collect();
-        columns.push(page::MetadataColumn { name: "planted".to_owned(), values: page::MetadataValues::Text(values) });
+        columns.push(page::MetadataColumn {
+            name: "planted".to_owned(),
+            values: page::MetadataValues::Text(values),
+        });
     }
     if let Some(own) = own {
         let word = |s: &bool| Some(if *s { "suspect" } else { "plausible" }.to_owned());
         let values = own.suspects.failures.iter().map(word).collect();
-        columns.push(page::MetadataColumn { name: "label".to_owned(), values: page::MetadataValues::Text(values) });
+        columns.push(page::MetadataColumn {
+            name: "label".to_owned(),
+            values: page::MetadataValues::Text(values),
+        });
     }
     columns
 }
@@ -240,7 +259,11 @@ fn selection(division: &Division) -> Vec<page::Selection> {
             let points: Vec<(usize, f64)> = points;
             let best = points.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|p| p.0);
             if points.len() > 1 {
-                curves.push(page::Selection { criterion: format!("{criterion}, {}", scaling_name(scaling)), points, best });
+                curves.push(page::Selection {
+                    criterion: format!("{criterion}, {}", scaling_name(scaling)),
+                    points,
+                    best,
+                });
             }
         }
     }
@@ -253,7 +276,12 @@ fn matrices(count: usize, t: &TunedEvidence) -> Vec<page::Matrix> {
     let rows: Vec<String> = t.rows.iter().map(|r| r.name.clone()).collect();
     let nested = |table: &Table| table.values.rows().into_iter().map(|r| r.to_vec()).collect::<Nested>();
     let end = |pick: fn(&(f64, f64)) -> f64| -> Nested {
-        t.statistics.intervals.entries.iter().map(|row| row.iter().map(|i| i.as_ref().map(pick)).collect()).collect()
+        t.statistics
+            .intervals
+            .entries
+            .iter()
+            .map(|row| row.iter().map(|i| i.as_ref().map(pick)).collect())
+            .collect()
     };
     let after = |side, table: &Table, lo: Nested, hi: Nested| page::Matrix {
         side,

@@ -66,7 +66,8 @@ pub(crate) fn compute(
     })?;
     let Layers { rows, layers } = &step.artifact.value;
     let width = layers.iter().map(|(_, w)| w).sum();
-    let matrix = Array2::from_shape_vec((*rows, width), step.artifact.f32("matrix")?).context("a stored representation")?;
+    let matrix = Array2::from_shape_vec((*rows, width), step.artifact.f32("matrix")?)
+        .context("a stored representation")?;
     Ok(Represented { representation: Representation { matrix, layers: layers.clone() }, hash: step.hash })
 }
 
@@ -118,6 +119,7 @@ pub(crate) fn embedded(
         let dim = points.dim();
         Ok(Artifact::new(dim).with_f32("points", &points.into_iter().collect::<Vec<_>>()))
     })?;
-    let points = Array2::from_shape_vec(step.artifact.value, step.artifact.f32("points")?).context("a stored embedding")?;
+    let points = Array2::from_shape_vec(step.artifact.value, step.artifact.f32("points")?)
+        .context("a stored embedding")?;
     Ok(Embedded { points, hash: step.hash })
 }

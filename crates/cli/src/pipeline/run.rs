@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
+use modelmend_data::split::FAILURE_SHARES;
 use modelmend_failure::Problem;
 use modelmend_failure::finetune::FinetuneSettings;
 use modelmend_failure::matrix::{Row, Target, fixed_row};
@@ -15,7 +16,9 @@ use modelmend_study::cache::Cache;
 use modelmend_study::observer::Interrupt;
 use modelmend_study::plan::Plan;
 use modelmend_study::runner::Runner;
-use modelmend_study::schema::{ClassificationStudy, Comparison, Representation as Kind, Study, StudyFile, Subtyping as Method};
+use modelmend_study::schema::{
+    ClassificationStudy, Comparison, Representation as Kind, Study, StudyFile, Subtyping as Method,
+};
 use modelmend_study::step::StepName;
 
 use super::cases::{self, Judged};
@@ -44,10 +47,16 @@ pub(crate) struct RunOptions {
 pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
     let file = StudyFile::load(path)?;
     let Study::Classification(study) = &file.study else {
-        bail!("{}: task: reconstruction is not built yet; this version runs `task: classification`", path.display());
+        bail!(
+            "{}: task: reconstruction is not built yet; this version runs `task: classification`",
+            path.display()
+        );
     };
     if study.repair.is_some() {
-        bail!("{}: repair: repairs are not built yet; remove the section to find and explain the failures", path.display());
+        bail!(
+            "{}: repair: repairs are not built yet; remove the section to find and explain the failures",
+            path.display()
+        );
     }
     let out = options.out.clone().unwrap_or_else(|| file.output());
     let started = Started::new(&file.study, &out, options)?;
@@ -58,7 +67,9 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
     for seed in file.study.seeds() {
         let context = Context { runner: &runner, seed, inputs: &inputs };
         let trained = match &study.train {
-            Some(section) if context.wants(StepName::Train) => Some(train::from_study(&context, &file, section)?),
+            Some(section) if context.wants(StepName::Train) => {
+                Some(train::from_study(&context, &file, section)?)
+            }
             _ => None,
         };
         if !context.wants(StepName::Predict) {
@@ -90,14 +101,18 @@ impl Started {
     /// Opens the cache, checks the choice of steps, listens to Ctrl-C, sets the number of threads.
     pub(crate) fn new(study: &Study, out: &Path, options: &RunOptions) -> Result<Self> {
         let plan = Plan::of(study).choose(options.until.as_deref(), &options.force)?;
-        std::fs::create_dir_all(out).with_context(|| format!("{}: cannot make the output folder", out.display()))?;
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("{}: cannot make the output folder", out.display()))?;
         modelmend_study::cache::sweep_stale(out);
         let cache = Cache::open(&options.cache.clone().unwrap_or_else(|| Cache::default_folder(out)))?;
         let interrupt = Interrupt::default();
         let handle = interrupt.clone();
         ctrlc::set_handler(move || handle.request()).context("cannot listen to Ctrl-C")?;
         if let Some(threads) = options.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot set the number of threads")?;
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build_global()
+                .context("cannot set the number of threads")?;
         }
         Ok(Self { cache, plan, interrupt })
     }
@@ -126,22 +141,31 @@ pub(crate) fn analyse(
     let own = comparisons_material(&materials, study.subtype.representation)?;
     let scaling = own.embeddings.first().map_or(Scaling::None, |(s, _)| *s);
     let settings = represent::settings(&study.subtype);
-    let picture = represent::embedded(context, &own.represented, "picture", (scaling, Purpose::Picture), &settings)?;
+    let picture =
+        represent::embedded(context, &own.represented, "picture", (scaling, Purpose::Picture), &settings)?;
     if !context.wants(StepName::Subtype) {
         return Ok(None);
     }
-    let finest: Vec<Vec<Option<usize>>> =
-        materials.iter().map(|m| divide::finest(m, &study.subtype, context.seed)).collect::<Result<Vec<_>>>()?.concat();
-    let parts = cases::split(&subject, &judged, &finest, context.seed)?;
+    let finest: Vec<Vec<Option<usize>>> = materials
+        .iter()
+        .map(|m| divide::finest(m, &study.subtype, context.seed))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
+    let shares = study.finetune.as_ref().map_or(FAILURE_SHARES, |f| [f.train, f.validation, f.test]);
+    let parts = cases::split(&subject, &judged, &finest, (&shares, context.seed))?;
     let names: Vec<&str> = parts.iter().map(|p| p.name()).collect();
-    let setting = Setting {
+    let mut setting = Setting {
         parts_hash: Hash::of(names.join(" ").as_bytes()),
         parts: &parts,
-        finetune: study.finetune.as_ref().map(|f| finetune_settings(f, context.seed)).transpose()?,
+        finetune: study.finetune.as_ref().map(|f| finetune_settings(f, START_RATE)),
         subject: &subject,
         problem: &problem,
         judged: &judged,
     };
+    if let Some(section) = study.finetune.as_ref().filter(|f| f.learning_rate.value().is_none()) {
+        let rate = divide::learning_rate(context, &setting, own, &study.subtype, &RATES)?;
+        setting.finetune = Some(finetune_settings(section, rate));
+    }
     let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
     let Some(evidence) = evidence(context, &setting, study, divisions, &features)? else { return Ok(None) };
     Ok(Some(outputs::finish(context, study, &setting, (evidence, picture.points, own), trained)))
@@ -163,7 +187,11 @@ fn materials(
     comparisons: &[Comparison],
 ) -> Result<Vec<Material>> {
     if judged.failures.len() < 2 * modelmend_failure::subtype::MIN_FAILURES {
-        bail!("the model fails on {} of {} cases: too few to look for subtypes", judged.failures.len(), problem.count());
+        bail!(
+            "the model fails on {} of {} cases: too few to look for subtypes",
+            judged.failures.len(),
+            problem.count()
+        );
     }
     let kinds = comparisons.iter().filter_map(divide::clustered);
     kinds.map(|kind| divide::material(context, subject, problem, judged, (kind, &study.subtype))).collect()
@@ -174,26 +202,33 @@ fn comparisons_material(materials: &[Material], kind: Kind) -> Result<&Material>
 }
 
 /// Features of every case, in which neighbours are looked for.
-fn all_features(context: &Context<'_>, subject: &Subject, problem: &Problem, judged: &Judged) -> Result<ndarray::Array2<f32>> {
+fn all_features(
+    context: &Context<'_>,
+    subject: &Subject,
+    problem: &Problem,
+    judged: &Judged,
+) -> Result<ndarray::Array2<f32>> {
     let all: Vec<usize> = (0..problem.count()).collect();
     let inputs: Vec<Hash> = subject.hashes.iter().copied().chain([judged.hash]).collect();
     let features = represent::compute(context, subject, problem, (Kind::Features, 0), (&all, &inputs))?;
     Ok(features.representation.scaled(Scaling::Layer))
 }
 
-fn finetune_settings(section: &modelmend_study::schema::Finetune, _seed: u64) -> Result<FinetuneSettings> {
-    Ok(FinetuneSettings {
-        learning_rate: section.learning_rate.value().copied().unwrap_or(DEFAULT_RATE),
+fn finetune_settings(section: &modelmend_study::schema::Finetune, rate: f64) -> FinetuneSettings {
+    FinetuneSettings {
+        learning_rate: section.learning_rate.value().copied().unwrap_or(rate),
         weight_decay: section.weight_decay,
         batch_size: section.batch_size as usize,
         epochs: section.epochs as usize,
         patience: section.patience as usize,
         keep_correct: section.keep_correct,
-    })
+    }
 }
 
-/// Learning rate where the study leaves it open.
-const DEFAULT_RATE: f64 = 2e-5;
+/// Learning rates that `auto` chooses from.
+const RATES: [f64; 4] = [5e-6, 2e-5, 8e-5, 3e-4];
+/// The one that stands in the settings until then.
+const START_RATE: f64 = RATES[1];
 
 type Divided = Vec<(Comparison, Division)>;
 
@@ -253,15 +288,25 @@ fn evidence(
             Comparison::Named(Method::Random) => Vec::new(),
             _ => {
                 let sizes = division.subtyping.sizes();
-                finetune::null(context, setting, settings, (&name, &sizes, statistics.random_subtypings as usize))?
+                finetune::null(
+                    context,
+                    setting,
+                    settings,
+                    (&name, &sizes, statistics.random_subtypings as usize),
+                )?
             }
         };
         let (findings, suspects) = evidence::describe(setting, &division, features)?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {
-                let numbers =
-                    evidence::statistics(context, setting, &name, (&tuned, &null, &more), (&resampling, more_hash))?;
+                let numbers = evidence::statistics(
+                    context,
+                    setting,
+                    &name,
+                    (&tuned, &null, &more),
+                    (&resampling, more_hash),
+                )?;
                 Some(evidence::tuned(tuned, &more, numbers)?)
             }
         };
@@ -271,7 +316,11 @@ fn evidence(
 }
 
 /// Rows that every matrix has: fine-tuning on all failures, none, another checkpoint.
-fn common_rows(context: &Context<'_>, setting: &Setting<'_>, settings: &FinetuneSettings) -> Result<(Vec<Row>, Hash)> {
+fn common_rows(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    settings: &FinetuneSettings,
+) -> Result<(Vec<Row>, Hash)> {
     let none = vec![None; setting.judged.failures.len()];
     let layout = modelmend_failure::matrix::Layout::new(&none, 0, &setting.judged.failure, setting.parts);
     let job = Job { label: "all failures", layout: &layout, targets: &[Target::All], keep_models: false };

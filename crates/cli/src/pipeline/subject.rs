@@ -71,7 +71,8 @@ pub(crate) fn read(
     }
     let (cases, planted) = select(read_cases(&source(file, data))?, data, context.seed)?;
     let classes = class_map(&data.classes, &cases);
-    let targets = cases.classes(&classes).with_context(|| format!("{}: data.classes", file.path.display()))?;
+    let targets =
+        cases.classes(&classes).with_context(|| format!("{}: data.classes", file.path.display()))?;
     let (model, model_name, checkpoints) = models(file, study, trained)?;
     hashes.push(Hash::of(&model.to_bytes()));
     hashes.extend(checkpoints.iter().map(|m| Hash::of(&m.to_bytes())));
@@ -113,7 +114,8 @@ fn select(mut cases: Cases, data: &ClassificationData, seed: u64) -> Result<(Cas
         let Some(values) = cases.metadata.get(column) else {
             bail!("data.group_column: the cases have no column `{column}`");
         };
-        let groups = (0..cases.count()).map(|i| values.text_at(i).with_context(|| format!("case {i} has no `{column}`")));
+        let groups = (0..cases.count())
+            .map(|i| values.text_at(i).with_context(|| format!("case {i} has no `{column}`")));
         cases.groups = Some(groups.collect::<Result<_>>()?);
     }
     if let Some(again) = data.resplit {
@@ -126,7 +128,8 @@ fn select(mut cases: Cases, data: &ClassificationData, seed: u64) -> Result<(Cas
         None => None,
         Some(name) => {
             let column = cases.metadata.remove(name);
-            let column = column.with_context(|| format!("data.truth_column: the cases have no column `{name}`"))?;
+            let column =
+                column.with_context(|| format!("data.truth_column: the cases have no column `{name}`"))?;
             Some((0..cases.count()).map(|i| column.text_at(i)).collect())
         }
     };
@@ -150,11 +153,17 @@ pub(crate) fn class_map(classes: &BTreeMap<u32, Vec<i64>>, cases: &Cases) -> BTr
 
 type Models = (Model, String, Vec<Model>);
 
-fn models(file: &StudyFile, study: &ClassificationStudy, trained: Option<(Model, Vec<Model>)>) -> Result<Models> {
+fn models(
+    file: &StudyFile,
+    study: &ClassificationStudy,
+    trained: Option<(Model, Vec<Model>)>,
+) -> Result<Models> {
     let given = study.subtype.checkpoints.iter().map(|p| Ok(Model::read(&file.resolve(p))?));
     let given: Vec<Model> = given.collect::<Result<_>>()?;
     match (&study.model, trained) {
-        (_, Some((model, own))) => Ok((model, "trained by this study".to_owned(), if given.is_empty() { own } else { given })),
+        (_, Some((model, own))) => {
+            Ok((model, "trained by this study".to_owned(), if given.is_empty() { own } else { given }))
+        }
         (Some(path), None) => {
             let name = path.as_written().file_name().unwrap_or_default().to_string_lossy().into_owned();
             Ok((Model::read(&file.resolve(path))?, name, given))

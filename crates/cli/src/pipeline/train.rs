@@ -6,10 +6,10 @@ use modelmend_failure::Problem;
 use modelmend_failure::train::{TrainCheckpoint, TrainEpoch, TrainProgress, TrainSettings, Training};
 use modelmend_net::Model;
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
-use modelmend_study::artifact::Artifact;
-use modelmend_study::scope::Scope;
 use modelmend_study::Hash;
+use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{ClassificationTrain, ClassifierArchitecture, StudyFile};
+use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,11 @@ struct State {
 }
 
 /// Trains the network that a study describes.
-pub(crate) fn from_study(context: &Context<'_>, file: &StudyFile, train: &ClassificationTrain) -> Result<Trained> {
+pub(crate) fn from_study(
+    context: &Context<'_>,
+    file: &StudyFile,
+    train: &ClassificationTrain,
+) -> Result<Trained> {
     let path = file.resolve(&train.data);
     let hash = context.hash(&train.data.to_string(), &path)?;
     let side = |split: &String| read_cases(&Source::new(path.clone()).splits([split.clone()]));
@@ -148,7 +152,12 @@ fn epochs(data: &TrainingData, plan: &TrainPlan, scope: &Scope<'_>) -> Result<Ar
     }
     while !training.finished(settings) {
         let done = training.curve().len();
-        let epoch = training.advance(&data.train, &data.validation, settings, &Within(Watch(scope), done, settings.epochs))?;
+        let epoch = training.advance(
+            &data.train,
+            &data.validation,
+            settings,
+            &Within(Watch(scope), done, settings.epochs),
+        )?;
         if plan.checkpoint_every > 0 && epoch.epoch % plan.checkpoint_every == 0 {
             kept.value.checkpoints.push(epoch.epoch);
             kept = kept.with_f32(&checkpoint_name(epoch.epoch), &training.current().flatten());

@@ -38,7 +38,7 @@ impl Part {
 /// Shares of train, validation and test in Henn et al., MICCAI 2021 (arXiv 2109.12347).
 pub const FAILURE_SHARES: [f64; 3] = [0.64, 0.16, 0.20];
 
-/// A failure split and how near it came to [`FAILURE_SHARES`].
+/// A failure split and how near it came to the shares asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FailureSplit {
     /// The part of each case.
@@ -47,7 +47,7 @@ pub struct FailureSplit {
     pub strata: Vec<StratumCounts>,
 }
 
-/// Divides failures and correct cases into train, validation and test.
+/// Divides failures and correct cases into train, validation and test, in these `shares` of each.
 ///
 /// `strata` lists the strata of each case ("correct", its subtype in each of several subtypings, its fine label) as
 /// numbers; `groups`, where given, has one name per case. Every
@@ -55,8 +55,13 @@ pub struct FailureSplit {
 ///
 /// # Errors
 /// As [`assign`].
-pub fn failure_split(strata: &[Vec<usize>], groups: Option<&[String]>, seed: u64) -> Result<FailureSplit> {
-    let assignment = assign(strata, groups, &FAILURE_SHARES, seed)?;
+pub fn failure_split(
+    strata: &[Vec<usize>],
+    groups: Option<&[String]>,
+    shares: &[f64; 3],
+    seed: u64,
+) -> Result<FailureSplit> {
+    let assignment = assign(strata, groups, shares, seed)?;
     let parts = assignment.parts.iter().map(|&part| Part::ALL[part]).collect();
     Ok(FailureSplit { parts, strata: assignment.strata })
 }

@@ -35,7 +35,9 @@ pub fn gradients(
 ) -> Result<Representation> {
     let layers = problem.graph().layers();
     if layers.is_empty() {
-        return Err(FailureError::invalid("the model has no trainable parameters, so it has no gradients to look at"));
+        return Err(FailureError::invalid(
+            "the model has no trainable parameters, so it has no gradients to look at",
+        ));
     }
     let width = layers.len() * dims;
     let mut layer_of = vec![0; problem.graph().parameters().len()];
@@ -58,7 +60,13 @@ pub fn gradients(
             scratch: Scratch::default(),
         };
         let runtime = problem.runtime();
-        let result = runtime.per_sample(parameters, &[problem.input(part)], &[&problem.loss(&labels)], settings, make)?;
+        let result = runtime.per_sample(
+            parameters,
+            &[problem.input(part)],
+            &[&problem.loss(&labels)],
+            settings,
+            make,
+        )?;
         result.sinks.into_iter().for_each(|sink| rows.extend(sink.rows));
         monitor.progress(rows.len() / width, cases.len());
     }

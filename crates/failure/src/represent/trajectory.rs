@@ -12,13 +12,21 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// Checkpoints whose parameters do not fit the model.
-pub fn trajectory(problem: &Problem, checkpoints: &[Model], cases: &[usize], monitor: &dyn Monitor) -> Result<Representation> {
+pub fn trajectory(
+    problem: &Problem,
+    checkpoints: &[Model],
+    cases: &[usize],
+    monitor: &dyn Monitor,
+) -> Result<Representation> {
     let mut matrix = Array2::zeros((cases.len(), checkpoints.len()));
     for (column, checkpoint) in checkpoints.iter().enumerate() {
         monitor.check()?;
         let shapes = |m: &Model| m.graph().parameters().iter().map(|p| p.shape.clone()).collect::<Vec<_>>();
         if shapes(checkpoint) != shapes(problem.model()) {
-            return Err(FailureError::invalid(format!("checkpoint {} has other parameters than the model", column + 1)));
+            return Err(FailureError::invalid(format!(
+                "checkpoint {} has other parameters than the model",
+                column + 1
+            )));
         }
         for (row, correct) in problem.correct(checkpoint.parameters(), cases)?.into_iter().enumerate() {
             matrix[[row, column]] = f32::from(u8::from(correct));

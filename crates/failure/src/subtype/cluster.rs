@@ -44,7 +44,11 @@ pub struct Clustering {
 ///
 /// # Errors
 /// A representation that is not finite.
-pub fn embed(representation: ArrayView2<'_, f32>, settings: &EmbeddingSettings, seed: u64) -> Result<Array2<f32>> {
+pub fn embed(
+    representation: ArrayView2<'_, f32>,
+    settings: &EmbeddingSettings,
+    seed: u64,
+) -> Result<Array2<f32>> {
     let Some(dims) = settings.dims else { return Ok(representation.to_owned()) };
     let params = UmapParams {
         n_neighbors: settings.neighbors,
@@ -60,9 +64,17 @@ pub fn embed(representation: ArrayView2<'_, f32>, settings: &EmbeddingSettings, 
 ///
 /// # Errors
 /// As [`embed`].
-pub fn picture(representation: ArrayView2<'_, f32>, settings: &EmbeddingSettings, seed: u64) -> Result<Array2<f32>> {
+pub fn picture(
+    representation: ArrayView2<'_, f32>,
+    settings: &EmbeddingSettings,
+    seed: u64,
+) -> Result<Array2<f32>> {
     // Points on top of each other cannot be told apart by eye.
-    embed(representation, &EmbeddingSettings { dims: Some(2), min_dist: settings.min_dist.max(0.1), ..*settings }, seed)
+    embed(
+        representation,
+        &EmbeddingSettings { dims: Some(2), min_dist: settings.min_dist.max(0.1), ..*settings },
+        seed,
+    )
 }
 
 /// Clusters an embedding.

@@ -8,7 +8,8 @@ use super::{MIN_FAILURES, Subtyping};
 /// (FP/FN of Henn et al.).
 pub fn by_prediction(predicted: &[usize], class_names: &[String]) -> Subtyping {
     let name = |&class: &usize| class_names.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
-    let values: Vec<Option<String>> = predicted.iter().map(|c| Some(format!("predicted {}", name(c)))).collect();
+    let values: Vec<Option<String>> =
+        predicted.iter().map(|c| Some(format!("predicted {}", name(c)))).collect();
     by_value(&values)
 }
 

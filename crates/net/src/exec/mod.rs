@@ -362,7 +362,7 @@ impl<T: Element> Runtime<T> {
         let images = images(inputs);
         let fixed = self.graph.inputs().iter().find_map(|i| i.fixed_batch());
         let size = match fixed {
-            Some(batch) if batch == 0 || images % batch != 0 => {
+            Some(batch) if batch == 0 || !images.is_multiple_of(batch) => {
                 return Err(NetError::input(format!(
                     "the model takes exactly {batch} images at a time, {images} given"
                 )));

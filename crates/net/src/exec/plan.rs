@@ -28,9 +28,9 @@ pub struct Plan<T> {
 }
 
 /// No more than this many elements in one value: beyond it the shapes are wrong or hostile.
-const MAX_ELEMENTS: usize = 1 << 34;
+const MAX_ELEMENTS: usize = 1 << 31;
 /// No more than this many in a value computed at load: a few bytes of a file must not take gigabytes.
-const MAX_FOLDED: usize = 1 << 26;
+const MAX_FOLDED: usize = 1 << 24;
 
 impl<T: Element> Plan<T> {
     /// Infers all shapes for graph inputs of these shapes and folds shape arithmetic.
@@ -82,6 +82,9 @@ impl<'a> Planner<'a> {
             steps: Vec::new(),
         };
         for (input, shape) in graph.inputs().iter().zip(shapes) {
+            if checked_len(shape).is_none_or(|n| n > MAX_ELEMENTS) {
+                return Err(NetError::input(format!("input `{}`: shape {shape:?} is too large", input.name)));
+            }
             let batched = input.dtype == DType::Float && !shape.is_empty();
             planner.facts[input.value.0] =
                 Some(Fact { dtype: input.dtype, shape: shape.clone(), batched, value: None });

@@ -38,9 +38,10 @@ impl Geometry {
     /// Calls `visit(first output, first input, run)` for every kernel element and every run of output pixels that read
     /// inside the plane through it, the inputs `stride[2]` apart.
     fn runs(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        let [depths, heights, widths] = std::array::from_fn(|axis| self.reached(axis));
-        let rows = depths.flat_map(|d| heights.clone().map(move |h| [d, h]));
-        for offset in rows.flat_map(|[d, h]| widths.clone().map(move |w| [d, h, w])) {
+        let [depth, height, width] = [0, 1, 2].map(|axis| self.reading(axis));
+        let lines = |d: usize| height.clone().map(move |h| (d, h));
+        let points = |(d, h): (usize, usize)| width.clone().map(move |w| [d, h, w]);
+        for offset in depth.flat_map(lines).flat_map(points) {
             let (first, last) = self.valid(2, offset[2]);
             if first >= last {
                 continue;
@@ -57,11 +58,12 @@ impl Geometry {
         }
     }
 
-    /// The kernel elements with which any window reads inside the plane: a kernel may be far larger than that.
-    fn reached(&self, axis: usize) -> Range<usize> {
-        let last_window = (self.output[axis] - 1) * self.stride[axis];
-        let first = self.pad[axis].saturating_sub(last_window).div_ceil(self.dilation[axis]);
-        first..(self.input[axis] + self.pad[axis]).div_ceil(self.dilation[axis]).min(self.kernel[axis])
+    /// The kernel offsets at which some window reads the plane: a kernel may be far larger than that.
+    fn reading(&self, axis: usize) -> Range<usize> {
+        let (pad, dilation) = (self.pad[axis], self.dilation[axis]);
+        let last = self.output[axis].saturating_sub(1) * self.stride[axis];
+        let end = (self.input[axis] + pad).div_ceil(dilation).min(self.kernel[axis]);
+        pad.saturating_sub(last).div_ceil(dilation)..end
     }
 
     /// The input coordinate that output coordinate `o` reads through kernel offset `k`.

@@ -75,15 +75,12 @@ fn floats<F: Into<f64> + Copy, const W: usize>(
     elements(raw, typed, decode, len).map(|v| v.into_iter().map(Into::into).collect())
 }
 
-fn ints<I: Copy, J: Into<i64> + Copy, const W: usize>(
+fn ints<I: Copy + Into<i64>, J: Into<i64> + Copy, const W: usize>(
     raw: Option<&[u8]>,
     typed: &[J],
     decode: fn([u8; W]) -> I,
     len: usize,
-) -> Result<Vec<i64>, usize>
-where
-    I: Into<i64>,
-{
+) -> Result<Vec<i64>, usize> {
     match raw {
         Some(bytes) => {
             elements::<I, W>(Some(bytes), &[], decode, len).map(|v| v.into_iter().map(Into::into).collect())

@@ -63,7 +63,7 @@ impl<T: Element> Given for Inputs<'_, T> {
 /// A size from a shape that the model states.
 pub(super) fn size(value: i64) -> Result<usize, OpError> {
     // More than this along one axis is a mistake or an attack, and tables over the axis would exhaust the memory.
-    const LARGEST: usize = 1 << 26;
+    const LARGEST: usize = 1 << 24;
     usize::try_from(value)
         .ok()
         .filter(|&n| n <= LARGEST)

@@ -83,7 +83,7 @@ pub struct Statistics {
 
 impl Default for Statistics {
     fn default() -> Self {
-        Self { bootstrap: 2000, confidence: 0.95, random_subtypings: 5 }
+        Self { bootstrap: 2000, confidence: 0.95, random_subtypings: 1 }
     }
 }
 
