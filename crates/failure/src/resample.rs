@@ -29,7 +29,7 @@ pub struct Resampling {
 pub struct Judged<'a> {
     /// Subtypes and parts of the cases.
     pub layout: &'a Layout,
-    /// Correctness on each case, a row per subtype's model.
+    /// Correctness on each case, a row per subtype's model; of a random subtyping the first few subtypes are enough.
     pub rows: &'a [Vec<bool>],
 }
 
@@ -42,9 +42,12 @@ pub(crate) fn measures(judged: &Judged<'_>, weights: Option<&[u32]>) -> Result<M
     square_measures(&accuracies(judged.layout, &rows, Part::Test, weights).values, judged.layout.subtypes)
 }
 
+/// The measures of the first rows; a subtype without a row of its own has none.
 fn square_measures(values: &Array2<Option<f64>>, subtypes: usize) -> Result<Measures> {
-    let square = values.slice(s![..subtypes, ..subtypes]);
-    Ok([learnability(square)?, independence(square)?])
+    let rows = values.nrows().min(subtypes);
+    let mut square = Array2::from_elem((subtypes, subtypes), None);
+    square.slice_mut(s![..rows, ..]).assign(&values.slice(s![..rows, ..subtypes]));
+    Ok([learnability(square.view())?, independence(square.view())?])
 }
 
 /// The mean of the values that are there.

@@ -81,10 +81,13 @@ fn mean_rows(measures: &Measures) -> [Option<f64>; 2] {
     [0, 1].map(|m| mean(&measures[m]))
 }
 
-/// The means over rows drawn with replacement.
+/// The means over rows drawn with replacement among those that there are.
 fn resample_rows(measures: &Measures, rng: &mut ChaCha8Rng) -> [Option<f64>; 2] {
-    let count = measures[0].len();
-    let drawn: Vec<usize> = (0..count).map(|_| rng.random_range(0..count)).collect();
+    let there: Vec<usize> = (0..measures[0].len()).filter(|&r| measures[0][r].is_some()).collect();
+    if there.is_empty() {
+        return [None, None];
+    }
+    let drawn: Vec<usize> = there.iter().map(|_| there[rng.random_range(0..there.len())]).collect();
     [0, 1].map(|m| mean(&drawn.iter().map(|&r| measures[m][r]).collect::<Vec<_>>()))
 }
 

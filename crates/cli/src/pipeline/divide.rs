@@ -112,7 +112,9 @@ pub(crate) fn material(
         (_, Kind::Trajectory) | (ScalingChoice::None, _) => vec![Scaling::None],
         (ScalingChoice::Layer, _) => vec![Scaling::Layer],
         (ScalingChoice::Unit, _) => vec![Scaling::Unit],
-        (ScalingChoice::Auto, _) => SCALINGS.to_vec(),
+        (ScalingChoice::Auto, kind) if kind == subtype.representation => SCALINGS.to_vec(),
+        // What the study's own representation is compared with is taken as the paper takes it.
+        (ScalingChoice::Auto, _) => vec![Scaling::None],
     };
     let settings = represent::settings(subtype);
     let embed = |scaling: Scaling| {
@@ -267,7 +269,7 @@ fn candidates(material: &Material, subtype: &Subtype, (every, seed): (bool, u64)
 
 /// Numbers of subtypes to try: all of a range if they are few, else evenly spread with both ends.
 fn spread(smallest: usize, largest: usize) -> Vec<usize> {
-    const MOST: usize = 4;
+    const MOST: usize = 3;
     let steps = largest.saturating_sub(smallest);
     if steps < MOST {
         (smallest..=largest).collect()

@@ -128,7 +128,12 @@ pub(crate) fn subtypes(
     Ok(Tuned { layout, rows })
 }
 
-/// Random subtypings of the same sizes, fine-tuned in the same way: what the subtyping is compared with.
+/// Random subtypes that are fine-tuned for each random subtyping: rows of a random subtyping differ in size alone, so a
+/// few sizes, evenly spread, stand for all.
+const NULL_ROWS: usize = 3;
+
+/// Random subtypings of the same sizes, of which a few subtypes are fine-tuned in the same way: what the subtyping is
+/// compared with.
 pub(crate) fn null(
     context: &Context<'_>,
     setting: &Setting<'_>,
@@ -136,10 +141,39 @@ pub(crate) fn null(
     (label, sizes, count): (&str, &[usize], usize),
 ) -> Result<Vec<Tuned>> {
     let failures = setting.judged.failures.len();
+    let (order, rows_wanted) = spread_first(sizes);
+    let targets: Vec<Target> = (0..rows_wanted).map(Target::Subtype).collect();
     let draw = |index: usize| {
         let label = format!("{label}: random {}", index + 1);
-        let subtyping = random(failures, sizes, context.seed.wrapping_add(index as u64));
-        subtypes(context, setting, settings, (&label, &subtyping, false))
+        let subtyping = random(failures, &order, context.seed.wrapping_add(index as u64));
+        let layout =
+            Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
+        let job = Job { label: &label, layout: &layout, targets: &targets, keep_models: false };
+        let rows = rows(context, setting, settings, &job)?;
+        Ok(Tuned { layout, rows })
     };
     (0..count).map(draw).collect()
+}
+
+/// The sizes with an evenly spread choice of [`NULL_ROWS`] in front, and how many these are.
+fn spread_first(sizes: &[usize]) -> (Vec<usize>, usize) {
+    let mut sorted = sizes.to_vec();
+    sorted.sort_unstable();
+    let wanted = NULL_ROWS.min(sorted.len());
+    // Middle of each of `wanted` equal stretches of the sorted sizes, from the back so that removal does not shift.
+    let places: Vec<usize> = (0..wanted).rev().map(|i| (2 * i + 1) * sorted.len() / (2 * wanted)).collect();
+    let mut order: Vec<usize> = places.into_iter().map(|place| sorted.remove(place)).collect();
+    order.extend(sorted);
+    (order, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread_first;
+
+    #[test]
+    fn small_middling_and_large_subtypes_stand_for_all() {
+        assert_eq!(spread_first(&[50, 10, 40, 20, 30]), (vec![50, 30, 10, 20, 40], 3));
+        assert_eq!(spread_first(&[7, 9]), (vec![9, 7], 2));
+    }
 }

@@ -118,11 +118,9 @@ fn select(mut cases: Cases, data: &ClassificationData, seed: u64) -> Result<(Cas
             .map(|i| values.text_at(i).with_context(|| format!("case {i} has no `{column}`")));
         cases.groups = Some(groups.collect::<Result<_>>()?);
     }
-    if let Some(again) = data.resplit {
-        if again.fraction < 1.0 {
-            let (_, analysed) = resplit(&cases, again.fraction, seed)?;
-            cases = cases.select(&analysed);
-        }
+    if let Some(again) = data.resplit.filter(|again| again.fraction < 1.0) {
+        let (_, analysed) = resplit(&cases, again.fraction, seed)?;
+        cases = cases.select(&analysed);
     }
     let planted = match &data.truth_column {
         None => None,
