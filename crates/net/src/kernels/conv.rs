@@ -1,4 +1,4 @@
-//! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see [`super::product`]).
+//! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see the module `product`).
 
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};

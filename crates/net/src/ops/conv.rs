@@ -99,7 +99,7 @@ impl Conv {
         if w.contains(&0) {
             return Err(OpError::invalid(format!("zero-size weight {w:?}")));
         }
-        if w[0] % self.groups != 0 {
+        if !w[0].is_multiple_of(self.groups) {
             return Err(OpError::invalid(format!(
                 "{} output channels do not split into {} groups",
                 w[0], self.groups
