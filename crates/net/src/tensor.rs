@@ -22,7 +22,7 @@ pub trait Element:
     fn erf(self) -> Self;
     /// The readings of an operator in this type.
     fn readings(operator: &dyn Operator) -> &dyn Op<Self>;
-    /// Matrix products in this type (see [`crate::kernels::Kernels`]).
+    /// Matrix products in this type (see [`crate::kernels::Product`]).
     fn kernels() -> &'static dyn crate::kernels::Kernels<Self>;
 }
 

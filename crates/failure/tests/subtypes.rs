@@ -1,0 +1,87 @@
+//! Subtypings, explanations and suspicions on made-up cases.
+
+use std::collections::BTreeMap;
+
+use modelmend_failure::explain::explain;
+use modelmend_failure::label_noise::suspects;
+use modelmend_failure::subtype::{ClusterSettings, EmbeddingSettings, by_value, clusters, embed, random, stability};
+use modelmend_learn::scores::adjusted_rand_index;
+use ndarray::Array2;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const EMBEDDING: EmbeddingSettings = EmbeddingSettings { dims: Some(10), neighbors: 10, min_dist: 0.0 };
+
+/// 240 rows in four well separated groups.
+fn groups() -> (Array2<f32>, Vec<usize>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let labels: Vec<usize> = (0..240).map(|i| i % 4).collect();
+    let rows = Array2::from_shape_fn((240, 20), |(i, j)| {
+        let center = if j % 4 == labels[i] { 4.0 } else { 0.0 };
+        center + rng.random::<f32>() - 0.5
+    });
+    (rows, labels)
+}
+
+#[test]
+fn planted_groups_are_found_and_stable() {
+    let (rows, truth) = groups();
+    let points = embed(rows.view(), &EMBEDDING, 1).unwrap();
+    let found = clusters(points.view(), &ClusterSettings { k: 4, seed: 1 }).unwrap();
+    let labels: Vec<usize> = found.subtyping.labels.iter().map(|l| l.unwrap()).collect();
+    assert!(adjusted_rand_index(&truth, &labels).unwrap() > 0.95);
+    assert_eq!(found.nearest.iter().map(Vec::len).sum::<usize>(), 240);
+    let again = stability(rows.view(), &EMBEDDING, 4, &[2, 3], &found.subtyping).unwrap();
+    assert!(again.iter().all(|&ari| ari > 0.95), "{again:?}");
+    assert_eq!(clusters(points.view(), &ClusterSettings { k: 4, seed: 1 }).unwrap().subtyping, found.subtyping);
+}
+
+#[test]
+fn random_parts_have_the_sizes_asked_for() {
+    let parts = random(100, &[50, 30, 10], 3);
+    assert_eq!(parts.sizes(), [50, 30, 10]);
+    assert_eq!(parts.labels.iter().filter(|l| l.is_none()).count(), 10);
+    assert_eq!(parts, random(100, &[50, 30, 10], 3));
+    assert_ne!(parts.labels, random(100, &[50, 30, 10], 4).labels);
+}
+
+#[test]
+fn rare_and_missing_values_are_set_aside_by_name() {
+    let values: Vec<Option<String>> =
+        ["a", "a", "a", "b", "b", "c", "c", "c"].iter().map(|v| Some((*v).to_owned())).chain([None]).collect();
+    let parts = by_value(&values);
+    assert_eq!(parts.names, ["a", "c"]);
+    assert_eq!(parts.sizes(), [3, 3]);
+    assert_eq!(parts.notes.len(), 2);
+    assert!(parts.notes[0].contains("`b`") && parts.notes[1].contains("without a value"));
+}
+
+#[test]
+fn a_value_that_explains_a_subtype_is_named_and_noise_is_not() {
+    let labels: Vec<Option<usize>> = (0..200).map(|i| Some(i / 100)).collect();
+    let tissue = (0..200).map(|i| Some(if i < 80 { "stroma" } else { "gland" }.to_owned())).collect();
+    let coin = (0..200).map(|i| Some(if i * 7919 % 13 < 6 { "heads" } else { "tails" }.to_owned())).collect();
+    let name = (0..200).map(|i| Some(format!("case {i}"))).collect();
+    let columns = BTreeMap::from([("tissue".to_owned(), tissue), ("coin".to_owned(), coin), ("id".to_owned(), name)]);
+    let findings = explain(&labels, 2, &columns).unwrap();
+    assert!(findings.iter().all(|f| f.column == "tissue"), "{findings:?}");
+    let first = &findings[0];
+    assert_eq!((first.subtype, first.value.as_str(), first.cases), (0, "stroma", 80));
+    assert!((first.lift - 2.0).abs() < 1e-12 && first.elsewhere == 0.0 && first.p < 1e-9);
+}
+
+/// Wrong labels lie alone among cases of the other class; real failures lie among their like.
+#[test]
+fn wrong_labels_are_suspected_and_rare_kinds_are_not() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    // 0..200 class 0, 200..400 class 1, 400..430 a rare kind of class 1 far off, 430..440 class 0 labelled as 1.
+    let center = |i: usize| if i < 200 || i >= 430 { 0.0 } else if i < 400 { 5.0 } else { -5.0 };
+    let features = Array2::from_shape_fn((440, 6), |(i, _)| center(i) + rng.random::<f32>());
+    let targets: Vec<usize> = (0..440).map(|i| usize::from(i >= 200)).collect();
+    let failures: Vec<usize> = (400..440).collect();
+    let labels: Vec<Option<usize>> = failures.iter().map(|&i| Some(usize::from(i >= 430))).collect();
+    let found = suspects(features.view(), &targets, &failures, &labels, 2).unwrap();
+    assert_eq!(found.subtypes(), [1]);
+    assert_eq!(found.failures.iter().filter(|s| **s).count(), (found.shares[1] * 10.0).round() as usize);
+    assert_eq!(found.shares[0], 0.0);
+}
