@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see the module `product`).
-=======
 //! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see [`super::Product`]).
->>>>>>> main
 
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
