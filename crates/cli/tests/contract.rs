@@ -1,4 +1,10 @@
 //! The commands that scripts rely on, run as a user runs them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says what it skips"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -40,7 +46,13 @@ fn predictions_match_the_reference() {
     for name in ["vgg_small", "unet_small", "conv1d_net"] {
         let (model, data) = (folder.join(format!("{name}.onnx")), folder.join(format!("{name}.npz")));
         let result = out.path().join("y.npz");
-        let run = modelmend(&["predict", model.to_str().unwrap(), data.to_str().unwrap(), "--out", result.to_str().unwrap()]);
+        let run = modelmend(&[
+            "predict",
+            model.to_str().unwrap(),
+            data.to_str().unwrap(),
+            "--out",
+            result.to_str().unwrap(),
+        ]);
         assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stderr));
         let (ours, theirs) = (read_npz(&result).unwrap(), read_npz(&data).unwrap());
         for (output, array) in &ours {
@@ -56,7 +68,16 @@ fn per_sample_gradients_match_the_reference() {
     let result = out.path().join("g.npz");
     let data = folder.join("dncnn_small.npz");
     let model = folder.join("dncnn_small.onnx");
-    let arguments = ["gradients", model.to_str().unwrap(), data.to_str().unwrap(), "--loss", "mse", "--target", "target", "--out"];
+    let arguments = [
+        "gradients",
+        model.to_str().unwrap(),
+        data.to_str().unwrap(),
+        "--loss",
+        "mse",
+        "--target",
+        "target",
+        "--out",
+    ];
     let run = modelmend(&[&arguments[..], &[result.to_str().unwrap()]].concat());
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let (ours, theirs) = (read_npz(&result).unwrap(), read_npz(&data).unwrap());
@@ -76,8 +97,19 @@ fn projected_gradients_have_the_asked_width_and_follow_the_seed() {
         let result = out.path().join(file);
         let (model, data) = (folder.join("vgg_small.onnx"), folder.join("vgg_small.npz"));
         let run = modelmend(&[
-            "gradients", model.to_str().unwrap(), data.to_str().unwrap(), "--loss", "cross-entropy", "--target", "label",
-            "--project", "16", "--seed", seed, "--out", result.to_str().unwrap(),
+            "gradients",
+            model.to_str().unwrap(),
+            data.to_str().unwrap(),
+            "--loss",
+            "cross-entropy",
+            "--target",
+            "label",
+            "--project",
+            "16",
+            "--seed",
+            seed,
+            "--out",
+            result.to_str().unwrap(),
         ]);
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         read_npz(&result).unwrap()
@@ -95,7 +127,13 @@ fn intervals_hold_the_prediction() {
     let (model, data) = (folder.join("conv1d_net.onnx"), folder.join("conv1d_net.npz"));
     let result = out.path().join("b.npz");
     let run = modelmend(&[
-        "intervals", model.to_str().unwrap(), data.to_str().unwrap(), "--radius", "0.1", "--out", result.to_str().unwrap(),
+        "intervals",
+        model.to_str().unwrap(),
+        data.to_str().unwrap(),
+        "--radius",
+        "0.1",
+        "--out",
+        result.to_str().unwrap(),
     ]);
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let (bounds, truth) = (read_npz(&result).unwrap(), read_npz(&data).unwrap());
@@ -118,7 +156,13 @@ fn hostile_files_give_one_clear_line_and_exit_code_2() {
         let run = if case["kind"] == "onnx" {
             modelmend(&["inspect", file.to_str().unwrap()])
         } else {
-            modelmend(&["predict", good.to_str().unwrap(), file.to_str().unwrap(), "--out", result.to_str().unwrap()])
+            modelmend(&[
+                "predict",
+                good.to_str().unwrap(),
+                file.to_str().unwrap(),
+                "--out",
+                result.to_str().unwrap(),
+            ])
         };
         let error = String::from_utf8_lossy(&run.stderr).into_owned();
         if case["expect"] == "ok" {

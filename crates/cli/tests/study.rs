@@ -1,4 +1,10 @@
 //! A whole study on generated data: its files, and what a kill leaves behind.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says what it skips"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,9 +43,18 @@ fn split(name: &str, cases: &Cases) -> Vec<(String, Array)> {
     let Pixels::U8(pixels) = cases.images.pixels() else { panic!("8-bit images expected") };
     let planted = (0..cases.count()).map(|i| cases.metadata["planted"].text_at(i).unwrap()).collect();
     vec![
-        (format!("{name}_images"), Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels.clone())).unwrap()),
-        (format!("{name}_labels"), Array::new(vec![cases.count()], Values::I64(cases.labels.clone())).unwrap()),
-        (format!("{name}_groups"), Array::new(vec![cases.count()], Values::Text(cases.groups.clone().unwrap())).unwrap()),
+        (
+            format!("{name}_images"),
+            Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels.clone())).unwrap(),
+        ),
+        (
+            format!("{name}_labels"),
+            Array::new(vec![cases.count()], Values::I64(cases.labels.clone())).unwrap(),
+        ),
+        (
+            format!("{name}_groups"),
+            Array::new(vec![cases.count()], Values::Text(cases.groups.clone().unwrap())).unwrap(),
+        ),
         (format!("{name}_planted"), Array::new(vec![cases.count()], Values::Text(planted)).unwrap()),
     ]
 }
@@ -47,7 +62,8 @@ fn split(name: &str, cases: &Cases) -> Vec<(String, Array)> {
 /// Writes data and study into a folder.
 fn prepare(folder: &Path) -> PathBuf {
     let set = histology(&Histology { train: 400, validation: 120, deployment: 600, seed: 3 }).unwrap();
-    let arrays = [split("train", &set.train), split("val", &set.validation), split("deployment", &set.deployment)];
+    let arrays =
+        [split("train", &set.train), split("val", &set.validation), split("deployment", &set.deployment)];
     write_npz(&folder.join("data.npz"), arrays.concat()).unwrap();
     let classes: Vec<String> = set.classes.iter().map(|(c, labels)| format!("{c}: {labels:?}")).collect();
     let study = folder.join("study.yaml");
@@ -97,7 +113,14 @@ fn the_output_folder_is_complete() {
     let study = prepare(folder.path());
     let out = folder.path().join("out");
     let results: serde_json::Value = serde_json::from_slice(&finish(&study, &out, "2")).unwrap();
-    for file in ["report.html", "run.json", "embedding.npy", "matrices/gradients.csv", "matrices/random.csv", "models/trained.onnx"] {
+    for file in [
+        "report.html",
+        "run.json",
+        "embedding.npy",
+        "matrices/gradients.csv",
+        "matrices/random.csv",
+        "models/trained.onnx",
+    ] {
         assert!(out.join(file).is_file(), "{file} is missing");
     }
     let cases = read_parquet(&out.join("cases.parquet")).unwrap();

@@ -1,4 +1,10 @@
 //! Matrices, intervals and the comparison with random subtypings on made-up outcomes whose truth is known.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says what it skips"
+)]
 
 use modelmend_data::split::Part;
 use modelmend_failure::matrix::{Layout, accuracies};
@@ -25,7 +31,9 @@ fn outcomes(layout: &Layout, own: f64, others: f64, seed: u64) -> Vec<Vec<bool>>
         Some(s) if s == row => own,
         Some(_) => others,
     };
-    (0..SUBTYPES).map(|row| layout.subtype.iter().map(|&s| rng.random_bool(chance(row, s))).collect()).collect()
+    (0..SUBTYPES)
+        .map(|row| layout.subtype.iter().map(|&s| rng.random_bool(chance(row, s))).collect())
+        .collect()
 }
 
 #[test]
@@ -87,7 +95,10 @@ fn statistics_do_not_depend_on_the_number_of_threads() {
         pool.install(|| {
             let judged = Judged { layout: &layout, rows: &rows };
             let nulls = [Judged { layout: &layout, rows: &null }];
-            (intervals(judged, None, &RESAMPLING).unwrap(), compare(judged, &nulls, None, &RESAMPLING).unwrap())
+            (
+                intervals(judged, None, &RESAMPLING).unwrap(),
+                compare(judged, &nulls, None, &RESAMPLING).unwrap(),
+            )
         })
     };
     assert_eq!(run(1), run(4));

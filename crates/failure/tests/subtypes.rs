@@ -1,10 +1,18 @@
 //! Subtypings, explanations and suspicions on made-up cases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says what it skips"
+)]
 
 use std::collections::BTreeMap;
 
 use modelmend_failure::explain::explain;
 use modelmend_failure::label_noise::suspects;
-use modelmend_failure::subtype::{ClusterSettings, EmbeddingSettings, by_value, clusters, embed, random, stability};
+use modelmend_failure::subtype::{
+    ClusterSettings, EmbeddingSettings, by_value, clusters, embed, random, stability,
+};
 use modelmend_learn::scores::adjusted_rand_index;
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
@@ -33,7 +41,10 @@ fn planted_groups_are_found_and_stable() {
     assert_eq!(found.nearest.iter().map(Vec::len).sum::<usize>(), 240);
     let again = stability(rows.view(), &EMBEDDING, 4, &[2, 3], &found.subtyping).unwrap();
     assert!(again.iter().all(|&ari| ari > 0.95), "{again:?}");
-    assert_eq!(clusters(points.view(), &ClusterSettings { k: 4, seed: 1 }).unwrap().subtyping, found.subtyping);
+    assert_eq!(
+        clusters(points.view(), &ClusterSettings { k: 4, seed: 1 }).unwrap().subtyping,
+        found.subtyping
+    );
 }
 
 #[test]
@@ -47,8 +58,11 @@ fn random_parts_have_the_sizes_asked_for() {
 
 #[test]
 fn rare_and_missing_values_are_set_aside_by_name() {
-    let values: Vec<Option<String>> =
-        ["a", "a", "a", "b", "b", "c", "c", "c"].iter().map(|v| Some((*v).to_owned())).chain([None]).collect();
+    let values: Vec<Option<String>> = ["a", "a", "a", "b", "b", "c", "c", "c"]
+        .iter()
+        .map(|v| Some((*v).to_owned()))
+        .chain([None])
+        .collect();
     let parts = by_value(&values);
     assert_eq!(parts.names, ["a", "c"]);
     assert_eq!(parts.sizes(), [3, 3]);
@@ -62,7 +76,8 @@ fn a_value_that_explains_a_subtype_is_named_and_noise_is_not() {
     let tissue = (0..200).map(|i| Some(if i < 80 { "stroma" } else { "gland" }.to_owned())).collect();
     let coin = (0..200).map(|i| Some(if i * 7919 % 13 < 6 { "heads" } else { "tails" }.to_owned())).collect();
     let name = (0..200).map(|i| Some(format!("case {i}"))).collect();
-    let columns = BTreeMap::from([("tissue".to_owned(), tissue), ("coin".to_owned(), coin), ("id".to_owned(), name)]);
+    let columns =
+        BTreeMap::from([("tissue".to_owned(), tissue), ("coin".to_owned(), coin), ("id".to_owned(), name)]);
     let findings = explain(&labels, 2, &columns).unwrap();
     assert!(findings.iter().all(|f| f.column == "tissue"), "{findings:?}");
     let first = &findings[0];
@@ -75,7 +90,15 @@ fn a_value_that_explains_a_subtype_is_named_and_noise_is_not() {
 fn wrong_labels_are_suspected_and_rare_kinds_are_not() {
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     // 0..200 class 0, 200..400 class 1, 400..430 a rare kind of class 1 far off, 430..440 class 0 labelled as 1.
-    let center = |i: usize| if i < 200 || i >= 430 { 0.0 } else if i < 400 { 5.0 } else { -5.0 };
+    let center = |i: usize| {
+        if i < 200 || i >= 430 {
+            0.0
+        } else if i < 400 {
+            5.0
+        } else {
+            -5.0
+        }
+    };
     let features = Array2::from_shape_fn((440, 6), |(i, _)| center(i) + rng.random::<f32>());
     let targets: Vec<usize> = (0..440).map(|i| usize::from(i >= 200)).collect();
     let failures: Vec<usize> = (400..440).collect();

@@ -41,7 +41,7 @@ pub fn features_flat(
     activations(problem, parameters, cases, monitor, |layer, tensor| {
         let view = ArrayView2::from_shape((tensor.rows(), tensor.row_len()), tensor.data())
             .map_err(|e| FailureError::invalid(format!("features: {e}")))?;
-        let projected = projection.clone().with_stream(layer as u64).project(view);
+        let projected = projection.with_stream(layer as u64).project(view);
         Ok((projected.into_iter().collect(), dims))
     })
 }

@@ -88,7 +88,7 @@ struct Projector<'a> {
 impl Sink<f32> for Projector<'_> {
     fn parameter(&mut self, parameter: usize, images: Range<usize>, gradients: &[f32]) {
         let elements = gradients.len() / images.len().max(1);
-        let projection = self.projection.clone().with_stream(parameter as u64);
+        let projection = self.projection.with_stream(parameter as u64);
         let target = &mut self.rows[self.layer_of[parameter] * self.dims..];
         let mut slab = vec![0.0; SLAB.min(elements) * self.dims];
         for first in (0..elements).step_by(SLAB) {
