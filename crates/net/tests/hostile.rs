@@ -1,5 +1,11 @@
 //! Hostile files: each gives an error that says what is wrong, and no bytes whatever make the reader panic or take
 //! memory without bound.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests stop at the first surprise"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::PathBuf;

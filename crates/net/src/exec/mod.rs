@@ -388,6 +388,9 @@ impl<T: Element> Runtime<T> {
 
     fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {
         let declared = self.graph.inputs();
+        if declared.is_empty() {
+            return Err(NetError::input("the model takes no inputs: there is nothing to run it on"));
+        }
         if inputs.len() != declared.len() {
             return Err(NetError::input(format!(
                 "{} inputs given, the model takes {}",

@@ -36,7 +36,7 @@ fn everything(case: &Case, chunk: usize) -> Result<[Vec<u32>; 3], String> {
     sum.extend(gradient.inputs.iter().flatten().flat_map(|t| bits(t.data())));
     sum.extend(bits(&gradient.losses));
     let per_sample = match case.plan(IMAGES).separable() {
-        true => rows(case, &inputs, &projections, settings)?.values().flat_map(|r| bits(r)).collect(),
+        true => rows(case, &inputs, &projections, settings)?.values().flat_map(bits).collect(),
         false => vec![],
     };
     Ok([outputs, sum, per_sample])

@@ -1,4 +1,10 @@
 //! The runtime against reference vectors of established libraries (`reference/` among the shared data).
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests stop at the first surprise"
+)]
 
 mod dropout;
 mod interval_elementwise;
