@@ -91,7 +91,7 @@ fn wrong_labels_are_suspected_and_rare_kinds_are_not() {
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     // 0..200 class 0, 200..400 class 1, 400..430 a rare kind of class 1 far off, 430..440 class 0 labelled as 1.
     let center = |i: usize| {
-        if i < 200 || i >= 430 {
+        if !(200..430).contains(&i) {
             0.0
         } else if i < 400 {
             5.0
