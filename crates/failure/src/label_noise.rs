@@ -3,8 +3,7 @@
 //! A mislabelled case lies among cases of the class that the model predicted, and these are right. A failure of the model
 //! lies, at least in part, among cases that share its label: other failures of its kind. So the share of neighbours
 //! whose label agrees with the case's own separates the two (edited nearest neighbours, Wilson 1972; confident
-//! learning, Northcutt et al., arXiv 1911.00068, asks the same question of predicted probabilities). A failure is suspect
-//! if none of its neighbours shares its label.
+//! learning, Northcutt et al., arXiv 1911.00068, asks the same question of predicted probabilities).
 
 use modelmend_learn::neighbors::nearest_in;
 use ndarray::{ArrayView2, Axis};
@@ -14,6 +13,8 @@ use crate::error::Result;
 
 /// Neighbours asked.
 pub const NEIGHBORS: usize = 10;
+/// A failure is suspect if at most this many of its neighbours share its label: wrong labels are few but not alone.
+const MAX_AGREEING: usize = 2;
 /// A subtype is suspect if at least this share of its failures are.
 const SUSPECT_SHARE: f64 = 0.5;
 
@@ -50,7 +51,7 @@ pub fn suspects(
     let neighbors = nearest_in(queries.view(), features, NEIGHBORS + 1)?;
     let suspect = |(row, &case): (usize, &usize)| {
         let others = neighbors.indices.row(row).into_iter().filter(|&&n| n != case).take(NEIGHBORS);
-        others.into_iter().all(|&n| targets[n] != targets[case])
+        others.filter(|&&n| targets[n] == targets[case]).count() <= MAX_AGREEING
     };
     let suspicious: Vec<bool> = failures.iter().enumerate().map(suspect).collect();
     let share = |subtype: usize| {

@@ -102,7 +102,7 @@ fn trained() -> (Problem, Vec<usize>, Vec<usize>) {
 #[test]
 fn fine_tuning_repairs_tinted_images_and_keeps_the_others() {
     let (problem, failures, correct) = trained();
-    assert!(failures.len() >= 60, "{} failures", failures.len());
+    assert!(failures.len() >= 30, "{} failures", failures.len());
     let half = |cases: &[usize]| (cases[..cases.len() / 2].to_vec(), cases[cases.len() / 2..].to_vec());
     let ((f_train, f_rest), (c_train, c_rest)) = (half(&failures), half(&correct));
     let cases = FinetuneCases {
@@ -112,11 +112,11 @@ fn fine_tuning_repairs_tinted_images_and_keeps_the_others() {
         validation_correct: &c_rest,
     };
     let settings = FinetuneSettings {
-        learning_rate: 1e-3,
+        learning_rate: 3e-3,
         weight_decay: 1e-3,
         batch_size: 8,
-        epochs: 12,
-        patience: 12,
+        epochs: 40,
+        patience: 40,
         keep_correct: 0.9,
     };
     let tuned = finetune(&problem, cases, &settings, 1, &Silent).unwrap();
