@@ -43,7 +43,7 @@ pub(crate) struct Gradients {
 /// Losses by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LossName {
-    /// -log softmax(output)[target].
+    /// Cross entropy of the softmax of the output at the target class.
     CrossEntropy,
     /// Mean over the elements of (output - target)^2.
     Mse,
