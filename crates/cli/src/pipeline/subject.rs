@@ -160,7 +160,7 @@ fn models(
     let given: Vec<Model> = given.collect::<Result<_>>()?;
     match (&study.model, trained) {
         (_, Some((model, own))) => {
-            Ok((model, "trained by this study".to_owned(), if given.is_empty() { own } else { given }))
+            Ok((model, "The network trained here".to_owned(), if given.is_empty() { own } else { given }))
         }
         (Some(path), None) => {
             let name = path.as_written().file_name().unwrap_or_default().to_string_lossy().into_owned();
