@@ -9,7 +9,7 @@ use modelmend_data::split::resplit;
 use modelmend_data::{Cases, Column};
 use modelmend_net::Model;
 use modelmend_study::Hash;
-use modelmend_study::schema::{ClassificationData, ClassificationStudy, StudyFile};
+use modelmend_study::schema::{ClassificationData, ClassificationStudy, DataFormat, StudyFile};
 
 use super::context::Context;
 
@@ -65,6 +65,7 @@ pub(crate) fn read(
 ) -> Result<Subject> {
     let data = &study.data;
     let path = file.resolve(&data.source);
+    check_format(file, data)?;
     let mut hashes = vec![context.hash(&data.source.to_string(), &path)?];
     if let Some(table) = &data.table {
         hashes.push(context.hash(&table.to_string(), &file.resolve(table))?);
@@ -85,6 +86,27 @@ pub(crate) fn read(
         "columns": [&data.path_column, &data.label_column, &data.group_column],
     });
     Ok(Subject { cases, targets, model, model_name, checkpoints, names, planted, hashes, selection })
+}
+
+/// Refuses a source that is not what the study says it is.
+fn check_format(file: &StudyFile, data: &ClassificationData) -> Result<()> {
+    let path = file.resolve(&data.source);
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    let fits = match data.format {
+        DataFormat::Auto => true,
+        DataFormat::Npz => extension == "npz",
+        DataFormat::Npy => extension == "npy",
+        DataFormat::Folder => path.is_dir(),
+    };
+    if !fits {
+        bail!("data.format: {} is not of this format", data.source);
+    }
+    match &data.labels {
+        Some(labels) if file.resolve(labels) != path.with_file_name("labels.npy") => {
+            bail!("data.labels: must be `labels.npy` beside {}, not {labels}", data.source)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where and how the cases are read.
