@@ -1,7 +1,7 @@
 //! Fine-tuning under the compatibility constraint (Henn et al., section 3.2; METHODS 1.4).
 
+use modelmend_net::Parameters;
 use modelmend_net::optim::{Adam, AdamSettings};
-use modelmend_net::{Parameters, Settings};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{FailureError, Result};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
+use crate::step::step;
 
 /// How a model is fine-tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -197,15 +198,8 @@ fn pass(
     batch: usize,
 ) -> Result<f64> {
     let mut total = 0.0;
-    for cases in order.chunks(batch) {
-        let labels = problem.targets_of(cases);
-        let mut loss = problem.loss(&labels);
-        loss.weight = 1.0 / cases.len() as f64;
-        let input = [problem.input(cases)];
-        let gradient =
-            problem.runtime().gradient(parameters, &input, &[&loss], false, Settings::default())?;
-        total += gradient.losses.iter().map(|&l| f64::from(l)).sum::<f64>() * cases.len() as f64;
-        optimizer.step(parameters, &gradient.parameters);
+    for cases in order.chunks(batch.max(1)) {
+        total += step(problem, (parameters, optimizer), cases, problem.input(cases))?;
     }
     Ok(total / order.len().max(1) as f64)
 }

@@ -16,6 +16,7 @@ pub mod represent;
 pub mod resample;
 pub mod select;
 pub mod significance;
+mod step;
 pub mod subtype;
 pub mod train;
 

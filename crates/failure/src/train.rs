@@ -1,7 +1,7 @@
 //! Training of a classifier, epoch by epoch, so that it can stop and go on anywhere.
 
 use modelmend_net::optim::{Adam, AdamSettings};
-use modelmend_net::{Parameters, Settings, Tensor};
+use modelmend_net::{Parameters, Tensor};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{FailureError, Result};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
+use crate::step::step;
 
 /// How a classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,10 +148,12 @@ impl Training {
         let mut order: Vec<usize> = (0..train.count()).collect();
         order.shuffle(&mut rng);
         let mut total = 0.0;
-        for (step, cases) in order.chunks(settings.batch_size.max(1)).enumerate() {
+        for (done, cases) in order.chunks(settings.batch_size.max(1)).enumerate() {
             monitor.check()?;
-            total += self.step(train, cases, settings, &mut rng)?;
-            monitor.progress((step + 1) * settings.batch_size, order.len());
+            let mut input = train.input(cases);
+            augment(&mut input, settings, &mut rng);
+            total += step(train, (&mut self.parameters, &mut self.optimizer), cases, input)?;
+            monitor.progress((done + 1) * settings.batch_size, order.len());
         }
         let loss = total / order.len().max(1) as f64;
         if !loss.is_finite() {
@@ -176,25 +179,6 @@ impl Training {
         }
         self.progress.curve.push(record);
         Ok(record)
-    }
-
-    /// One optimiser step; returns the summed loss.
-    fn step(
-        &mut self,
-        train: &Problem,
-        cases: &[usize],
-        settings: &TrainSettings,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<f64> {
-        let labels = train.targets_of(cases);
-        let mut loss = train.loss(&labels);
-        loss.weight = 1.0 / cases.len() as f64;
-        let mut input = train.input(cases);
-        augment(&mut input, settings, rng);
-        let gradient =
-            train.runtime().gradient(&self.parameters, &[input], &[&loss], false, Settings::default())?;
-        self.optimizer.step(&mut self.parameters, &gradient.parameters);
-        Ok(gradient.losses.iter().map(|&l| f64::from(l)).sum::<f64>() * cases.len() as f64)
     }
 }
 
