@@ -1,64 +1,160 @@
 //! Failures that look like wrong labels rather than wrong predictions.
 //!
-//! A mislabelled case lies among cases of the class that the model predicted, and these are right. A failure of the model
-//! lies, at least in part, among cases that share its label: other failures of its kind. So the share of neighbours
-//! whose label agrees with the case's own separates the two (edited nearest neighbours, Wilson 1972; confident
-//! learning, Northcutt et al., arXiv 1911.00068, asks the same question of predicted probabilities).
+//! Two questions, each of which a real kind of failure answers with yes:
+//!
+//! 1. Do the cases beside it share its label? A mislabelled case lies among cases of the class that the model predicted,
+//!    and these are right ([`contradicted`]; edited nearest neighbours, Wilson 1972). In real data this alone accuses
+//!    every rare class, whose failures lie among the frequent one.
+//! 2. Can the network learn to tell it from the cases beside it? A network fine-tuned on a subtype is asked about cases
+//!    of the subtype that it did not see, and about the correct cases beside them that the unmodified network gives the
+//!    same answer. If the labels are wrong, both are the same kind of case, and the fine-tuned network turns its answer on
+//!    the ones as often as on the others, whatever the constraint ([`Separation`]).
+//!
+//! A subtype is called mislabelled only if both are answered with no.
 
+use modelmend_data::split::Part;
 use modelmend_learn::neighbors::nearest_in;
-use ndarray::{ArrayView2, Axis};
+use modelmend_learn::stats::{BootstrapParams, Method, Units, bootstrap};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::matrix::Layout;
+use crate::resample::Resampling;
 
 /// Neighbours asked.
-pub const NEIGHBORS: usize = 10;
-/// A failure is suspect if at most this many of its neighbours share its label: wrong labels are few but not alone.
-const MAX_AGREEING: usize = 2;
-/// A subtype is suspect if at least this share of its failures are.
-const SUSPECT_SHARE: f64 = 0.5;
+const NEIGHBORS: usize = 10;
+/// A subtype's labels are contradicted if those of at least this share of its failures are.
+const CONTRADICTED_SHARE: f64 = 0.5;
+/// Fewer failures than this do not show that a network cannot tell them apart.
+const FEWEST: usize = 5;
 
-/// Suspicions about the labels of failures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Suspects {
-    /// Whether each failure is suspect.
-    pub failures: Vec<bool>,
-    /// Share of suspect failures in each subtype.
-    pub shares: Vec<f64>,
-}
-
-impl Suspects {
-    /// Subtypes, counted from 0, most of whose failures look mislabelled.
-    pub fn subtypes(&self) -> Vec<usize> {
-        (0..self.shares.len()).filter(|&s| self.shares[s] >= SUSPECT_SHARE).collect()
-    }
-}
-
-/// Looks at the neighbours of every failure among all cases. `features` has a row per case, `targets` its class,
-/// `failures` the indices of the failures and `labels` their subtypes.
+/// Whether most of the [`NEIGHBORS`] nearest cases of each failure have another label than it. `features` has a row per
+/// case, `targets` its class; `failures` are indices.
 ///
 /// # Errors
 /// Features that are not finite.
-pub fn suspects(
+pub fn contradicted(
     features: ArrayView2<'_, f32>,
     targets: &[usize],
     failures: &[usize],
-    labels: &[Option<usize>],
-    subtypes: usize,
-) -> Result<Suspects> {
+) -> Result<Vec<bool>> {
     let queries = features.select(Axis(0), failures);
     // Each case is its own nearest neighbour, so one more is asked for.
-    let neighbors = nearest_in(queries.view(), features, NEIGHBORS + 1)?;
-    let suspect = |(row, &case): (usize, &usize)| {
+    let neighbors = nearest_in(queries.view(), features, (NEIGHBORS + 1).min(features.nrows()))?;
+    let judge = |(row, &case): (usize, &usize)| {
         let others = neighbors.indices.row(row).into_iter().filter(|&&n| n != case).take(NEIGHBORS);
-        others.filter(|&&n| targets[n] == targets[case]).count() <= MAX_AGREEING
+        2 * others.filter(|&&n| targets[n] == targets[case]).count() < NEIGHBORS
     };
-    let suspicious: Vec<bool> = failures.iter().enumerate().map(suspect).collect();
+    Ok(failures.iter().enumerate().map(judge).collect())
+}
+
+/// How well a network fine-tuned on a subtype tells its unseen failures from the correct cases beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Separation {
+    /// Share of the failures it repairs minus share of their correct neighbours it breaks, in -1..=1.
+    pub value: f64,
+    /// Bootstrap interval over failures, by whole groups.
+    pub interval: (f64, f64),
+    /// Failures behind it.
+    pub failures: usize,
+}
+
+/// Cases as the second question sees them, a row or entry per case.
+#[derive(Clone, Copy, Debug)]
+pub struct Cases<'a> {
+    /// Features in which neighbours are looked for.
+    pub features: ArrayView2<'a, f32>,
+    /// The class of the label.
+    pub targets: &'a [usize],
+    /// The class that the unmodified network predicts.
+    pub predicted: &'a [usize],
+    /// Number of the group, where there are groups.
+    pub groups: Option<&'a [usize]>,
+}
+
+/// The separation of subtype `index`; `correct` says on which cases its fine-tuned network is right. `None` where fewer than
+/// [`FEWEST`] failures were held out, or no correct case of the predicted class was.
+///
+/// Held out are test and validation cases. The latter chose the epoch by the failures repaired, which can only make the
+/// separation larger and the verdict milder.
+///
+/// # Errors
+/// Features that are not finite, a resampling without replicates.
+pub fn separation(
+    cases: &Cases<'_>,
+    (layout, index, correct): (&Layout, usize, &[bool]),
+    resampling: &Resampling,
+) -> Result<Option<Separation>> {
+    let held = |case: &usize| layout.part[*case] != Part::Train;
+    let all = 0..layout.part.len();
+    let failures: Vec<usize> =
+        all.clone().filter(|&c| layout.failure[c] && layout.subtype[c] == Some(index)).filter(held).collect();
+    let pool: Vec<usize> = all.filter(|&c| !layout.failure[c]).filter(held).collect();
+    let mut gains = Vec::new();
+    for &failure in &failures {
+        let same: Vec<usize> =
+            pool.iter().copied().filter(|&c| cases.targets[c] == cases.predicted[failure]).collect();
+        if let Some(broken) = broken_beside(cases.features, failure, &same, correct)? {
+            gains.push((failure, f64::from(u8::from(correct[failure])) - broken));
+        }
+    }
+    if gains.len() < FEWEST {
+        return Ok(None);
+    }
+    let groups: Option<Vec<usize>> = cases.groups.map(|g| gains.iter().map(|&(c, _)| g[c]).collect());
+    let units = groups.as_deref().map_or(Units::Cases(gains.len()), Units::Groups);
+    let mean = |drawn: &[usize]| {
+        (!drawn.is_empty()).then(|| drawn.iter().map(|&i| gains[i].1).sum::<f64>() / drawn.len() as f64)
+    };
+    let parameters = BootstrapParams {
+        resamples: resampling.replicates,
+        level: resampling.confidence,
+        method: Method::Percentile,
+        seed: resampling.seed,
+    };
+    let interval = bootstrap(units, mean, &parameters)?;
+    Ok(interval.map(|i| Separation { value: i.estimate, interval: (i.low, i.high), failures: gains.len() }))
+}
+
+/// Share of the `pool` cases nearest to a failure that are not right; `None` without any.
+fn broken_beside(
+    features: ArrayView2<'_, f32>,
+    failure: usize,
+    pool: &[usize],
+    correct: &[bool],
+) -> Result<Option<f64>> {
+    let count = NEIGHBORS.min(pool.len());
+    if count == 0 {
+        return Ok(None);
+    }
+    let reference: Array2<f32> = features.select(Axis(0), pool);
+    let nearest = nearest_in(features.select(Axis(0), &[failure]).view(), reference.view(), count)?;
+    let broken = nearest.indices.iter().filter(|&&n| !correct[pool[n]]).count();
+    Ok(Some(broken as f64 / count as f64))
+}
+
+/// Answers to both questions about one subtype.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// Share of its failures whose neighbours contradict the label.
+    pub contradicted: f64,
+    /// Whether a fine-tuned network can tell them from their neighbours; `None` where nobody asked or too few were there.
+    pub separation: Option<Separation>,
+}
+
+impl Suspicion {
+    /// Whether both answers speak against the labels.
+    pub fn mislabelled(&self) -> bool {
+        self.contradicted >= CONTRADICTED_SHARE && self.separation.is_some_and(|s| s.interval.0 <= 0.0)
+    }
+}
+
+/// Share of each subtype's failures that are contradicted.
+pub fn shares(contradicted: &[bool], labels: &[Option<usize>], subtypes: usize) -> Vec<f64> {
     let share = |subtype: usize| {
-        let own: Vec<bool> =
-            labels.iter().zip(&suspicious).filter(|(l, _)| **l == Some(subtype)).map(|(_, s)| *s).collect();
-        own.iter().filter(|s| **s).count() as f64 / own.len().max(1) as f64
+        let own = || labels.iter().zip(contradicted).filter(|(l, _)| **l == Some(subtype));
+        own().filter(|(_, c)| **c).count() as f64 / own().count().max(1) as f64
     };
-    let shares = (0..subtypes).map(share).collect();
-    Ok(Suspects { failures: suspicious, shares })
+    (0..subtypes).map(share).collect()
 }

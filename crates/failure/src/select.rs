@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::finetune::FinetuneSettings;
-use crate::matrix::{Layout, Target, accuracies, tune};
+use crate::matrix::{Layout, Row, Target, accuracies, tune};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
 
@@ -63,8 +63,7 @@ const MIN_EPOCHS: usize = 3;
 pub fn score(problem: &Problem, candidate: &Candidate<'_>, monitor: &dyn Monitor) -> Result<Option<Score>> {
     let layout = candidate.layout;
     let subtypes: Vec<Target> = (0..layout.subtypes).map(Target::Subtype).collect();
-    let empty = |target: &Target| Part::ALL.iter().any(|&part| layout.target(*target, part).is_empty());
-    if subtypes.iter().any(empty) {
+    if subtypes.iter().any(|&target| lacks_cases(layout, target)) {
         return Ok(None);
     }
     let failures = layout.target(Target::All, Part::Validation);
@@ -77,8 +76,26 @@ pub fn score(problem: &Problem, candidate: &Candidate<'_>, monitor: &dyn Monitor
         Ok(correct)
     };
     let rows: Vec<Vec<bool>> = subtypes.par_iter().map(judge).collect::<Result<_>>()?;
-    let correct: Vec<&[bool]> = rows.iter().map(Vec::as_slice).collect();
-    let table = accuracies(layout, &correct, Part::Validation, None);
+    score_correct(layout, &rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+/// What a fine-tuned matrix reached on the validation failures; `None` where a subtype has no case on some side.
+///
+/// # Errors
+/// Rows that do not fit the layout.
+pub fn score_rows(layout: &Layout, rows: &[Row]) -> Result<Option<Score>> {
+    if (0..layout.subtypes).any(|s| lacks_cases(layout, Target::Subtype(s))) {
+        return Ok(None);
+    }
+    score_correct(layout, &rows.iter().map(|r| r.correct.as_slice()).collect::<Vec<_>>())
+}
+
+fn lacks_cases(layout: &Layout, target: Target) -> bool {
+    Part::ALL.iter().any(|&part| layout.target(target, part).is_empty())
+}
+
+fn score_correct(layout: &Layout, correct: &[&[bool]]) -> Result<Option<Score>> {
+    let table = accuracies(layout, correct, Part::Validation, None);
     let square = table.values.slice(s![.., ..layout.subtypes]);
     let mean = |values: Vec<Option<f64>>| Summary::of(&values).map(|s| s.mean);
     let (own, others) = (mean(learnability(square)?), mean(independence(square)?));

@@ -8,8 +8,11 @@
 
 use std::collections::BTreeMap;
 
+use modelmend_data::split::Part;
 use modelmend_failure::explain::explain;
-use modelmend_failure::label_noise::suspects;
+use modelmend_failure::label_noise::{Cases, Suspicion, contradicted, separation, shares};
+use modelmend_failure::matrix::Layout;
+use modelmend_failure::resample::Resampling;
 use modelmend_failure::subtype::{
     ClusterSettings, EmbeddingSettings, by_value, clusters, embed, random, stability,
 };
@@ -85,26 +88,81 @@ fn a_value_that_explains_a_subtype_is_named_and_noise_is_not() {
     assert!((first.lift - 2.0).abs() < 1e-12 && first.elsewhere == 0.0 && first.p < 1e-9);
 }
 
-/// Wrong labels lie alone among cases of the other class; real failures lie among their like.
-#[test]
-fn wrong_labels_are_suspected_and_rare_kinds_are_not() {
+/// 0..200 class 0, 200..400 class 1, 400..430 a rare kind of class 1 far off, 430..440 class 0 labelled as 1, 440..470 a
+/// rare kind of class 1 amid class 0. All from 400 on are failures.
+struct Planted {
+    features: Array2<f32>,
+    targets: Vec<usize>,
+    predicted: Vec<usize>,
+    layout: Layout,
+}
+
+fn planted() -> Planted {
     let mut rng = ChaCha8Rng::seed_from_u64(8);
-    // 0..200 class 0, 200..400 class 1, 400..430 a rare kind of class 1 far off, 430..440 class 0 labelled as 1.
-    let center = |i: usize| {
-        if !(200..430).contains(&i) {
-            0.0
-        } else if i < 400 {
-            5.0
-        } else {
-            -5.0
-        }
+    let center = |i: usize| match i {
+        200..400 => 5.0,
+        400..430 => -5.0,
+        _ => 0.0,
     };
-    let features = Array2::from_shape_fn((440, 6), |(i, _)| center(i) + rng.random::<f32>());
-    let targets: Vec<usize> = (0..440).map(|i| usize::from(i >= 200)).collect();
-    let failures: Vec<usize> = (400..440).collect();
-    let labels: Vec<Option<usize>> = failures.iter().map(|&i| Some(usize::from(i >= 430))).collect();
-    let found = suspects(features.view(), &targets, &failures, &labels, 2).unwrap();
-    assert_eq!(found.subtypes(), [1]);
-    assert_eq!(found.failures.iter().filter(|s| **s).count(), (found.shares[1] * 10.0).round() as usize);
-    assert_eq!(found.shares[0], 0.0);
+    let features = Array2::from_shape_fn((470, 6), |(i, _)| center(i) + rng.random::<f32>());
+    let failure: Vec<bool> = (0..470).map(|i| i >= 400).collect();
+    let kind = |i: usize| match i {
+        400..430 => 0,
+        430..440 => 1,
+        _ => 2,
+    };
+    let labels: Vec<Option<usize>> = (400..470).map(|i| Some(kind(i))).collect();
+    let part: Vec<Part> = (0..470).map(|i| if i % 2 == 0 { Part::Train } else { Part::Test }).collect();
+    Planted {
+        features,
+        targets: (0..470).map(|i| usize::from(i >= 200)).collect(),
+        predicted: (0..470).map(|i| usize::from((200..400).contains(&i))).collect(),
+        layout: Layout::new(&labels, 3, &failure, &part),
+    }
+}
+
+/// Wrong labels lie among cases of the other class; a rare kind lies among its like.
+#[test]
+fn neighbours_contradict_wrong_labels_and_not_rare_kinds() {
+    let planted = planted();
+    let failures: Vec<usize> = (400..470).collect();
+    let found = contradicted(planted.features.view(), &planted.targets, &failures).unwrap();
+    let labels: Vec<Option<usize>> = failures.iter().map(|&i| planted.layout.subtype[i]).collect();
+    let shares = shares(&found, &labels, 3);
+    assert_eq!(shares[0], 0.0);
+    assert!(shares[1] > 0.8 && shares[2] > 0.8, "{shares:?}");
+}
+
+/// A network that turns its answer on wrong labels turns it on the cases beside them as well; on a real kind it does not.
+#[test]
+fn only_wrong_labels_cannot_be_told_from_their_neighbours() {
+    let planted = planted();
+    let cases = Cases {
+        features: planted.features.view(),
+        targets: &planted.targets,
+        predicted: &planted.predicted,
+        groups: None,
+    };
+    let resampling = Resampling { replicates: 500, confidence: 0.95, seed: 3 };
+    let verdict = |index: usize, correct: &[bool]| {
+        let separation = separation(&cases, (&planted.layout, index, correct), &resampling).unwrap();
+        (separation, Suspicion { contradicted: 1.0, separation }.mislabelled())
+    };
+    // Every third case of the region answers with the other class, whatever its label.
+    let turned = |i: usize| i / 2 % 3 == 0;
+    let fooled: Vec<bool> =
+        (0..470).map(|i| if i < 200 { !turned(i) } else { i < 430 || turned(i) }).collect();
+    let (separation, mislabelled) = verdict(1, &fooled);
+    assert!(mislabelled && separation.unwrap().value.abs() < 0.3, "{separation:?}");
+    let learned: Vec<bool> = (0..470).map(|i| if i < 200 { !turned(i) } else { true }).collect();
+    let (separation, mislabelled) = verdict(2, &learned);
+    assert!(!mislabelled && separation.unwrap().interval.0 > 0.3, "{separation:?}");
+    assert_eq!(separation.unwrap().failures, 15);
+    // With too few held-out failures there is no verdict.
+    let mut few = planted.layout.clone();
+    (430..438).for_each(|i| few.subtype[i] = None);
+    assert_eq!(
+        modelmend_failure::label_noise::separation(&cases, (&few, 1, &fooled), &resampling).unwrap(),
+        None
+    );
 }

@@ -26,6 +26,10 @@ impl Sink<f32> for SquaredNorms {
         }
         self.0 += sums.iter().sum::<f32>();
     }
+
+    fn images_at_once(&self) -> usize {
+        1
+    }
 }
 
 struct Bench {

@@ -16,6 +16,7 @@ pub mod onnx;
 pub mod op;
 pub mod ops;
 pub mod optim;
+mod scratch;
 pub mod tensor;
 
 pub use error::NetError;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::error::OpError;
 use crate::interval::Enclose;
-use crate::kernels::{Cut, Tables};
+pub use crate::scratch::Scratch;
 use crate::tensor::{DType, Element, Tensor, Value};
 
 /// An operator in both floating-point types.
@@ -198,63 +198,6 @@ impl<T: Element> Forward<'_, T> {
     }
 }
 
-/// Free buffers from which on one of any size is taken before memory is asked for.
-const KEPT: usize = 64;
-
-/// Buffers that kernels borrow and give back, so that a steady state allocates nothing.
-#[derive(Debug)]
-pub struct Scratch<T> {
-    free: Vec<Vec<T>>,
-    tables: Vec<Tables>,
-    pub(crate) cut: Cut,
-}
-
-impl<T> Default for Scratch<T> {
-    fn default() -> Self {
-        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default() }
-    }
-}
-
-impl<T: Element> Scratch<T> {
-    /// A buffer of `len` elements with *arbitrary content*: the smallest free one that is large enough. One more
-    /// than twice as large is kept for others, since growing it again would fill it with zeros.
-    pub fn take(&mut self, len: usize) -> Vec<T> {
-        let most = if self.free.len() < KEPT { 2 * len } else { usize::MAX };
-        let fitting = (0..self.free.len())
-            .filter(|&i| (len..=most).contains(&self.free[i].capacity()))
-            .min_by_key(|&i| self.free[i].capacity());
-        let mut buffer = fitting.map(|i| self.free.swap_remove(i)).unwrap_or_default();
-        buffer.resize(len, T::zero());
-        buffer
-    }
-
-    /// A buffer of `len` zeros.
-    pub fn zeros(&mut self, len: usize) -> Vec<T> {
-        let mut buffer = self.take(len);
-        buffer.fill(T::zero());
-        buffer
-    }
-
-    /// Empty tables for a product.
-    pub(crate) fn take_tables(&mut self) -> Tables {
-        let mut tables = self.tables.pop().unwrap_or_default();
-        tables.clear();
-        tables
-    }
-
-    /// Gives tables back.
-    pub(crate) fn give_tables(&mut self, tables: Tables) {
-        self.tables.push(tables);
-    }
-
-    /// Gives a buffer back.
-    pub fn give(&mut self, buffer: Vec<T>) {
-        if buffer.capacity() > 0 {
-            self.free.push(buffer);
-        }
-    }
-}
-
 /// Where the gradient of one input of a node goes.
 #[derive(Debug)]
 pub(crate) enum Target<T> {
@@ -273,7 +216,18 @@ pub(crate) enum Target<T> {
         /// Whether nothing was written yet: the content is arbitrary.
         fresh: bool,
     },
+    /// A parameter that this node alone reads, in a per-sample reading: a few rows at a time, handed out while they are in
+    /// cache.
+    Stream {
+        /// `images at a time x len`, overwritten again and again.
+        data: Vec<T>,
+        /// Elements of the input.
+        len: usize,
+    },
 }
+
+/// Receives rows of a [`Target::Stream`]: the input of the node, the images within the chunk, a row for each.
+pub(crate) type Deliver<'a, T> = &'a mut dyn FnMut(usize, Range<usize>, &[T]);
 
 /// The gradient reading of one node over one chunk: inputs and outputs of the forward pass and the gradients of
 /// the outputs are given; the gradient of every wanted input is written through one of two doors.
@@ -296,6 +250,7 @@ pub struct Backward<'a, T> {
     pub(crate) grads: &'a [Option<&'a Tensor<T>>],
     pub(crate) targets: &'a mut [Target<T>],
     pub(crate) images: usize,
+    pub(crate) deliver: Deliver<'a, T>,
 }
 
 impl<'a, T: Element> Backward<'a, T> {
@@ -316,7 +271,7 @@ impl<'a, T: Element> Backward<'a, T> {
 
     /// Whether input `i` is shared by all images while the output is not.
     pub fn is_shared(&self, i: usize) -> bool {
-        matches!(self.targets.get(i), Some(Target::Rows { .. }))
+        matches!(self.targets.get(i), Some(Target::Rows { .. } | Target::Stream { .. }))
     }
 
     /// The buffer for the gradient of input `i`, in its shape and with arbitrary content; `None` where it is not
@@ -360,6 +315,16 @@ impl<'a, T: Element> Backward<'a, T> {
                     add(image..image + 1, *fresh, row, self.scratch);
                 }
                 *fresh = false;
+            }
+            Some(Target::Stream { data, len }) if *len > 0 => {
+                let group = (data.len() / *len).max(1);
+                for first in (0..self.images).step_by(group) {
+                    let images = first..(first + group).min(self.images);
+                    for (image, row) in images.clone().zip(data.chunks_exact_mut(*len)) {
+                        add(image..image + 1, true, row, self.scratch);
+                    }
+                    (self.deliver)(i, images.clone(), &data[..images.len() * *len]);
+                }
             }
             Some(Target::Rows { data, fresh, .. }) => {
                 add(0..self.images, *fresh, data, self.scratch);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use modelmend_data::split::Part;
 use modelmend_failure::explain::{Finding, explain};
-use modelmend_failure::label_noise::{Suspects, suspects};
+use modelmend_failure::label_noise::{self, Suspicion, contradicted, separation, shares};
 use modelmend_failure::matrix::{Layout, Row, accuracies};
 use modelmend_failure::resample::{Intervals, Judged as JudgedRows, Resampling, intervals};
 use modelmend_failure::significance::{Significance, compare};
@@ -47,10 +47,25 @@ pub(crate) struct Evidence {
     pub(crate) division: Division,
     /// Metadata that explain a subtype.
     pub(crate) findings: Vec<Finding>,
-    /// Failures and subtypes that look mislabelled.
-    pub(crate) suspects: Suspects,
+    /// What speaks against the labels.
+    pub(crate) doubts: Doubts,
     /// What fine-tuning showed, where there was any.
     pub(crate) tuned: Option<TunedEvidence>,
+}
+
+/// What speaks against the labels of failures.
+pub(crate) struct Doubts {
+    /// Whether the neighbours of each failure contradict its label.
+    pub(crate) failures: Vec<bool>,
+    /// Each subtype.
+    pub(crate) subtypes: Vec<Suspicion>,
+}
+
+impl Doubts {
+    /// Subtypes, counted from 0, that are taken for label noise.
+    pub(crate) fn mislabelled(&self) -> impl Iterator<Item = usize> {
+        (0..self.subtypes.len()).filter(|&s| self.subtypes[s].mislabelled())
+    }
 }
 
 /// What fine-tuning showed.
@@ -117,19 +132,41 @@ pub(crate) fn tuned(tuned: Tuned, more: &[Row], statistics: Statistics) -> Resul
     Ok(TunedEvidence { rows, test, train, metrics, statistics, models: tuned.rows.models })
 }
 
-/// What metadata and neighbours say about a subtyping.
-pub(crate) fn describe(
-    setting: &Setting<'_>,
-    division: &Division,
-    features: &Array2<f32>,
-) -> Result<(Vec<Finding>, Suspects)> {
+/// Metadata that explain a subtype.
+pub(crate) fn findings(setting: &Setting<'_>, division: &Division) -> Result<Vec<Finding>> {
     let failures = &setting.judged.failures;
     let mut columns: BTreeMap<String, Vec<Option<String>>> = setting.subject.columns(failures);
     let predicted =
         failures.iter().map(|&c| Some(setting.subject.names.class(setting.judged.predictions[c].class)));
     columns.insert("prediction".to_owned(), predicted.collect());
-    let (labels, count) = (&division.subtyping.labels, division.subtyping.count());
-    let findings = explain(labels, count, &columns)?;
-    let suspects = suspects(features.view(), &setting.subject.targets, failures, labels, count)?;
-    Ok((findings, suspects))
+    Ok(explain(&division.subtyping.labels, division.subtyping.count(), &columns)?)
+}
+
+/// What neighbours and, where there are any, fine-tuned networks say about the labels.
+pub(crate) fn doubts(
+    setting: &Setting<'_>,
+    division: &Division,
+    features: &Array2<f32>,
+    tuned: Option<(&Tuned, &Resampling)>,
+) -> Result<Doubts> {
+    let targets = &setting.subject.targets;
+    let failures = contradicted(features.view(), targets, &setting.judged.failures)?;
+    let predicted: Vec<usize> = setting.judged.predictions.iter().map(|p| p.class).collect();
+    let groups = setting.subject.group_numbers();
+    let cases = label_noise::Cases {
+        features: features.view(),
+        targets,
+        predicted: &predicted,
+        groups: groups.as_deref(),
+    };
+    let shares = shares(&failures, &division.subtyping.labels, division.subtyping.count());
+    let suspicion = |(index, contradicted): (usize, f64)| {
+        let asked = tuned.map(|(tuned, resampling)| {
+            let correct = tuned.rows.rows[index].correct.as_slice();
+            separation(&cases, (&tuned.layout, index, correct), resampling)
+        });
+        Ok(Suspicion { contradicted, separation: asked.transpose()?.flatten() })
+    };
+    let subtypes = shares.into_iter().enumerate().map(suspicion).collect::<Result<_>>()?;
+    Ok(Doubts { failures, subtypes })
 }

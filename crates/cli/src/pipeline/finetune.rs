@@ -121,33 +121,43 @@ pub(crate) fn subtypes(
     settings: &FinetuneSettings,
     (label, subtyping, keep_models): (&str, &Subtyping, bool),
 ) -> Result<Tuned> {
-    let layout = Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
+    let layout = setting.layout(subtyping);
     let targets: Vec<Target> = (0..subtyping.count()).map(Target::Subtype).collect();
     let rows =
         rows(context, setting, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
     Ok(Tuned { layout, rows })
 }
 
-/// Random subtypes that are fine-tuned for each random subtyping: rows of a random subtyping differ in size alone, so a
-/// few sizes, evenly spread, stand for all.
+/// How much of a random subtyping is fine-tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it: for the study's own subtyping, whose first random counterpart is also the one in the comparison.
+    Whole,
+    /// [`NULL_ROWS`] subtypes.
+    Few,
+}
+
+/// Random subtypes that are fine-tuned with [`Extent::Few`]: rows of a random subtyping differ in size alone, so a few
+/// sizes, evenly spread, stand for all.
 const NULL_ROWS: usize = 3;
 
-/// Random subtypings of the same sizes, of which a few subtypes are fine-tuned in the same way: what the subtyping is
-/// compared with.
+/// Random subtypings of the same sizes, fine-tuned in the same way: what the subtyping is compared with.
 pub(crate) fn null(
     context: &Context<'_>,
     setting: &Setting<'_>,
     settings: &FinetuneSettings,
-    (label, sizes, count): (&str, &[usize], usize),
+    (label, sizes, count, extent): (&str, &[usize], usize, Extent),
 ) -> Result<Vec<Tuned>> {
     let failures = setting.judged.failures.len();
-    let (order, rows_wanted) = spread_first(sizes);
+    let (order, rows_wanted) = match extent {
+        Extent::Whole => (sizes.to_vec(), sizes.len()),
+        Extent::Few => spread_first(sizes),
+    };
     let targets: Vec<Target> = (0..rows_wanted).map(Target::Subtype).collect();
     let draw = |index: usize| {
         let label = format!("{label}: random {}", index + 1);
         let subtyping = random(failures, &order, context.seed.wrapping_add(index as u64));
-        let layout =
-            Layout::new(&subtyping.labels, subtyping.count(), &setting.judged.failure, setting.parts);
+        let layout = setting.layout(&subtyping);
         let job = Job { label: &label, layout: &layout, targets: &targets, keep_models: false };
         let rows = rows(context, setting, settings, &job)?;
         Ok(Tuned { layout, rows })

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result};
 use modelmend_data::formats::{Array, Values, write_npy, write_parquet};
 use modelmend_data::{Column, Table as Columns};
+use modelmend_failure::label_noise::{Separation, Suspicion};
 use modelmend_failure::train::TrainEpoch;
 use modelmend_learn::matrix::Summary;
 use modelmend_learn::scores::{adjusted_rand_index, normalized_mutual_information};
@@ -153,14 +154,25 @@ fn explanation(f: &modelmend_failure::explain::Finding) -> Explanation {
 /// What was set aside, and which subtypes look mislabelled.
 pub(super) fn notes(e: &Evidence) -> Vec<String> {
     let mut notes = e.division.subtyping.notes.clone();
-    for subtype in e.suspects.subtypes() {
-        notes.push(format!(
-            "subtype {}: label noise suspected, {:.0} % of its failures lie among cases of the predicted class only; look at the labels before any repair",
-            subtype + 1,
-            100.0 * e.suspects.shares[subtype]
-        ));
-    }
+    notes.extend(
+        e.doubts.mislabelled().map(|s| format!("subtype {}: {}", s + 1, mislabelled(&e.doubts.subtypes[s]))),
+    );
     notes
+}
+
+/// Why a subtype is taken for label noise.
+pub(super) fn mislabelled(suspicion: &Suspicion) -> String {
+    let mut text = format!(
+        "label noise suspected, look at the labels before any repair: the neighbours contradict {:.0} % of the labels",
+        100.0 * suspicion.contradicted
+    );
+    if let Some(Separation { value, interval: (lo, hi), failures }) = suspicion.separation {
+        text += &format!(
+            ", and the network fine-tuned on them cannot tell {failures} unseen ones from the correct cases beside them \
+             (difference {value:.2}, interval {lo:.2} to {hi:.2})"
+        );
+    }
+    text
 }
 
 /// Names of the columns of a matrix.

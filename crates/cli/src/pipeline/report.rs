@@ -13,7 +13,7 @@ use ndarray::{Array2, s};
 use super::context::Context;
 use super::divide::{Division, Setting, scaling_name};
 use super::evidence::{Evidence, Table, TunedEvidence};
-use super::outputs::{Learning, column_names, notes};
+use super::outputs::{Learning, column_names, mislabelled, notes};
 
 /// Pictures shown for each subtype.
 const NEAREST: usize = 12;
@@ -133,10 +133,10 @@ fn metadata(setting: &Setting<'_>, own: Option<&Evidence>) -> Vec<page::Metadata
         });
     }
     if let Some(own) = own {
-        let word = |s: &bool| Some(if *s { "suspect" } else { "plausible" }.to_owned());
-        let values = own.suspects.failures.iter().map(word).collect();
+        let word = |c: &bool| Some(if *c { "contradicted" } else { "supported" }.to_owned());
+        let values = own.doubts.failures.iter().map(word).collect();
         columns.push(page::MetadataColumn {
-            name: "label".to_owned(),
+            name: "label by neighbours".to_owned(),
             values: page::MetadataValues::Text(values),
         });
     }
@@ -216,12 +216,15 @@ fn subtype(e: &Evidence, index: usize) -> page::Subtype {
         None => members().take(NEAREST).collect(),
     };
     let named = e.division.nearest.is_none();
+    let suspicion = &e.doubts.subtypes[index];
+    let mislabelled = suspicion.mislabelled().then(|| format!("Why: {}.", mislabelled(suspicion)));
+    let name = named.then(|| e.division.subtyping.names[index].clone());
     let mut shown = page::Subtype {
         name: (index + 1).to_string(),
         size: members().count() as u64,
         nearest,
-        label_noise: e.suspects.subtypes().contains(&index),
-        notes: if named { vec![e.division.subtyping.names[index].clone()] } else { Vec::new() },
+        label_noise: mislabelled.is_some(),
+        notes: name.into_iter().chain(mislabelled).collect(),
         ..page::Subtype::default()
     };
     if let Some(t) = &e.tuned {
@@ -254,8 +257,14 @@ fn selection(division: &Division) -> Vec<page::Selection> {
     for scaling in scalings {
         let tried: Vec<_> = division.tried.iter().filter(|t| t.scaling == scaling).collect();
         let silhouette = tried.iter().filter_map(|t| Some((t.k, t.silhouette?))).collect();
-        let validation = tried.iter().filter_map(|t| Some((t.k, t.validation?.merit()))).collect();
-        for (criterion, points) in [("silhouette", silhouette), ("L and I on validation data", validation)] {
+        let brief = tried.iter().filter_map(|t| Some((t.k, t.brief?.merit()))).collect();
+        let full = tried.iter().filter_map(|t| Some((t.k, t.full?.merit()))).collect();
+        let criteria = [
+            ("silhouette", silhouette),
+            ("L and I on validation data, brief fine-tuning", brief),
+            ("L and I on validation data, finalists", full),
+        ];
+        for (criterion, points) in criteria {
             let points: Vec<(usize, f64)> = points;
             let best = points.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|p| p.0);
             if points.len() > 1 {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::FAILURE_SHARES;
 use modelmend_failure::Problem;
 use modelmend_failure::finetune::FinetuneSettings;
-use modelmend_failure::matrix::{Row, Target, fixed_row};
+use modelmend_failure::matrix::{Layout, Row, Target, fixed_row};
 use modelmend_failure::represent::Scaling;
 use modelmend_failure::resample::Resampling;
 use modelmend_study::Hash;
@@ -22,10 +22,11 @@ use modelmend_study::schema::{
 use modelmend_study::step::StepName;
 
 use super::cases::{self, Judged};
+use super::choose;
 use super::context::Context;
 use super::divide::{self, Division, Material, Setting};
 use super::evidence::{self, Evidence};
-use super::finetune::{self, Job};
+use super::finetune::{self, Extent, Job};
 use super::outputs::{self, Finished};
 use super::represent::{self, Purpose};
 use super::subject::{self, Subject};
@@ -163,7 +164,7 @@ pub(crate) fn analyse(
         judged: &judged,
     };
     if let Some(section) = study.finetune.as_ref().filter(|f| f.learning_rate.value().is_none()) {
-        let rate = divide::learning_rate(context, &setting, own, &study.subtype, &RATES)?;
+        let rate = choose::learning_rate(context, &setting, own, &study.subtype, &RATES)?;
         setting.finetune = Some(finetune_settings(section, rate));
     }
     let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
@@ -211,7 +212,7 @@ fn all_features(
     let all: Vec<usize> = (0..problem.count()).collect();
     let inputs: Vec<Hash> = subject.hashes.iter().copied().chain([judged.hash]).collect();
     let features = represent::compute(context, subject, problem, (Kind::Features, 0), (&all, &inputs))?;
-    Ok(features.representation.scaled(Scaling::Layer))
+    Ok(features.representation.standardized())
 }
 
 fn finetune_settings(section: &modelmend_study::schema::Finetune, rate: f64) -> FinetuneSettings {
@@ -244,7 +245,7 @@ fn divisions(
         let division = match divide::clustered(comparison) {
             Some(kind) => {
                 let material = comparisons_material(materials, kind)?;
-                divide::by_clusters(context, setting, material, &study.subtype)?.0
+                choose::by_clusters(context, setting, material, &study.subtype)?.0
             }
             None => {
                 let sizes = divided.first().map(|(_, own)| own.subtyping.sizes()).unwrap_or_default();
@@ -265,8 +266,9 @@ fn evidence(
 ) -> Result<Option<Vec<Evidence>>> {
     let Some(settings) = &setting.finetune else {
         let plain = divisions.into_iter().map(|(comparison, division)| {
-            let (findings, suspects) = evidence::describe(setting, &division, features)?;
-            Ok(Evidence { name: comparison.to_string(), division, findings, suspects, tuned: None })
+            let findings = evidence::findings(setting, &division)?;
+            let doubts = evidence::doubts(setting, &division, features, None)?;
+            Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
         });
         return plain.collect::<Result<_>>().map(Some);
     };
@@ -288,15 +290,16 @@ fn evidence(
             Comparison::Named(Method::Random) => Vec::new(),
             _ => {
                 let sizes = division.subtyping.sizes();
-                finetune::null(
-                    context,
-                    setting,
-                    settings,
-                    (&name, &sizes, statistics.random_subtypings as usize),
-                )?
+                let extent = match index {
+                    0 => Extent::Whole,
+                    _ => Extent::Few,
+                };
+                let subtypings = statistics.random_subtypings as usize;
+                finetune::null(context, setting, settings, (&name, &sizes, subtypings, extent))?
             }
         };
-        let (findings, suspects) = evidence::describe(setting, &division, features)?;
+        let findings = evidence::findings(setting, &division)?;
+        let doubts = evidence::doubts(setting, &division, features, Some((&tuned, &resampling)))?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {
@@ -310,7 +313,7 @@ fn evidence(
                 Some(evidence::tuned(tuned, &more, numbers)?)
             }
         };
-        all.push(Evidence { name, division, findings, suspects, tuned });
+        all.push(Evidence { name, division, findings, doubts, tuned });
     }
     Ok(if context.wants(StepName::Report) { Some(all) } else { None })
 }
@@ -322,7 +325,7 @@ fn common_rows(
     settings: &FinetuneSettings,
 ) -> Result<(Vec<Row>, Hash)> {
     let none = vec![None; setting.judged.failures.len()];
-    let layout = modelmend_failure::matrix::Layout::new(&none, 0, &setting.judged.failure, setting.parts);
+    let layout = Layout::new(&none, 0, &setting.judged.failure, setting.parts);
     let job = Job { label: "all failures", layout: &layout, targets: &[Target::All], keep_models: false };
     let all = finetune::rows(context, setting, settings, &job)?;
     let mut rows = all.rows;

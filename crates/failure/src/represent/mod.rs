@@ -58,6 +58,21 @@ impl Representation {
         matrix
     }
 
+    /// Every column with mean 0 and variance 1 over the cases, divided by the root of the columns of its layer: layers
+    /// weigh alike, and so do the channels of a layer. For neighbours among unlike layers.
+    pub fn standardized(&self) -> Array2<f32> {
+        let mut matrix = self.matrix.clone();
+        let widths = self.layers.iter().flat_map(|&(_, columns)| std::iter::repeat_n(columns, columns));
+        for (mut column, width) in matrix.columns_mut().into_iter().zip(widths) {
+            let count = column.len().max(1) as f64;
+            let mean = column.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+            let squares: f64 = column.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum();
+            column.iter_mut().for_each(|v| *v = (f64::from(*v) - mean) as f32);
+            divide(column.iter_mut(), (squares / count * width as f64).sqrt());
+        }
+        matrix
+    }
+
     /// Several representations of the same cases side by side (checkpoints of one model, layer by layer).
     pub fn join(parts: Vec<Self>) -> Option<Self> {
         let views: Vec<_> = parts.iter().map(|p| p.matrix.view()).collect();

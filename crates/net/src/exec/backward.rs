@@ -1,5 +1,6 @@
 //! The gradient reading of one chunk: reverse mode over the tape.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use crate::error::NetError;
 use crate::graph::{Graph, ValueId};
 use crate::loss::Loss;
 use crate::op::{Backward, Inputs, Noise, Scratch, Target};
+use crate::scratch::Pool;
 use crate::tensor::{Element, Tensor, Value};
 
 use super::forward::{Shared, Tape};
@@ -18,6 +20,20 @@ pub trait Sink<T>: Send {
     /// `rows` holds the gradient of `parameter` for each of `images` (indices in the whole batch), one after the
     /// other. A parameter that the loss does not depend on is not reported: its gradient is zero.
     fn parameter(&mut self, parameter: usize, images: Range<usize>, rows: &[T]);
+
+    /// Images that it wants at a time where the runtime can choose. The fewer, the less memory, and the more of the
+    /// gradients is still in cache when they are handed over; all of a chunk where nothing else is said.
+    fn images_at_once(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// Where the gradients of single images go, with the images of the chunk counted from 0.
+pub(super) struct Outlet<'a, T> {
+    pub(super) images_at_once: usize,
+    /// Takes rows of a value if that is a parameter.
+    pub(super) hand: &'a mut dyn FnMut(ValueId, Range<usize>, &[T]),
+    pub(super) parameters: &'a BTreeMap<ValueId, usize>,
 }
 
 /// Gradients of values that all images share, one row for all images or one for each.
@@ -38,14 +54,14 @@ impl<T: Element> Accumulators<T> {
         }
     }
 
-    /// Adds another accumulator, element by element; what it held goes to `scratch`.
-    pub(super) fn merge(&mut self, other: Self, scratch: &mut Scratch<T>) {
+    /// Adds another accumulator, element by element; what it held goes to `pool`.
+    pub(super) fn merge(&mut self, other: Self, pool: &Pool<T>) {
         for (mine, theirs) in self.rows.iter_mut().zip(other.rows) {
             match (mine.as_mut(), theirs) {
                 (Some(a), Some(b)) => {
                     let parts = a.par_chunks_mut(MERGED).zip(b.par_chunks(MERGED));
                     parts.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, &b)| *a += b));
-                    scratch.give(b);
+                    pool.give(b);
                 }
                 (None, theirs) => *mine = theirs,
                 (Some(_), None) => {}
@@ -65,6 +81,14 @@ pub(super) struct Reverse<'a, T> {
     /// Values whose gradient is asked for (see [`wanted`]).
     pub(super) wants: &'a [bool],
     pub(super) seed: u64,
+}
+
+/// What one node of the reverse pass is given besides values.
+struct Pass<'a, 'o, T> {
+    images: usize,
+    noise: Noise,
+    scratch: &'a mut Scratch<T>,
+    outlet: Option<&'a mut Outlet<'o, T>>,
 }
 
 /// Values on a path from a parameter (or, if asked, from a graph input) to an output.
@@ -106,8 +130,8 @@ pub(super) fn evaluate<T: Element>(
 
 impl<T: Element> Reverse<'_, T> {
     /// Runs the steps backward from the gradients of outputs. Returns the gradients of the graph inputs that were
-    /// asked for; those of shared values are added to `accumulators`, or, in a per-sample reading, handed to `sink`
-    /// as soon as they are complete.
+    /// asked for; those of shared values are added to `accumulators`, or, in a per-sample reading, go to the outlet as soon
+    /// as they are complete.
     pub(super) fn run(
         &self,
         tape: &Tape<T>,
@@ -115,7 +139,7 @@ impl<T: Element> Reverse<'_, T> {
         images: Range<usize>,
         accumulators: &mut Accumulators<T>,
         scratch: &mut Scratch<T>,
-        sink: &mut dyn FnMut(ValueId, Vec<T>, &mut Scratch<T>) -> Option<Vec<T>>,
+        mut outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<Vec<Option<Tensor<T>>>, NetError> {
         let mut adjoints: Vec<Option<Tensor<T>>> = (0..self.graph.value_count()).map(|_| None).collect();
         for (output, gradient) in gradients {
@@ -124,13 +148,16 @@ impl<T: Element> Reverse<'_, T> {
         for &index in self.plan.steps.iter().rev() {
             let get = |v: ValueId| tape.values[v.0].as_ref().or(self.shared.get(v));
             let noise = Noise { seed: self.seed, node: index as u64, first_image: images.start as u64 };
-            self.node(index, &get, &mut adjoints, accumulators, images.len(), noise, scratch)?;
+            let pass = Pass { images: images.len(), noise, scratch, outlet: outlet.as_deref_mut() };
+            self.node(index, &get, &mut adjoints, accumulators, pass)?;
+            let Some(outlet) = outlet.as_deref_mut() else { continue };
             for value in self.graph.nodes()[index].inputs.iter().flatten() {
-                if accumulators.per_image
-                    && self.first_reader(*value) == Some(index)
+                if self.plan.readers[value.0].first == Some(index)
+                    && outlet.parameters.contains_key(value)
                     && let Some(rows) = accumulators.rows[value.0].take()
                 {
-                    accumulators.rows[value.0] = sink(*value, rows, scratch);
+                    (outlet.hand)(*value, 0..images.len(), &rows);
+                    scratch.give(rows);
                 }
             }
         }
@@ -142,11 +169,6 @@ impl<T: Element> Reverse<'_, T> {
         let inputs = self.graph.inputs().iter().map(|i| adjoints[i.value.0].take()).collect();
         adjoints.into_iter().flatten().for_each(|t| scratch.give(t.into_data()));
         Ok(inputs)
-    }
-
-    fn first_reader(&self, value: ValueId) -> Option<usize> {
-        let reads = |&&index: &&usize| self.graph.nodes()[index].inputs.contains(&Some(value));
-        self.plan.steps.iter().find(reads).copied()
     }
 
     /// Carries the gradients of values computed from parameters alone down to the parameters, row by row.
@@ -168,7 +190,8 @@ impl<T: Element> Reverse<'_, T> {
                 }
                 let get = |v: ValueId| self.shared.get(v);
                 let mut own = Accumulators::new(0, false);
-                self.node(index, &get, &mut adjoints, &mut own, 0, Noise::default(), scratch)?;
+                let pass = Pass { images: 0, noise: Noise::default(), scratch, outlet: None };
+                self.node(index, &get, &mut adjoints, &mut own, pass)?;
                 for value in self.graph.nodes()[index].inputs.iter().flatten() {
                     let Some(gradient) = adjoints[value.0].take() else { continue };
                     let len = gradient.len();
@@ -180,31 +203,37 @@ impl<T: Element> Reverse<'_, T> {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the one place where all parts of the reverse pass meet")]
     fn node<'v>(
         &self,
         index: usize,
         get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
         adjoints: &mut [Option<Tensor<T>>],
         accumulators: &mut Accumulators<T>,
-        images: usize,
-        noise: Noise,
-        scratch: &mut Scratch<T>,
+        pass: Pass<'_, '_, T>,
     ) -> Result<(), NetError>
     where
         T: 'v,
     {
+        let Pass { images, noise, scratch, mut outlet } = pass;
         let node = &self.graph.nodes()[index];
         let grads: Vec<Option<Tensor<T>>> =
             node.outputs.iter().map(|v| v.and_then(|v| adjoints[v.0].take())).collect();
         if grads.iter().all(Option::is_none) || !node.inputs.iter().flatten().any(|v| self.wants[v.0]) {
             return Ok(());
         }
-        let mut targets: Vec<Target<T>> =
-            node.inputs.iter().map(|v| self.target(*v, index, accumulators, images, scratch)).collect();
+        let mut targets: Vec<Target<T>> = node
+            .inputs
+            .iter()
+            .map(|v| self.target(*v, index, accumulators, (images, outlet.as_deref()), scratch))
+            .collect();
         let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();
         let outputs: Vec<Option<&Value<T>>> = node.outputs.iter().map(|v| v.and_then(get)).collect();
         let grad_refs: Vec<Option<&Tensor<T>>> = grads.iter().map(Option::as_ref).collect();
+        let mut deliver = |input: usize, images: Range<usize>, rows: &[T]| {
+            if let (Some(outlet), Some(Some(value))) = (outlet.as_deref_mut(), node.inputs.get(input)) {
+                (outlet.hand)(*value, images, rows);
+            }
+        };
         let mut cx = Backward {
             inputs: Inputs(&inputs),
             outputs: Inputs(&outputs),
@@ -213,12 +242,14 @@ impl<T: Element> Reverse<'_, T> {
             grads: &grad_refs,
             targets: &mut targets,
             images,
+            deliver: &mut deliver,
         };
         T::readings(&*node.operator).backward(&mut cx).map_err(|e| node.error(e))?;
         for (value, target) in node.inputs.iter().zip(targets) {
             let Some(value) = *value else { continue };
             match target {
                 Target::Unwanted => {}
+                Target::Stream { data, .. } => scratch.give(data),
                 Target::Data(data) => self.collect(value, data, adjoints, scratch),
                 Target::Rows { mut data, fresh, .. } => {
                     if fresh {
@@ -232,12 +263,13 @@ impl<T: Element> Reverse<'_, T> {
         Ok(())
     }
 
+    /// Where the gradient of an input goes.
     fn target(
         &self,
         value: Option<ValueId>,
         index: usize,
         accumulators: &mut Accumulators<T>,
-        images: usize,
+        (images, outlet): (usize, Option<&Outlet<'_, T>>),
         scratch: &mut Scratch<T>,
     ) -> Target<T> {
         let Some(value) = value.filter(|v| self.wants[v.0]) else { return Target::Unwanted };
@@ -245,6 +277,15 @@ impl<T: Element> Reverse<'_, T> {
         // In a graph that mixes rows, and among parameters alone, no axis counts images.
         if self.plan.data[value.0] || !self.plan.separable || self.plan.shared.contains(&index) {
             return Target::Data(scratch.take(len));
+        }
+        if let Some(outlet) = outlet
+            && outlet.parameters.contains_key(&value)
+            && self.plan.readers[value.0].count == 1
+        {
+            return Target::Stream {
+                data: scratch.take(images.min(outlet.images_at_once.max(1)) * len),
+                len,
+            };
         }
         let per_image = accumulators.per_image;
         let rows = if per_image { images } else { 1 };

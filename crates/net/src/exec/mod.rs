@@ -22,8 +22,9 @@ use crate::error::NetError;
 use crate::graph::{Dim, Graph, Parameters, ValueId};
 use crate::loss::Loss;
 use crate::op::Scratch;
+use crate::scratch::Pool;
 use crate::tensor::{Element, Tensor, Value};
-use backward::{Accumulators, Reverse, evaluate, wanted};
+use backward::{Accumulators, Outlet, Reverse, evaluate, wanted};
 use forward::{Shared, Tape, TapeOptions};
 
 /// How a run is cut up and where its random numbers come from.
@@ -68,6 +69,7 @@ pub struct Runtime<T> {
     constants: Vec<Option<Value<T>>>,
     plans: Mutex<BTreeMap<Vec<Vec<usize>>, Arc<Plan<T>>>>,
     scratch: Mutex<Vec<Scratch<T>>>,
+    pool: Arc<Pool<T>>,
 }
 
 /// Images whose gradients are added up by one thread before the partial sums are merged.
@@ -82,7 +84,7 @@ impl<T: Element> Runtime<T> {
         for (value, constant) in &graph.constants {
             constants[value.0] = Some(constant.cast());
         }
-        Self { graph, constants, plans: Mutex::default(), scratch: Mutex::default() }
+        Self { graph, constants, plans: Mutex::default(), scratch: Mutex::default(), pool: Arc::default() }
     }
 
     /// The graph.
@@ -151,7 +153,6 @@ impl<T: Element> Runtime<T> {
             .par_iter()
             .map(|chunk| {
                 let mut accumulators = Accumulators::new(self.graph.value_count(), false);
-                let keep = &mut |_: ValueId, rows: Vec<T>, _: &mut Scratch<T>| Some(rows);
                 let (losses, inputs) = self.reverse(
                     parameters,
                     inputs,
@@ -159,7 +160,7 @@ impl<T: Element> Runtime<T> {
                     terms,
                     (with_inputs, settings.seed),
                     &mut accumulators,
-                    keep,
+                    None,
                 )?;
                 Ok((losses, inputs, accumulators))
             })
@@ -167,13 +168,11 @@ impl<T: Element> Runtime<T> {
         let mut losses = Vec::with_capacity(images);
         let mut input_parts = Vec::with_capacity(parts.len());
         let mut total = Accumulators::new(self.graph.value_count(), false);
-        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
         for (part_losses, part_inputs, part) in parts {
             losses.extend(part_losses);
             input_parts.push(part_inputs);
-            total.merge(part, &mut scratch);
+            total.merge(part, &self.pool);
         }
-        lock(&self.scratch).push(scratch);
         let gradient = self.graph.parameters().iter().map(|p| {
             let data =
                 total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
@@ -185,13 +184,11 @@ impl<T: Element> Runtime<T> {
 
     /// Takes the memory of a gradient back, so that training does not ask for new memory in every step.
     pub fn recycle(&self, gradient: Gradient<T>) {
-        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
         let tensors = gradient.parameters.0.into_iter().filter_map(|v| match v {
             Value::Float(t) => Some(t),
             _ => None,
         });
-        tensors.chain(gradient.inputs.into_iter().flatten()).for_each(|t| scratch.give(t.into_data()));
-        lock(&self.scratch).push(scratch);
+        tensors.chain(gradient.inputs.into_iter().flatten()).for_each(|t| self.pool.give(t.into_data()));
     }
 
     /// The gradient of every image's own loss (the sum of `terms`), parameter by parameter into a sink for each chunk.
@@ -217,15 +214,13 @@ impl<T: Element> Runtime<T> {
             .map(|chunk| {
                 let mut accumulators = Accumulators::new(self.graph.value_count(), true);
                 let mut sink = make(chunk.clone());
-                let mut deliver =
-                    |value: ValueId, rows: Vec<T>, scratch: &mut Scratch<T>| match index.get(&value) {
-                        Some(&parameter) => {
-                            sink.parameter(parameter, chunk.clone(), &rows);
-                            scratch.give(rows);
-                            None
-                        }
-                        None => Some(rows),
-                    };
+                let images_at_once = sink.images_at_once();
+                let mut hand = |value: ValueId, images: Range<usize>, rows: &[T]| {
+                    if let Some(&parameter) = index.get(&value) {
+                        sink.parameter(parameter, chunk.start + images.start..chunk.start + images.end, rows);
+                    }
+                };
+                let outlet = &mut Outlet { images_at_once, hand: &mut hand, parameters: &index };
                 let (losses, _) = self.reverse(
                     parameters,
                     inputs,
@@ -233,7 +228,7 @@ impl<T: Element> Runtime<T> {
                     terms,
                     (false, settings.seed),
                     &mut accumulators,
-                    &mut deliver,
+                    Some(outlet),
                 )?;
                 for (&value, &parameter) in &index {
                     if let Some(rows) = accumulators.rows[value.0].take() {
@@ -257,7 +252,7 @@ impl<T: Element> Runtime<T> {
         terms: &[&dyn Loss<T>],
         (with_inputs, seed): (bool, u64),
         accumulators: &mut Accumulators<T>,
-        sink: &mut dyn FnMut(ValueId, Vec<T>, &mut Scratch<T>) -> Option<Vec<T>>,
+        outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
         self.check_differentiable()?;
         self.on_chunk(parameters, inputs, chunk, |plan, shared, part, scratch| {
@@ -283,7 +278,7 @@ impl<T: Element> Runtime<T> {
             let wants = wanted(&self.graph, plan, with_inputs);
             let reverse = Reverse { graph: &self.graph, plan, shared, wants: &wants, seed };
             let input_gradients =
-                reverse.run(&tape, gradients, chunk.clone(), accumulators, scratch, sink)?;
+                reverse.run(&tape, gradients, chunk.clone(), accumulators, scratch, outlet)?;
             let rows = if accumulators.per_image { chunk.len() } else { 1 };
             reverse.finish(accumulators, rows, scratch)?;
             tape.recycle(scratch);
@@ -318,7 +313,7 @@ impl<T: Element> Runtime<T> {
         work: impl FnOnce(&Plan<T>, &Shared<'_, T>, Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
     ) -> Result<R, NetError> {
         let _guard = denormals::flush();
-        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_else(|| Scratch::of(Arc::clone(&self.pool)));
         let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, &mut scratch)).collect();
         let plan = self.plan(&parts)?;
         let result = Shared::new(&self.graph, &plan, &self.constants, parameters, &mut scratch)

@@ -25,6 +25,17 @@ pub struct Plan<T> {
     pub(crate) release: Vec<Vec<ValueId>>,
     /// Whether every row of every output depends on the same row of the inputs alone, so that a batch may be cut.
     pub(crate) separable: bool,
+    /// Which steps read a value.
+    pub(crate) readers: Vec<Readers>,
+}
+
+/// The steps that read a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readers {
+    /// Node of the first one.
+    pub(crate) first: Option<usize>,
+    /// How often the value is an input of some node.
+    pub(crate) count: usize,
 }
 
 /// No more than this many elements in one value: beyond it the shapes are wrong or hostile.
@@ -157,6 +168,16 @@ impl<'a> Planner<'a> {
                 release[step].push(value);
             }
         }
+        let mut readers = vec![Readers::default(); graph.value_count()];
+        for &index in self.shared.iter().chain(&self.steps) {
+            for value in graph.nodes()[index].inputs.iter().flatten() {
+                let readers = &mut readers[value.0];
+                readers.count += 1;
+                if self.steps.binary_search(&index).is_ok() {
+                    readers.first.get_or_insert(index);
+                }
+            }
+        }
         let batched = |v: &ValueId| !self.data[v.0] || self.facts[v.0].as_ref().is_none_or(|f| f.batched);
         let touched = |&index: &usize| graph.nodes()[index].outputs.iter().flatten().all(batched);
         let separable =
@@ -169,6 +190,7 @@ impl<'a> Planner<'a> {
             data: self.data,
             release,
             separable,
+            readers,
         }
     }
 }

@@ -9,13 +9,23 @@ use modelmend_net::{Element, Settings, Tensor};
 
 use super::cases::{Case, Projection, close, for_every_case, largest, terms};
 
-/// Keeps the rows of a chunk.
-#[derive(Default)]
-pub(crate) struct Keep<T>(BTreeMap<usize, Vec<T>>);
+/// Keeps the rows of a chunk; they may come in several pieces, in the order of the images.
+pub(crate) struct Keep<T> {
+    first: usize,
+    rows: BTreeMap<usize, (usize, Vec<T>)>,
+}
 
 impl<T: Element> Sink<T> for Keep<T> {
-    fn parameter(&mut self, parameter: usize, _: Range<usize>, rows: &[T]) {
-        assert!(self.0.insert(parameter, rows.to_vec()).is_none(), "parameter {parameter} delivered twice");
+    fn parameter(&mut self, parameter: usize, images: Range<usize>, rows: &[T]) {
+        let (next, kept) = self.rows.entry(parameter).or_insert((self.first, Vec::new()));
+        assert_eq!(*next, images.start, "parameter {parameter}: images out of order");
+        *next = images.end;
+        kept.extend_from_slice(rows);
+    }
+
+    /// A number that divides no chunk.
+    fn images_at_once(&self) -> usize {
+        3
     }
 }
 
@@ -28,11 +38,14 @@ pub(crate) fn rows<T: Element>(
 ) -> Result<BTreeMap<usize, Vec<T>>, String> {
     let result = case
         .runtime()
-        .per_sample(&case.parameters(), inputs, &terms(projections), settings, |_| Keep::default())
+        .per_sample(&case.parameters(), inputs, &terms(projections), settings, |images| Keep {
+            first: images.start,
+            rows: BTreeMap::new(),
+        })
         .map_err(|e| e.to_string())?;
     let mut joined = BTreeMap::<usize, Vec<T>>::new();
     for sink in result.sinks {
-        sink.0.into_iter().for_each(|(p, rows)| joined.entry(p).or_default().extend(rows));
+        sink.rows.into_iter().for_each(|(p, (_, rows))| joined.entry(p).or_default().extend(rows));
     }
     Ok(joined)
 }

@@ -1,0 +1,130 @@
+//! Memory that is used again, so that a steady state asks the system for none.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::kernels::{Cut, Tables};
+use crate::tensor::Element;
+
+/// Free buffers that a [`Scratch`] keeps for itself.
+const KEPT: usize = 64;
+/// Free buffers that all threads share; more are given back to the system.
+const POOLED: usize = 256;
+
+/// Buffers that kernels borrow and give back; one thread at a time uses it.
+#[derive(Debug)]
+pub struct Scratch<T> {
+    free: Vec<Vec<T>>,
+    tables: Vec<Tables>,
+    pub(crate) cut: Cut,
+    pool: Arc<Pool<T>>,
+}
+
+/// Free buffers of all threads. What leaves one thread's scratch, such as a gradient, comes back here: otherwise the
+/// scratch that gets it would grow while that which made it asks for more.
+#[derive(Debug)]
+pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Pool<T> {
+    /// Gives a buffer to all threads.
+    pub(crate) fn give(&self, buffer: Vec<T>) {
+        let mut free = self.lock();
+        if buffer.capacity() > 0 && free.len() < POOLED {
+            free.push(buffer);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<T>>> {
+        // Free buffers stay free whatever a panicking thread did.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self::of(Arc::default())
+    }
+}
+
+impl<T> Scratch<T> {
+    /// An empty scratch that shares what it has too much of.
+    pub(crate) fn of(pool: Arc<Pool<T>>) -> Self {
+        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default(), pool }
+    }
+
+    /// Gives a buffer back.
+    pub fn give(&mut self, buffer: Vec<T>) {
+        if self.free.len() >= KEPT {
+            self.pool.give(buffer);
+        } else if buffer.capacity() > 0 {
+            self.free.push(buffer);
+        }
+    }
+
+    /// Empty tables for a product.
+    pub(crate) fn take_tables(&mut self) -> Tables {
+        let mut tables = self.tables.pop().unwrap_or_default();
+        tables.clear();
+        tables
+    }
+
+    /// Gives tables back.
+    pub(crate) fn give_tables(&mut self, tables: Tables) {
+        self.tables.push(tables);
+    }
+}
+
+impl<T: Element> Scratch<T> {
+    /// A buffer of `len` elements with *arbitrary content*.
+    pub fn take(&mut self, len: usize) -> Vec<T> {
+        let mut buffer =
+            fitting(&mut self.free, len).or_else(|| fitting(&mut self.pool.lock(), len)).unwrap_or_default();
+        buffer.resize(len, T::zero());
+        buffer
+    }
+
+    /// A buffer of `len` zeros.
+    pub fn zeros(&mut self, len: usize) -> Vec<T> {
+        let mut buffer = self.take(len);
+        buffer.fill(T::zero());
+        buffer
+    }
+}
+
+/// The smallest buffer that is large enough. One more than twice as large is kept for others, since growing it again
+/// would fill it with zeros.
+fn fitting<T>(free: &mut Vec<Vec<T>>, len: usize) -> Option<Vec<T>> {
+    let fits = |&i: &usize| (len..=2 * len).contains(&free[i].capacity());
+    let best = (0..free.len()).filter(fits).min_by_key(|&i| free[i].capacity())?;
+    Some(free.swap_remove(best))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_given_back_is_taken_again_by_any_thread() {
+        let pool = Arc::new(Pool::default());
+        let (mut one, mut other) = (Scratch::<f32>::of(pool.clone()), Scratch::of(pool.clone()));
+        let buffer = one.take(100);
+        let address = buffer.as_ptr();
+        pool.give(buffer);
+        let (small, large) = (other.take(40), other.take(60));
+        assert_ne!(small.as_ptr(), address, "more than twice as large");
+        assert_eq!(large.as_ptr(), address);
+    }
+
+    #[test]
+    fn the_number_of_free_buffers_is_bounded() {
+        let pool = Arc::new(Pool::default());
+        let mut scratch = Scratch::<f32>::of(pool.clone());
+        (0..2 * (KEPT + POOLED)).for_each(|_| scratch.give(vec![0.0; 8]));
+        assert_eq!((scratch.free.len(), pool.lock().len()), (KEPT, POOLED));
+    }
+}
