@@ -67,6 +67,8 @@ pub struct Finetuned {
     pub parameters: Parameters<f32>,
     /// The chosen epoch; 0 where none was better than the unmodified model.
     pub epoch: usize,
+    /// Weights of the last epoch, chosen by nothing.
+    pub last: Parameters<f32>,
     /// All epochs.
     pub curve: Vec<Epoch>,
 }
@@ -122,7 +124,7 @@ pub fn finetune(
             break;
         }
     }
-    Ok(Finetuned { parameters: best.parameters, epoch: best.epoch, curve: best.curve })
+    Ok(Finetuned { parameters: best.parameters, epoch: best.epoch, last: parameters, curve: best.curve })
 }
 
 /// The epoch chosen so far.

@@ -8,7 +8,8 @@
 //! 2. Can the network learn to tell it from the cases beside it? A network fine-tuned on a subtype is asked about cases
 //!    of the subtype that it did not see, and about the correct cases beside them that the unmodified network gives the
 //!    same answer. If the labels are wrong, both are the same kind of case, and the fine-tuned network turns its answer on
-//!    the ones as often as on the others, whatever the constraint ([`Separation`]).
+//!    the ones as often as on the others ([`Separation`]). It is the network of the last epoch: the one that respects the
+//!    compatibility constraint may have changed too little to show anything, and no validation case chose the last.
 //!
 //! A subtype is called mislabelled only if both are answered with no.
 
@@ -73,11 +74,10 @@ pub struct Cases<'a> {
     pub groups: Option<&'a [usize]>,
 }
 
-/// The separation of subtype `index`; `correct` says on which cases its fine-tuned network is right. `None` where fewer than
+/// The separation of subtype `index`; `correct` says on which cases the network of the last epoch is right. `None` where fewer than
 /// [`FEWEST`] failures were held out, or no correct case of the predicted class was.
 ///
-/// Held out are test and validation cases. The latter chose the epoch by the failures repaired, which can only make the
-/// separation larger and the verdict milder.
+/// Held out are test and validation cases: neither was learned from, and no epoch was chosen.
 ///
 /// # Errors
 /// Features that are not finite, a resampling without replicates.

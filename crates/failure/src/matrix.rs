@@ -69,6 +69,8 @@ pub struct Row {
     pub name: String,
     /// Whether it is right on each case.
     pub correct: Vec<bool>,
+    /// Whether the network of the last epoch, whatever it broke, is right on each case; empty where none was fine-tuned.
+    pub last: Vec<bool>,
     /// The chosen epoch; `None` for a model that was not fine-tuned.
     pub epoch: Option<usize>,
     /// Accuracies by epoch.
@@ -113,7 +115,8 @@ pub fn row(
         Target::All => "all".to_owned(),
     };
     let correct = judge(problem, &tuned.parameters)?;
-    Ok((Row { name, correct, epoch: Some(tuned.epoch), curve: tuned.curve }, tuned.parameters))
+    let last = judge(problem, &tuned.last)?;
+    Ok((Row { name, correct, last, epoch: Some(tuned.epoch), curve: tuned.curve }, tuned.parameters))
 }
 
 /// A model that is not fine-tuned, as a row.
@@ -121,7 +124,13 @@ pub fn row(
 /// # Errors
 /// Execution errors.
 pub fn fixed_row(problem: &Problem, parameters: &Parameters<f32>, name: &str) -> Result<Row> {
-    Ok(Row { name: name.to_owned(), correct: judge(problem, parameters)?, epoch: None, curve: Vec::new() })
+    Ok(Row {
+        name: name.to_owned(),
+        correct: judge(problem, parameters)?,
+        last: Vec::new(),
+        epoch: None,
+        curve: Vec::new(),
+    })
 }
 
 fn judge(problem: &Problem, parameters: &Parameters<f32>) -> Result<Vec<bool>> {

@@ -162,8 +162,8 @@ pub(crate) fn doubts(
     let shares = shares(&failures, &division.subtyping.labels, division.subtyping.count());
     let suspicion = |(index, contradicted): (usize, f64)| {
         let asked = tuned.map(|(tuned, resampling)| {
-            let correct = tuned.rows.rows[index].correct.as_slice();
-            separation(&cases, (&tuned.layout, index, correct), resampling)
+            let last = tuned.rows.rows[index].last.as_slice();
+            separation(&cases, (&tuned.layout, index, last), resampling)
         });
         Ok(Suspicion { contradicted, separation: asked.transpose()?.flatten() })
     };

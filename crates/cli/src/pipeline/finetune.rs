@@ -51,7 +51,7 @@ pub(crate) fn rows(
     settings: &FinetuneSettings,
     job: &Job<'_>,
 ) -> Result<Rows> {
-    let title = Title { name: StepName::Finetune, label: job.label, version: 1 };
+    let title = Title { name: StepName::Finetune, label: job.label, version: 2 };
     let labels = Hash::of(&serde_json::to_vec(&job.layout.subtype)?);
     let parameters = (settings, job.targets, labels, job.keep_models, context.seed);
     let step = context.step(title, parameters, &[setting.judged.hash, setting.parts_hash], |scope| {
@@ -75,10 +75,13 @@ pub(crate) fn rows(
     let mut models = Vec::new();
     let start = setting.problem.model();
     for (index, summary) in step.artifact.value.iter().enumerate() {
-        let correct = step.artifact.blob(&format!("correct-{index}"))?.iter().map(|&b| b == 1).collect();
+        let judged = |name: &str| -> Result<Vec<bool>> {
+            Ok(step.artifact.blob(&format!("{name}-{index}"))?.iter().map(|&b| b == 1).collect())
+        };
         rows.push(Row {
             name: summary.name.clone(),
-            correct,
+            correct: judged("correct")?,
+            last: judged("last")?,
             epoch: summary.epoch,
             curve: summary.curve.clone(),
         });
@@ -100,9 +103,10 @@ fn one(
     scope: &Scope<'_>,
 ) -> Result<Artifact<Summary>> {
     let (row, weights) = row(setting.problem, job.layout, target, settings, context.seed, &Listen(scope))?;
-    let correct = row.correct.iter().map(|&c| u8::from(c)).collect();
+    let bytes = |judged: &[bool]| judged.iter().map(|&c| u8::from(c)).collect();
     let artifact = Artifact::new(Summary { name: row.name, epoch: row.epoch, curve: row.curve })
-        .with_blob("correct", correct);
+        .with_blob("correct", bytes(&row.correct))
+        .with_blob("last", bytes(&row.last));
     Ok(if job.keep_models { artifact.with_f32("weights", &weights.flatten()) } else { artifact })
 }
 

@@ -330,7 +330,7 @@ fn common_rows(
     let all = finetune::rows(context, setting, settings, &job)?;
     let mut rows = all.rows;
     let correct = setting.judged.failure.iter().map(|f| !f).collect();
-    rows.push(Row { name: "none".to_owned(), correct, epoch: None, curve: Vec::new() });
+    rows.push(Row { name: "none".to_owned(), correct, last: Vec::new(), epoch: None, curve: Vec::new() });
     if let Some(checkpoint) = setting.subject.checkpoints.last() {
         rows.push(fixed_row(setting.problem, checkpoint.parameters(), "checkpoint")?);
     }
