@@ -5,6 +5,7 @@
 //! (arXiv 2109.12347), and adds the statistics that single numbers lack. The way goes from a [`problem::Problem`] (model
 //! and cases) over a representation ([`represent`]) and a subtyping ([`subtype`]) to the fine-tuning [`matrix`].
 
+mod augment;
 pub mod error;
 pub mod explain;
 pub mod finetune;
@@ -12,6 +13,7 @@ pub mod label_noise;
 pub mod matrix;
 pub mod monitor;
 pub mod problem;
+pub mod repair;
 pub mod represent;
 pub mod resample;
 pub mod select;

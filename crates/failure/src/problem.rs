@@ -138,6 +138,20 @@ impl Problem {
         Ok(predictions)
     }
 
+    /// The softmax probabilities of all classes for the cases chosen.
+    ///
+    /// # Errors
+    /// Execution errors.
+    pub fn probabilities(&self, parameters: &Parameters<f32>, cases: &[usize]) -> Result<Vec<Vec<f32>>> {
+        let mut rows = Vec::with_capacity(cases.len());
+        for batch in cases.chunks(BATCH) {
+            let outputs = self.runtime.forward(parameters, &[self.input(batch)], Settings::default())?;
+            let logits = outputs.first().ok_or_else(|| NetError::input("the model has no output"))?;
+            rows.extend(logits.data().chunks_exact(self.classes.max(1)).map(softmax));
+        }
+        Ok(rows)
+    }
+
     /// Whether the model with these weights is right on each of the cases chosen.
     pub fn correct(&self, parameters: &Parameters<f32>, cases: &[usize]) -> Result<Vec<bool>> {
         Ok(self.predict(parameters, cases)?.into_iter().map(|p| p.correct).collect())
@@ -147,6 +161,13 @@ impl Problem {
     pub fn loss<'a>(&self, labels: &'a [usize]) -> CrossEntropy<'a> {
         CrossEntropy { labels, weight: 1.0, output: 0 }
     }
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|z| (z - largest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
 }
 
 fn judge(logits: &[f32], target: usize) -> Prediction {

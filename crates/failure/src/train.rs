@@ -1,12 +1,13 @@
 //! Training of a classifier, epoch by epoch, so that it can stop and go on anywhere.
 
+use modelmend_net::Parameters;
 use modelmend_net::optim::{Adam, AdamSettings};
-use modelmend_net::{Parameters, Tensor};
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::augment::{Augmentation, augment};
 use crate::error::{FailureError, Result};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
@@ -151,7 +152,11 @@ impl Training {
         for (done, cases) in order.chunks(settings.batch_size.max(1)).enumerate() {
             monitor.check()?;
             let mut input = train.input(cases);
-            augment(&mut input, settings, &mut rng);
+            augment(
+                &mut input,
+                Augmentation { flips: settings.flips, rotations: settings.rotations },
+                &mut rng,
+            );
             total += step(train, (&mut self.parameters, &mut self.optimizer), cases, input)?;
             monitor.progress((done + 1) * settings.batch_size, order.len());
         }
@@ -187,34 +192,5 @@ fn adam(settings: &TrainSettings) -> AdamSettings {
         learning_rate: settings.learning_rate,
         weight_decay: settings.weight_decay,
         ..AdamSettings::default()
-    }
-}
-
-/// Quarter turns, as transposition, then horizontal and vertical flip.
-const TURNS: [[bool; 3]; 4] =
-    [[false, false, false], [true, true, false], [false, true, true], [true, false, true]];
-
-/// Flips and turns each image of a batch (N, C, H, W) at random.
-fn augment(images: &mut Tensor<f32>, settings: &TrainSettings, rng: &mut ChaCha8Rng) {
-    let &[_, channels, height, width] = images.shape() else { return };
-    let plane = height * width;
-    let mut copy = vec![0.0; plane];
-    for image in images.data_mut().chunks_exact_mut((channels * plane).max(1)) {
-        let draw = rng.random::<u32>();
-        // An image that is not square can only be turned by half.
-        let turn = if height == width { draw & 3 } else { draw & 2 };
-        let [transpose, horizontal, vertical] = TURNS[if settings.rotations { turn as usize } else { 0 }];
-        let horizontal = horizontal ^ (settings.flips && draw & 4 != 0);
-        let vertical = vertical ^ (settings.flips && draw & 8 != 0);
-        for pixels in image.chunks_exact_mut(plane) {
-            copy.copy_from_slice(pixels);
-            for (index, pixel) in pixels.iter_mut().enumerate() {
-                let (y, x) = (index / width, index % width);
-                let y = if vertical { height - 1 - y } else { y };
-                let x = if horizontal { width - 1 - x } else { x };
-                let (y, x) = if transpose { (x, y) } else { (y, x) };
-                *pixel = copy[y * width + x];
-            }
-        }
     }
 }

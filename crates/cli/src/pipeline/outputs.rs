@@ -163,7 +163,7 @@ pub(super) fn notes(e: &Evidence) -> Vec<String> {
 /// Why a subtype is taken for label noise.
 pub(super) fn mislabelled(suspicion: &Suspicion) -> String {
     let mut text = format!(
-        "label noise suspected, look at the labels before any repair: the neighbours contradict {:.0} % of the labels",
+        "label noise suspected (wrong labels, or labels that the pictures do not decide), look at them before any repair: the neighbours contradict {:.0} % of the labels",
         100.0 * suspicion.contradicted
     );
     if let Some(Separation { value, interval: (lo, hi), failures }) = suspicion.separation {

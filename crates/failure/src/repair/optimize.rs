@@ -1,0 +1,240 @@
+//! The optimisation behind every method: draws cases, adds what holds the weights back, takes the step.
+
+use modelmend_data::split::Part;
+use modelmend_net::optim::{Adam, AdamSettings};
+use modelmend_net::{Parameters, Settings};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::adapter::Adapter;
+use super::distillation::Distillation;
+use super::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
+use super::task::Task;
+use crate::augment::{Augmentation, augment};
+use crate::error::{FailureError, Result};
+use crate::matrix::Target;
+use crate::monitor::Monitor;
+
+/// Follows a recipe from `start` and calls `look(epoch, weights)` after every epoch until it says stop. `fisher` is the
+/// Fisher information of the unrepaired model, for recipes that ask for it.
+///
+/// # Errors
+/// Execution errors, a loss that is not finite, interruption, a Fisher anchor without `fisher`.
+pub fn optimize(
+    task: &Task<'_>,
+    recipe: &Recipe,
+    (start, fisher): (&Parameters<f32>, Option<&Parameters<f32>>),
+    monitor: &dyn Monitor,
+    mut look: impl FnMut(usize, &Parameters<f32>) -> Result<bool>,
+) -> Result<()> {
+    let mut run = Run::new(task, recipe, (start, fisher))?;
+    for epoch in 1..=recipe.epochs {
+        monitor.check()?;
+        run.epoch(epoch)?;
+        if !look(epoch, &run.weights)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The state of one optimisation.
+struct Run<'a> {
+    task: &'a Task<'a>,
+    recipe: &'a Recipe,
+    start: &'a Parameters<f32>,
+    fisher: Option<&'a Parameters<f32>>,
+    weights: Parameters<f32>,
+    moving: Moving,
+    pools: Pools,
+    teacher: Option<Vec<Vec<f32>>>,
+    rng: ChaCha8Rng,
+}
+
+/// What the optimiser moves.
+enum Moving {
+    Weights { adam: Box<Adam<f32>>, frozen: Vec<bool> },
+    Adapter(Box<Adapter>),
+}
+
+/// Cases that are drawn from.
+struct Pools {
+    failures: Vec<usize>,
+    correct: Vec<usize>,
+    /// The quarter of the correct cases that the unrepaired model is least sure of.
+    boundary: Vec<usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        task: &'a Task<'a>,
+        recipe: &'a Recipe,
+        (start, fisher): (&'a Parameters<f32>, Option<&'a Parameters<f32>>),
+    ) -> Result<Self> {
+        if matches!(recipe.anchor, Anchor::Fisher { .. }) && fisher.is_none() {
+            return Err(FailureError::invalid("this repair needs the Fisher information of the model"));
+        }
+        let adam = AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() };
+        let frozen = frozen(task, recipe.trainable);
+        let moving = match recipe.trainable {
+            Trainable::LowRank(rank) => Moving::Adapter(Box::new(Adapter::new(start, rank, adam, task.seed))),
+            _ => Moving::Weights { adam: Box::new(Adam::new(start, adam)), frozen },
+        };
+        let pools = Pools::new(task, recipe)?;
+        let teacher = match recipe.distill > 0.0 {
+            true => Some(task.problem.probabilities(task.problem.parameters(), &pools.correct)?),
+            false => None,
+        };
+        let rng = ChaCha8Rng::seed_from_u64(task.seed);
+        Ok(Self { task, recipe, start, fisher, weights: start.clone(), moving, pools, teacher, rng })
+    }
+
+    fn epoch(&mut self, epoch: usize) -> Result<()> {
+        let order = self.pools.order(self.recipe, &mut self.rng);
+        let mut total = 0.0;
+        for cases in order.chunks(self.recipe.batch_size.max(1)) {
+            total += self.step(cases)?;
+        }
+        if f64::is_finite(total) {
+            return Ok(());
+        }
+        let rate = self.recipe.learning_rate;
+        Err(FailureError::invalid(format!("the repair diverged in epoch {epoch} at learning rate {rate:e}")))
+    }
+
+    /// One step along the gradient of the mean loss; returns the summed loss.
+    fn step(&mut self, cases: &[usize]) -> Result<f64> {
+        let problem = self.task.problem;
+        let mut input = problem.input(cases);
+        if self.recipe.augment {
+            augment(&mut input, Augmentation { flips: true, rotations: true }, &mut self.rng);
+        }
+        let labels = problem.targets_of(cases);
+        let soft = |case: &usize| {
+            let teacher = self.teacher.as_ref()?;
+            self.pools.correct.binary_search(case).ok().and_then(|at| teacher.get(at)).map(Vec::as_slice)
+        };
+        let soft: Vec<Option<&[f32]>> = cases.iter().map(soft).collect();
+        let loss = Distillation {
+            labels: &labels,
+            teacher: &soft,
+            share: self.recipe.distill,
+            weight: 1.0 / cases.len().max(1) as f64,
+        };
+        let runtime = problem.runtime();
+        let mut gradient = runtime.gradient(&self.weights, &[input], &[&loss], false, Settings::default())?;
+        let total: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
+        pull(self.recipe.anchor, (&self.weights, self.start), self.fisher, &mut gradient.parameters);
+        match &mut self.moving {
+            Moving::Weights { adam, frozen } => {
+                let parts = gradient.parameters.iter_mut().zip(frozen);
+                parts.filter(|(_, frozen)| **frozen).for_each(|(g, _)| g.data_mut().fill(0.0));
+                // A weight whose gradient was zero from the beginning keeps its bits.
+                adam.step(&mut self.weights, &gradient.parameters);
+            }
+            Moving::Adapter(adapter) => adapter.step(self.start, &gradient.parameters, &mut self.weights),
+        }
+        runtime.recycle(gradient);
+        Ok(total * cases.len() as f64)
+    }
+}
+
+/// Which parameters must keep their bits.
+fn frozen(task: &Task<'_>, trainable: Trainable) -> Vec<bool> {
+    let layers = task.problem.graph().layers();
+    let count = task.problem.parameters().len();
+    let Trainable::LastLayers(last) = trainable else { return vec![false; count] };
+    let mut frozen = vec![true; count];
+    for layer in layers.iter().rev().take(last) {
+        layer.parameters.iter().for_each(|&p| frozen[p] = false);
+    }
+    frozen
+}
+
+/// Adds the gradient of the anchor: `strength x (Fisher + prior) x (weight - start)`.
+pub(crate) fn pull(
+    anchor: Anchor,
+    (weights, start): (&Parameters<f32>, &Parameters<f32>),
+    fisher: Option<&Parameters<f32>>,
+    gradient: &mut Parameters<f32>,
+) {
+    let (strength, prior) = match anchor {
+        Anchor::None => return,
+        Anchor::Distance(strength) => (strength as f32, 1.0),
+        Anchor::Fisher { strength, prior } => (strength as f32, prior as f32),
+    };
+    let fisher = fisher.filter(|_| matches!(anchor, Anchor::Fisher { .. }));
+    let mut information = fisher.map(Parameters::iter);
+    for ((g, w), s) in gradient.iter_mut().zip(weights.iter()).zip(start.iter()) {
+        let information = information.as_mut().and_then(Iterator::next).map(|f| f.data());
+        for (i, ((g, w), s)) in g.data_mut().iter_mut().zip(w.data()).zip(s.data()).enumerate() {
+            let stiffness = prior + information.and_then(|f| f.get(i)).copied().unwrap_or(0.0);
+            *g += strength * stiffness * (w - s);
+        }
+    }
+}
+
+impl Pools {
+    fn new(task: &Task<'_>, recipe: &Recipe) -> Result<Self> {
+        let failures = match recipe.failures {
+            Failures::Target => task.target(Part::Train),
+            Failures::All => task.layout.target(Target::All, Part::Train),
+        };
+        let correct = task.layout.correct(Part::Train);
+        let mut boundary = Vec::new();
+        if matches!(recipe.replay, Replay::Boundary(_)) {
+            let sure = task.problem.predict(task.problem.parameters(), &correct)?;
+            let mut ranked: Vec<(f32, usize)> =
+                sure.iter().map(|p| p.confidence).zip(correct.iter().copied()).collect();
+            ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            boundary = ranked.into_iter().take(correct.len().div_ceil(4)).map(|(_, case)| case).collect();
+        }
+        Ok(Self { failures, correct, boundary })
+    }
+
+    /// The cases of one epoch. Where correct cases are few for each failure both are spread evenly, so that each batch
+    /// holds them in that proportion.
+    fn order(&self, recipe: &Recipe, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut order = Vec::new();
+        (0..recipe.emphasis.max(1)).for_each(|_| order.extend(&self.failures));
+        let wanted = |ratio: f64| (ratio * order.len() as f64).round() as usize;
+        let replayed = match recipe.replay {
+            Replay::None => Vec::new(),
+            Replay::All => self.correct.clone(),
+            Replay::PerFailure(ratio) => draw(&self.correct, wanted(ratio), rng),
+            Replay::Boundary(ratio) => {
+                let count = wanted(ratio);
+                let mut drawn = draw(&self.boundary, count / 2, rng);
+                drawn.extend(draw(&self.correct, count - count / 2, rng));
+                drawn
+            }
+        };
+        order.shuffle(rng);
+        spread(order, replayed, rng)
+    }
+}
+
+/// So many of a pool, each as often as the others as far as that goes.
+fn draw(pool: &[usize], count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut drawn = Vec::with_capacity(count);
+    while !pool.is_empty() && drawn.len() < count {
+        let mut rest = pool.to_vec();
+        let (chosen, _) = rest.partial_shuffle(rng, count - drawn.len());
+        drawn.extend_from_slice(chosen);
+    }
+    drawn
+}
+
+/// Two lists merged so that every stretch holds both in the same proportion, each position drawn within its stretch.
+fn spread(first: Vec<usize>, mut second: Vec<usize>, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    second.shuffle(rng);
+    let mut places: Vec<(f64, usize)> = Vec::with_capacity(first.len() + second.len());
+    for list in [first, second] {
+        let step = 1.0 / list.len().max(1) as f64;
+        let placed = list.into_iter().enumerate();
+        places.extend(placed.map(|(i, case)| ((i as f64 + rng.random::<f64>()) * step, case)));
+    }
+    places.sort_by(|a, b| a.0.total_cmp(&b.0));
+    places.into_iter().map(|(_, case)| case).collect()
+}

@@ -1,0 +1,101 @@
+//! The whole procedure of a repair, as it is repeated in every fold: search, and the choice of the targets.
+
+use modelmend_data::split::Part;
+use modelmend_net::Parameters;
+use serde::{Deserialize, Serialize};
+
+use super::fisher::fisher;
+use super::methods::Method;
+use super::recipe::Anchor;
+use super::search::{Attempt, search};
+use super::task::Task;
+use crate::error::Result;
+use crate::matrix::{Layout, Target};
+use crate::monitor::Monitor;
+use crate::problem::Problem;
+
+/// Which subtypes are to be repaired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aimed {
+    /// These, counted from 0.
+    Given(Vec<usize>),
+    /// Those that the repair reaches on the validation side, but none of these.
+    Reached {
+        /// Subtypes that are not to be repaired, such as label noise.
+        except: Vec<usize>,
+    },
+}
+
+/// What the procedure came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The subtypes that were repaired, counted from 0.
+    pub targets: Vec<usize>,
+    /// An attempt for each recipe, the best first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A subtype is reached if this share of its validation failures is repaired.
+const REACHED: f64 = 0.5;
+/// Most correct cases behind the Fisher information (METHODS 1.5).
+const FISHER_CASES: usize = 10_000;
+
+/// Runs a method on the training side and chooses by the validation side.
+///
+/// # Errors
+/// As [`search`].
+pub fn procedure(
+    (problem, layout): (&Problem, &Layout),
+    aimed: &Aimed,
+    method: &dyn Method,
+    (margin, seed): (f64, u64),
+    monitor: &dyn Monitor,
+) -> Result<Outcome> {
+    let targets: Vec<usize> = match aimed {
+        Aimed::Given(targets) => targets.clone(),
+        Aimed::Reached { except } => (0..layout.subtypes).filter(|s| !except.contains(s)).collect(),
+    };
+    let task = Task { problem, layout, targets: &targets, margin, seed };
+    let information = match method.recipes(problem.graph().layers().len()).iter().any(wants_fisher) {
+        true => Some(information(problem, layout, monitor)?),
+        false => None,
+    };
+    let attempts = search(&task, method, information.as_ref(), monitor)?;
+    let targets = match (aimed, attempts.first()) {
+        (Aimed::Reached { .. }, Some(best)) => reached(&task, best)?,
+        _ => targets,
+    };
+    Ok(Outcome { targets, attempts })
+}
+
+fn wants_fisher(recipe: &super::recipe::Recipe) -> bool {
+    matches!(recipe.anchor, Anchor::Fisher { .. })
+}
+
+/// The Fisher information of the unrepaired model on correct training cases.
+///
+/// # Errors
+/// Execution errors, interruption.
+pub fn information(problem: &Problem, layout: &Layout, monitor: &dyn Monitor) -> Result<Parameters<f32>> {
+    let correct = layout.correct(Part::Train);
+    let step = correct.len().div_ceil(FISHER_CASES).max(1);
+    let cases: Vec<usize> = correct.into_iter().step_by(step).collect();
+    fisher(problem, problem.parameters(), &cases, monitor)
+}
+
+/// The subtypes that an attempt reaches; the one it comes nearest to where it reaches none.
+fn reached(task: &Task<'_>, best: &Attempt) -> Result<Vec<usize>> {
+    let mut shares = Vec::new();
+    for &subtype in task.targets {
+        let cases = task.layout.target(Target::Subtype(subtype), Part::Validation);
+        let right = task.problem.correct(&best.parameters, &cases)?.into_iter().filter(|r| *r).count();
+        shares.push((subtype, right as f64 / cases.len().max(1) as f64));
+    }
+    let mut chosen: Vec<usize> =
+        shares.iter().filter(|(_, share)| *share >= REACHED).map(|(s, _)| *s).collect();
+    if chosen.is_empty() {
+        let nearest = shares.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
+        chosen.extend(nearest.map(|(s, _)| s));
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,137 @@
+//! What one optimisation does: which cases it draws, what holds it back, which weights it may move.
+
+use serde::{Deserialize, Serialize};
+
+/// Failures that are learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failures {
+    /// Those of the target subtypes.
+    Target,
+    /// All of them.
+    All,
+}
+
+/// Correct cases that are replayed beside the failures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replay {
+    /// None.
+    None,
+    /// So many for each failure, drawn anew in every epoch.
+    PerFailure(f64),
+    /// So many for each failure, half of them among the quarter that the unrepaired model is least sure of.
+    Boundary(f64),
+    /// All of them: the natural proportion.
+    All,
+}
+
+/// What holds the weights near those of the unrepaired model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchor {
+    /// Nothing.
+    None,
+    /// `strength / 2` times the squared distance (L2-SP, Li et al., arXiv 1802.01483).
+    Distance(f64),
+    /// `strength / 2` times the squared distance, each weight's weighed by its Fisher information plus `prior` (elastic
+    /// weight consolidation, Kirkpatrick et al., arXiv 1612.00796).
+    Fisher {
+        /// Lambda.
+        strength: f64,
+        /// Added to the Fisher information of every weight.
+        prior: f64,
+    },
+}
+
+/// Weights that move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trainable {
+    /// All.
+    All,
+    /// Those of the last layers; the others keep their bits.
+    LastLayers(usize),
+    /// A product of two matrices of this rank added to each matrix of weights (LoRA, Hu et al., arXiv 2106.09685), merged at
+    /// the end; biases keep their bits.
+    LowRank(usize),
+}
+
+/// One optimisation by Adam.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Failures that are learned from.
+    pub failures: Failures,
+    /// Passes over each failure in an epoch.
+    pub emphasis: usize,
+    /// Correct cases beside them.
+    pub replay: Replay,
+    /// What holds the weights back.
+    pub anchor: Anchor,
+    /// Share of the loss on correct cases that asks for the unrepaired model's probabilities instead of the label, 0..=1
+    /// (learning without forgetting, Li and Hoiem, arXiv 1606.09282).
+    pub distill: f64,
+    /// Weights that move.
+    pub trainable: Trainable,
+    /// Whether images are flipped and turned at random.
+    pub augment: bool,
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// Cases per step.
+    pub batch_size: usize,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better validation score after which it stops.
+    pub patience: usize,
+}
+
+impl Recipe {
+    /// Fine-tuning of all weights on failures and correct cases, from which the methods depart.
+    pub const PLAIN: Self = Self {
+        failures: Failures::Target,
+        emphasis: 1,
+        replay: Replay::PerFailure(1.0),
+        anchor: Anchor::None,
+        distill: 0.0,
+        trainable: Trainable::All,
+        augment: false,
+        learning_rate: 2e-5,
+        batch_size: 8,
+        epochs: 20,
+        patience: 8,
+    };
+}
+
+impl std::fmt::Display for Recipe {
+    /// In words, the departures from the defaults only.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "learning rate {:e}, batch {}", self.learning_rate, self.batch_size)?;
+        match self.failures {
+            Failures::Target => write!(f, ", target failures")?,
+            Failures::All => write!(f, ", all failures")?,
+        }
+        if self.emphasis > 1 {
+            write!(f, " {} times an epoch", self.emphasis)?;
+        }
+        match self.replay {
+            Replay::None => write!(f, ", no correct cases")?,
+            Replay::PerFailure(ratio) => write!(f, ", {ratio} correct cases for each")?,
+            Replay::Boundary(ratio) => write!(f, ", {ratio} correct cases for each, half near the boundary")?,
+            Replay::All => write!(f, ", all correct cases")?,
+        }
+        match self.anchor {
+            Anchor::None => {}
+            Anchor::Distance(strength) => write!(f, ", L2-SP {strength}")?,
+            Anchor::Fisher { strength, .. } => write!(f, ", EWC {strength}")?,
+        }
+        if self.distill > 0.0 {
+            write!(f, ", distillation {}", self.distill)?;
+        }
+        match self.trainable {
+            Trainable::All => {}
+            Trainable::LastLayers(layers) => write!(f, ", last {layers} layers")?,
+            Trainable::LowRank(rank) => write!(f, ", rank {rank}")?,
+        }
+        if self.augment { write!(f, ", flipped and turned") } else { Ok(()) }
+    }
+}

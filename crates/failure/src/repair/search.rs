@@ -1,0 +1,123 @@
+//! The search of a method: follows each recipe, looks at the validation side, keeps the best weights.
+
+use modelmend_data::split::Part;
+use modelmend_net::Parameters;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::methods::Method;
+use super::optimize::optimize;
+use super::recipe::Recipe;
+use super::task::{Aim, Score, Task};
+use crate::error::Result;
+use crate::monitor::Monitor;
+
+/// Where a recipe did best on the validation side.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// What was followed.
+    pub recipe: Recipe,
+    /// Epochs; 0 is the unrepaired model.
+    pub epoch: usize,
+    /// Position between the weights before (0) and after (1).
+    pub blend: f64,
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, epoch {}", self.recipe, self.epoch)?;
+        if self.blend < 1.0 { write!(f, ", {} of the way", self.blend) } else { Ok(()) }
+    }
+}
+
+/// What a recipe came to.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Where it did best.
+    pub setting: Setting,
+    /// How it did there, on the validation side.
+    pub validation: Score,
+    /// The weights there.
+    pub parameters: Parameters<f32>,
+}
+
+/// Follows all recipes of a method side by side; an attempt for each, the best first.
+///
+/// # Errors
+/// As [`optimize`].
+pub fn search(
+    task: &Task<'_>,
+    method: &dyn Method,
+    fisher: Option<&Parameters<f32>>,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Attempt>> {
+    let recipes = method.recipes(task.problem.graph().layers().len());
+    let aim = method.aim(task.margin);
+    let follow = |recipe: &Recipe| follow(task, recipe, (method.blends(), aim), fisher, monitor);
+    let mut attempts: Vec<Attempt> = recipes.par_iter().map(follow).collect::<Result<_>>()?;
+    // A stable sort: the first of equals stays first.
+    attempts.sort_by_key(|a| std::cmp::Reverse(a.validation.rank(aim)));
+    Ok(attempts)
+}
+
+/// Follows one recipe as long as the validation side improves.
+fn follow(
+    task: &Task<'_>,
+    recipe: &Recipe,
+    (blends, aim): (&[f64], Aim),
+    fisher: Option<&Parameters<f32>>,
+    monitor: &dyn Monitor,
+) -> Result<Attempt> {
+    let start = task.problem.parameters();
+    let mut best = Attempt {
+        setting: Setting { recipe: *recipe, epoch: 0, blend: 1.0 },
+        validation: task.score(start, Part::Validation)?,
+        parameters: start.clone(),
+    };
+    optimize(task, recipe, (start, fisher), monitor, |epoch, weights| {
+        for &blend in blends {
+            let parameters = between(start, weights, blend);
+            let validation = task.score(&parameters, Part::Validation)?;
+            if validation.rank(aim) > best.validation.rank(aim) {
+                best = Attempt { setting: Setting { recipe: *recipe, epoch, blend }, validation, parameters };
+            }
+        }
+        Ok(epoch - best.setting.epoch < recipe.patience)
+    })?;
+    Ok(best)
+}
+
+/// Repeats a setting: as many epochs, the same position on the way.
+///
+/// # Errors
+/// As [`optimize`].
+pub fn repeat(
+    task: &Task<'_>,
+    setting: &Setting,
+    fisher: Option<&Parameters<f32>>,
+    monitor: &dyn Monitor,
+) -> Result<Parameters<f32>> {
+    let start = task.problem.parameters();
+    let mut last = start.clone();
+    let recipe = Recipe { epochs: setting.epoch, ..setting.recipe };
+    optimize(task, &recipe, (start, fisher), monitor, |epoch, weights| {
+        if epoch == setting.epoch {
+            last = between(start, weights, setting.blend);
+        }
+        Ok(true)
+    })?;
+    Ok(last)
+}
+
+/// `(1 - blend) x start + blend x end`; the very bits of `end` at 1, and of any weight that did not move.
+pub fn between(start: &Parameters<f32>, end: &Parameters<f32>, blend: f64) -> Parameters<f32> {
+    let mut mixed = end.clone();
+    if blend >= 1.0 {
+        return mixed;
+    }
+    let blend = blend as f32;
+    for (mixed, start) in mixed.iter_mut().zip(start.iter()) {
+        mixed.data_mut().iter_mut().zip(start.data()).for_each(|(m, s)| *m = s + blend * (*m - s));
+    }
+    mixed
+}
