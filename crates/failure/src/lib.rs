@@ -12,6 +12,7 @@ pub mod label_noise;
 pub mod matrix;
 pub mod monitor;
 pub mod problem;
+pub mod repair;
 pub mod represent;
 pub mod resample;
 pub mod select;
