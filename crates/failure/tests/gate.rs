@@ -224,7 +224,7 @@ fn groups_whose_cases_resemble_each_other_widen_every_interval() {
     // Repairs and harm come in runs of forty cases.
     let by_patient = |case: usize| {
         let patient = case / 40;
-        if fails(case) { is_target(case) && patient % 4 != 0 } else { patient % 100 != 7 }
+        if fails(case) { is_target(case) && !patient.is_multiple_of(4) } else { patient % 100 != 7 }
     };
     let mut population = Population::new(COUNT, by_patient);
     // A subgroup that cuts through all patients; the rare scanner saw one patient only.

@@ -23,6 +23,11 @@ pub(super) fn points(change: f64) -> String {
     format!("{:+.1}", (1000.0 * change).round() / 10.0 + 0.0)
 }
 
+/// `p = 0.012`, or `p < 0.001`.
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+}
+
 /// A share as a percentage, without needless decimals.
 fn percent(share: f64) -> String {
     format!("{} %", (share * 1000.0).round() / 10.0)
@@ -143,7 +148,7 @@ pub(super) fn all(evidence: &Evidence<'_>, settings: &GateSettings) -> Result<Cr
     let (gained, lost) = change.counts();
     let test = if evidence.groups.is_some() { "sign-flip test of groups" } else { "McNemar's exact test" };
     let numbers = format!(
-        "accuracy over all cases changes by {} points ({gained} repaired, {lost} broken of {} cases; {} interval {}; {test} p = {p:.3}, at most {risk:.3} wanted)",
+        "accuracy over all cases changes by {} points ({gained} repaired, {lost} broken of {} cases; {} interval {}; {test} {}, at most {risk:.3} wanted)",
         criterion.estimate.map_or_else(String::new, points),
         change.cases(),
         percent(criterion.level),
@@ -151,6 +156,7 @@ pub(super) fn all(evidence: &Evidence<'_>, settings: &GateSettings) -> Result<Cr
             || "not defined".to_owned(),
             |(low, high)| format!("{} to {}, which must exclude 0", points(low), points(high))
         ),
+        p_value(p),
     );
     criterion.reason = with_needed(numbers, criterion.needed);
     Ok(criterion)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use modelmend_learn::stats::{PairedChange, holm};
 
 use super::change::Change;
-use super::criteria::{one_sided, points};
+use super::criteria::{one_sided, p_value, points};
 use super::{Criterion, CriterionName, Evidence, GateSettings, MIN_SUBGROUP, Subgroup, SubgroupFinding};
 use crate::error::Result;
 
@@ -120,13 +120,13 @@ fn reason(
         _ => format!("{broken} of {count} subgroups fall by more than {margin:.1} points"),
     };
     format!(
-        "{verdict}; worst: {} = {}, {:.1} to {:.1} %, {} points ({} cases, p = {:.3} after Holm)",
+        "{verdict}; worst: {} = {}, {:.1} to {:.1} %, {} points ({} cases, {} after Holm)",
         worst.column,
         worst.value,
         100.0 * worst.before,
         100.0 * worst.after,
         points(worst.change),
         worst.cases,
-        worst.p
+        p_value(worst.p)
     )
 }
