@@ -9,6 +9,8 @@ use modelmend_study::step::Step;
 
 /// Exit code for an invalid study, model or input.
 pub(crate) const INVALID: u8 = 2;
+/// Exit code where a gate said no.
+pub(crate) const REFUSED: u8 = 3;
 /// Exit code after an interruption.
 pub(crate) const INTERRUPTED: u8 = 130;
 

@@ -8,7 +8,9 @@ mod correlation;
 mod ranking;
 mod selective;
 
-pub use calibration::{brier, expected_calibration_error, negative_log_likelihood};
+pub use calibration::{
+    adaptive_calibration_error, brier, expected_calibration_error, negative_log_likelihood,
+};
 pub use correlation::{cosine, kendall, pearson, spearman};
 pub use ranking::{auroc, average_precision, fpr_at_tpr};
 pub use selective::{augrc, aurc, aurc_optimal};

@@ -2,16 +2,18 @@
 
 mod bootstrap;
 mod exact;
+mod paired;
 mod permutation;
 
 pub use bootstrap::{BootstrapParams, Interval, Method, Units, bootstrap};
 pub use exact::{Enrichment, enrichment, fisher_exact, holm, mcnemar, wilson};
+pub use paired::{PairedChange, design_effect, expanded_level};
 pub use permutation::{permutation_p, sign_flip};
 
 use crate::error::LearnError;
 
-/// The quantile of the standard normal distribution.
-fn normal_quantile(p: f64) -> f64 {
+/// The quantile of the standard normal distribution at `p` in 0 ..= 1.
+pub fn normal_quantile(p: f64) -> f64 {
     // -sqrt(2) erfc^-1(2p)
     -std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * p)
 }

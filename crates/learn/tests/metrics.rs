@@ -47,6 +47,23 @@ fn calibration_and_selection_match() {
 }
 
 #[test]
+fn adaptive_calibration_cuts_by_mass_and_never_through_ties() {
+    let error = |correct: &[bool], confidence: &[f64], bins| {
+        adaptive_calibration_error(correct, confidence, bins).unwrap()
+    };
+    // Two bins of two: |0 - 0.3| and |2 - 1.7| over four cases; in one bin they cancel out.
+    let (correct, confidence) = ([true, false, true, false], [0.9, 0.1, 0.8, 0.2]);
+    assert_close("two bins", error(&correct, &confidence, 2).unwrap(), 0.6 / 4.0, 1e-15);
+    assert_close("one bin", error(&correct, &confidence, 1).unwrap(), 0.0, 1e-15);
+    // All of one confidence are one bin, in whatever order they come.
+    assert_close("ties", error(&[true, false, false, true], &[0.5; 4], 4).unwrap(), 0.0, 1e-15);
+    // More bins than cases: each case alone.
+    assert_close("single", error(&correct, &confidence, 9).unwrap(), 0.6 / 4.0, 1e-15);
+    assert_eq!(error(&[], &[], 5), None);
+    assert!(adaptive_calibration_error(&[true], &[], 5).is_err());
+}
+
+#[test]
 fn correlations_match_scipy() {
     let Some(r) = reference("metrics/scores.npz") else { return };
     let (u, w) = (r.vector("u"), r.vector("w"));

@@ -124,6 +124,46 @@ fn holm_steps_down() {
     assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
 }
 
+#[test]
+fn paired_changes_match_hand_counts() {
+    // 1 gained and 7 lost of 21: (2 - 8) / 23 and its standard error sqrt((10/23 - (6/23)^2) / 23), times 1.959964
+    let change = PairedChange::new(1, 7, 21).unwrap();
+    assert_close("change", change.estimate(), -6.0 / 21.0, 1e-15);
+    let (low, high) = change.interval(0.95, 1.0).unwrap();
+    assert_close("low", low, -0.508_361, 1e-5);
+    assert_close("high", high, -0.013_379, 1e-5);
+    // Four times the variance: twice the width.
+    let (wide_low, wide_high) = change.interval(0.95, 4.0).unwrap();
+    assert_close("width", (wide_high - wide_low) / (high - low), 2.0, 1e-12);
+    // The end of the 95 % interval is where the one-sided test has p = 0.025.
+    assert_close("p", change.p_below(high, 1.0), 0.025, 1e-9);
+    // Nothing happened on five cases, which proves little, and on five hundred, which proves more.
+    let nothing = |total| PairedChange::new(0, 0, total).unwrap().interval(0.9, 1.0).unwrap();
+    assert!(nothing(5).0 < -0.3 && nothing(500).0 > -0.005);
+    assert!(PairedChange::new(3, 3, 5).is_err() && PairedChange::new(0, 0, 0).is_err());
+}
+
+#[test]
+fn groups_of_equal_cases_count_once() {
+    // Eight pairs of equal values: each pair is one case, with the G / (G - 1) of a sample of eight.
+    let values: Vec<f64> = (0..16).map(|i| if i / 2 % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    let pairs: Vec<usize> = (0..16).map(|i| i / 2).collect();
+    assert_close("pairs", design_effect(&values, &pairs).unwrap(), 2.0 * 8.0 / 7.0, 1e-12);
+    // Groups whose members cancel out say more than single cases; that is not believed.
+    let opposite: Vec<usize> = (0..16).map(|i| i % 2 + 2 * (i / 4)).collect();
+    assert_eq!(design_effect(&values, &opposite).unwrap(), 1.0);
+    assert_eq!(design_effect(&[0.0; 4], &[0, 0, 1, 1]).unwrap(), 1.0);
+    assert!(design_effect(&[0.0; 4], &[0]).is_err());
+}
+
+#[test]
+fn levels_expand_for_few_units() {
+    // t(0.975, 9) = 2.262157; times sqrt(10 / 9) it is 2.384537, which a normal variable exceeds with 0.855 %
+    assert_close("ten", expanded_level(0.95, 10).unwrap(), 1.0 - 2.0 * 0.008_551, 1e-5);
+    assert_close("many", expanded_level(0.95, 100_000).unwrap(), 0.95, 1e-4);
+    assert!(expanded_level(0.95, 2).unwrap() < 1.0 && expanded_level(0.95, 1).is_err());
+}
+
 /// Two blocks, shuffled, come out as blocks.
 #[test]
 fn biclustering_restores_planted_blocks() {

@@ -9,6 +9,7 @@ mod predict;
 mod run;
 mod schema;
 mod tensors;
+mod verify;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Runs a study, step by step; a second run continues where the first one stopped.
     Run(run::Run),
+    /// Asks the gate whether a model is a repair of another: for repairs that were made elsewhere.
+    Verify(verify::Verify),
     /// What this build can do with each node of a model.
     Inspect(inspect::Inspect),
     /// Runs a model on arrays.
@@ -40,6 +43,7 @@ impl Command {
         match self {
             Self::Demo(command) => command.run(),
             Self::Run(command) => command.run(),
+            Self::Verify(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Gradients(command) => command.run(),

@@ -16,6 +16,8 @@ mod represent;
 mod run;
 mod subject;
 mod train;
+mod verify;
 
 pub(crate) use demo::demo;
 pub(crate) use run::{RunOptions, run_file};
+pub(crate) use verify::{Verified, VerifyOptions, verify};

@@ -65,27 +65,45 @@ pub(crate) fn read(
 ) -> Result<Subject> {
     let data = &study.data;
     let path = file.resolve(&data.source);
-    check_format(file, data)?;
     let mut hashes = vec![context.hash(&data.source.to_string(), &path)?];
     if let Some(table) = &data.table {
         hashes.push(context.hash(&table.to_string(), &file.resolve(table))?);
     }
-    let (cases, planted) = select(read_cases(&source(file, data))?, data, context.seed)?;
-    let classes = class_map(&data.classes, &cases);
-    let targets =
-        cases.classes(&classes).with_context(|| format!("{}: data.classes", file.path.display()))?;
+    let Labelled { cases, targets, names, planted } = labelled(file, data, context.seed)?;
     let (model, model_name, checkpoints) = models(file, study, trained)?;
     hashes.push(Hash::of(&model.to_bytes()));
     hashes.extend(checkpoints.iter().map(|m| Hash::of(&m.to_bytes())));
-    let names = Names {
-        classes: data.class_names.iter().map(|(&c, n)| (c as usize, n.clone())).collect(),
-        labels: data.fine_label_names.clone(),
-    };
     let selection = serde_json::json!({
         "split": data.split, "resplit": data.resplit, "classes": data.classes, "seed": data.resplit.map(|_| context.seed),
         "columns": [&data.path_column, &data.label_column, &data.group_column],
     });
     Ok(Subject { cases, targets, model, model_name, checkpoints, names, planted, hashes, selection })
+}
+
+/// The cases of a study with what the study says about them.
+pub(crate) struct Labelled {
+    /// The cases.
+    pub(crate) cases: Cases,
+    /// Class of each case.
+    pub(crate) targets: Vec<usize>,
+    /// What the names of classes and labels are.
+    pub(crate) names: Names,
+    /// Planted kind of each case, where it is known.
+    pub(crate) planted: Option<Planted>,
+}
+
+/// Reads the cases of a study.
+pub(crate) fn labelled(file: &StudyFile, data: &ClassificationData, seed: u64) -> Result<Labelled> {
+    check_format(file, data)?;
+    let (cases, planted) = select(read_cases(&source(file, data))?, data, seed)?;
+    let classes = class_map(&data.classes, &cases);
+    let targets =
+        cases.classes(&classes).with_context(|| format!("{}: data.classes", file.path.display()))?;
+    let names = Names {
+        classes: data.class_names.iter().map(|(&c, n)| (c as usize, n.clone())).collect(),
+        labels: data.fine_label_names.clone(),
+    };
+    Ok(Labelled { cases, targets, names, planted })
 }
 
 /// Refuses a source that is not what the study says it is.
@@ -127,7 +145,7 @@ fn source(file: &StudyFile, data: &ClassificationData) -> Source {
 }
 
 /// Planted kind of each case.
-type Planted = Vec<Option<String>>;
+pub(crate) type Planted = Vec<Option<String>>;
 
 /// Draws the analysed cases anew where the study asks for it, and keeps the columns it names. The truth is taken out, so
 /// that nothing can use it.
@@ -195,24 +213,38 @@ fn models(
 impl Subject {
     /// Number of the group of each case.
     pub(crate) fn group_numbers(&self) -> Option<Vec<usize>> {
-        let groups = self.cases.groups.as_ref()?;
-        let numbers: BTreeMap<&String, usize> = {
-            let distinct: std::collections::BTreeSet<&String> = groups.iter().collect();
-            distinct.into_iter().enumerate().map(|(i, g)| (g, i)).collect()
-        };
-        Some(groups.iter().map(|g| numbers[g]).collect())
+        group_numbers(&self.cases)
     }
 
     /// Columns of metadata as text, fine label and group included, for the cases chosen.
     pub(crate) fn columns(&self, cases: &[usize]) -> BTreeMap<String, Vec<Option<String>>> {
-        let text = |c: &Column| cases.iter().map(|&i| c.text_at(i)).collect();
-        let mut columns: BTreeMap<String, Vec<Option<String>>> =
-            self.cases.metadata.iter().map(|(name, c)| (name.clone(), text(c))).collect();
-        let labels = cases.iter().map(|&i| Some(self.names.label(self.cases.labels[i]))).collect();
-        columns.insert("fine label".to_owned(), labels);
-        if let Some(groups) = &self.cases.groups {
-            columns.insert("group".to_owned(), cases.iter().map(|&i| Some(groups[i].clone())).collect());
-        }
-        columns
+        columns(&self.cases, &self.names, cases)
     }
+}
+
+/// Number of the group of each case.
+pub(crate) fn group_numbers(cases: &Cases) -> Option<Vec<usize>> {
+    let groups = cases.groups.as_ref()?;
+    let numbers: BTreeMap<&String, usize> = {
+        let distinct: std::collections::BTreeSet<&String> = groups.iter().collect();
+        distinct.into_iter().enumerate().map(|(i, g)| (g, i)).collect()
+    };
+    Some(groups.iter().map(|g| numbers[g]).collect())
+}
+
+/// Columns of metadata as text, fine label and group included, for the cases chosen.
+pub(crate) fn columns(
+    cases: &Cases,
+    names: &Names,
+    chosen: &[usize],
+) -> BTreeMap<String, Vec<Option<String>>> {
+    let text = |c: &Column| chosen.iter().map(|&i| c.text_at(i)).collect();
+    let mut columns: BTreeMap<String, Vec<Option<String>>> =
+        cases.metadata.iter().map(|(name, c)| (name.clone(), text(c))).collect();
+    let labels = chosen.iter().map(|&i| Some(names.label(cases.labels[i]))).collect();
+    columns.insert("fine label".to_owned(), labels);
+    if let Some(groups) = &cases.groups {
+        columns.insert("group".to_owned(), chosen.iter().map(|&i| Some(groups[i].clone())).collect());
+    }
+    columns
 }

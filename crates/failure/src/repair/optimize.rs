@@ -2,7 +2,7 @@
 
 use modelmend_data::split::Part;
 use modelmend_net::optim::{Adam, AdamSettings};
-use modelmend_net::{Parameters, Settings};
+use modelmend_net::{Graph, Parameters, Settings};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
             return Err(FailureError::invalid("this repair needs the Fisher information of the model"));
         }
         let adam = AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() };
-        let frozen = frozen(task, recipe.trainable);
+        let frozen = frozen(task.problem.graph(), recipe.trainable);
         let moving = match recipe.trainable {
             Trainable::LowRank(rank) => Moving::Adapter(Box::new(Adapter::new(start, rank, adam, task.seed))),
             _ => Moving::Weights { adam: Box::new(Adam::new(start, adam)), frozen },
@@ -141,9 +141,9 @@ impl<'a> Run<'a> {
 }
 
 /// Which parameters must keep their bits.
-fn frozen(task: &Task<'_>, trainable: Trainable) -> Vec<bool> {
-    let layers = task.problem.graph().layers();
-    let count = task.problem.parameters().len();
+pub(crate) fn frozen(graph: &Graph, trainable: Trainable) -> Vec<bool> {
+    let layers = graph.layers();
+    let count = graph.parameters().len();
     let Trainable::LastLayers(last) = trainable else { return vec![false; count] };
     let mut frozen = vec![true; count];
     for layer in layers.iter().rev().take(last) {

@@ -24,6 +24,36 @@ pub fn expected_calibration_error(
     Ok(Some(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / correct.len() as f64))
 }
 
+/// Expected calibration error over bins of equal mass (Nguyen and O'Connor 2015): cases are ordered by confidence and cut
+/// into `bins` parts of equal size; |accuracy - mean confidence| of each, weighted by its share of the cases. Equal
+/// confidences stay in one bin, so the order of the cases does not matter. In 0 ..= 1; `None` without cases or bins.
+///
+/// # Errors
+/// [`LearnError::Length`] if the inputs differ in length.
+pub fn adaptive_calibration_error(
+    correct: &[bool],
+    confidence: &[f64],
+    bins: usize,
+) -> Result<Option<f64>, LearnError> {
+    check_lengths("outcomes and confidences", correct.len(), confidence.len())?;
+    if correct.is_empty() || bins == 0 {
+        return Ok(None);
+    }
+    let mut order: Vec<(f64, bool)> = confidence.iter().copied().zip(correct.iter().copied()).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let (mut total, mut gap, mut bin) = (0.0, 0.0f64, 1);
+    for (rank, pair) in order.iter().enumerate() {
+        gap += f64::from(u8::from(pair.1)) - pair.0;
+        let last_of_ties = order.get(rank + 1).is_none_or(|next| next.0 > pair.0);
+        if last_of_ties && (rank + 1) * bins >= bin * order.len() {
+            total += gap.abs();
+            gap = 0.0;
+            bin = (rank + 1) * bins / order.len() + 1;
+        }
+    }
+    Ok(Some(total / order.len() as f64))
+}
+
 /// Brier score (1950): mean of (p - outcome)^2. In 0 ..= 1; `None` without cases.
 ///
 /// # Errors

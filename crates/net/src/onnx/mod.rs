@@ -5,6 +5,7 @@
 
 mod attributes;
 mod build;
+mod difference;
 mod file;
 mod load;
 pub mod proto;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use attributes::Attributes;
 pub use build::{Builder, attribute};
+pub use difference::{Difference, difference, interface_difference};
 pub use load::{NodeReport, OPSETS};
 pub use tensors::from_bytes as tensor_from_bytes;
 

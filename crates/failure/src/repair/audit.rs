@@ -1,0 +1,96 @@
+//! What the product checks of its own repair before anyone relies on it.
+
+use modelmend_net::onnx::{Difference, difference};
+use modelmend_net::{Model, Parameters};
+
+use super::optimize::{frozen, pull};
+use super::recipe::{Anchor, Recipe, Trainable};
+use crate::error::Result;
+use crate::problem::Problem;
+
+/// A question about a repair and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What has to hold.
+    pub what: String,
+    /// Whether it does.
+    pub passed: bool,
+    /// The numbers behind it.
+    pub detail: String,
+}
+
+/// Checks a repaired model against the recipe that made it. `fisher` is the information that the recipe's anchor used.
+///
+/// # Errors
+/// Execution errors.
+pub fn audit(
+    (before, after): (&Model, &Model),
+    (recipe, fisher): (&Recipe, Option<&Parameters<f32>>),
+    problem: &Problem,
+) -> Result<Vec<Check>> {
+    let mut checks = vec![only_weights(before, after)];
+    let (old, new) = (before.parameters(), after.parameters());
+    let frozen = frozen(problem.graph(), recipe.trainable);
+    if frozen.contains(&true) {
+        checks.push(same_bits(old, new, &frozen));
+    }
+    if let Trainable::LowRank(rank) = recipe.trainable {
+        let vectors: Vec<bool> = old.iter().map(|p| p.shape().len() < 2).collect();
+        checks.push(same_bits(old, new, &vectors));
+        checks.push(Check {
+            what: "the rank of what was added is bounded".to_owned(),
+            passed: true,
+            detail: format!("by construction, {rank}"),
+        });
+    }
+    if recipe.anchor != Anchor::None {
+        checks.push(anchor_pulls((old, new), recipe.anchor, fisher));
+    }
+    Ok(checks)
+}
+
+/// Nodes, attributes, shapes and names are those of the input.
+fn only_weights(before: &Model, after: &Model) -> Check {
+    let (passed, detail) = match difference(before, after) {
+        Difference::None => (true, "nothing differs".to_owned()),
+        Difference::Weights { .. } => (true, "only values of weights differ".to_owned()),
+        other => (false, format!("{other:?}")),
+    };
+    Check { what: "the repaired file differs from the input only in weights".to_owned(), passed, detail }
+}
+
+/// Weights that the recipe must not move.
+fn same_bits(old: &Parameters<f32>, new: &Parameters<f32>, frozen: &[bool]) -> Check {
+    let pairs = old.iter().zip(new.iter()).zip(frozen).filter(|(_, frozen)| **frozen);
+    let same = |a: &[f32], b: &[f32]| a.iter().map(|v| v.to_bits()).eq(b.iter().map(|v| v.to_bits()));
+    let (mut kept, mut of) = (0, 0);
+    for ((a, b), _) in pairs {
+        of += 1;
+        kept += usize::from(same(a.data(), b.data()));
+    }
+    Check {
+        what: "weights that must not move keep their bits".to_owned(),
+        passed: kept == of,
+        detail: format!("{kept} of {of} parameters"),
+    }
+}
+
+/// The anchor's own term is not zero where the weights moved: a penalty that is zero was not there.
+fn anchor_pulls(
+    (old, new): (&Parameters<f32>, &Parameters<f32>),
+    anchor: Anchor,
+    fisher: Option<&Parameters<f32>>,
+) -> Check {
+    let mut gradient = old.zeros_like();
+    pull(anchor, (new, old), fisher, &mut gradient);
+    let norm = |p: &Parameters<f32>| p.iter().flat_map(|t| t.data()).map(|&v| f64::from(v).powi(2)).sum::<f64>();
+    let moved = old.iter().zip(new.iter()).any(|(a, b)| a.data() != b.data());
+    let information = fisher.map(norm).map_or_else(String::new, |n| format!(", information {:.3e}", n.sqrt()));
+    let pulling = norm(&gradient).sqrt();
+    let informed = !matches!(anchor, Anchor::Fisher { .. }) || fisher.is_some_and(|f| norm(f) > 0.0);
+    Check {
+        what: "the penalty is not zero".to_owned(),
+        passed: informed && (!moved || pulling > 0.0),
+        detail: format!("its gradient has norm {pulling:.3e}{information}"),
+    }
+}
