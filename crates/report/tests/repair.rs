@@ -9,9 +9,7 @@ use modelmend_report::{ReportInput, figures, render, repair_markdown};
 
 /// The repair panel of a study with these repairs.
 fn panel(repairs: Vec<Repair>) -> String {
-    let html = render(&study(repairs));
-    let from = html.find("<section id=\"repair\"").unwrap();
-    html[from..from + html[from..].find("</section>").unwrap()].to_owned()
+    between(&render(&study(repairs)), "<section id=\"repair\"", "</section>").to_owned()
 }
 
 fn study(repairs: Vec<Repair>) -> ReportInput {
@@ -22,9 +20,15 @@ fn markdown(repair: &Repair) -> String {
     repair_markdown(&study(Vec::new()), repair)
 }
 
+/// Everything between two marks, from the first occurrence on.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let from = text.find(start).unwrap() + start.len();
+    &text[from..from + text[from..].find(end).unwrap()]
+}
+
 /// The text of a section of the document.
 fn section<'a>(document: &'a str, title: &str) -> &'a str {
-    let from = document.find(&format!("## {title}")).unwrap_or_else(|| panic!("{title} in {document}"));
+    let from = document.find(&format!("## {title}")).unwrap();
     document[from..].split("\n## ").next().unwrap()
 }
 
@@ -76,6 +80,7 @@ fn a_refused_repair_says_so_and_why() {
             "No repaired network was written.",
             "About 21\u{202f}500 cases would be needed to decide.",
             "1 of 4 subgroups are not shown to keep",
+            "58 cases, none shown",
         ],
     );
     assert!(!html.contains("Accepted"));
@@ -138,11 +143,25 @@ fn pictures_say_how_many_there_are_in_all() {
     let html = panel(vec![sample::repair::accepted()]);
     contains(
         &html,
-        &["24 of 214", "14 of 145", "predicted abnormal shape → normal shape", "grouped as Kind 3"],
+        &[
+            "214 cases, 24 shown",
+            "145 cases, 14 shown",
+            "predicted abnormal shape → normal shape",
+            "grouped as Kind 3",
+        ],
     );
     assert_eq!(html.matches("<figure").count(), 24 + 14 + 12);
     assert_eq!(html.matches("no picture").count(), 2, "one fixed and one broken case have none");
     assert_eq!(html.matches("<use href=\"#repair-atlas-0\"").count(), 24 + 14 + 12 - 2);
+}
+
+#[test]
+fn no_picture_stands_for_two_cases() {
+    let html = panel(vec![sample::repair::accepted()]);
+    let windows: Vec<&str> =
+        html.split("class=\"thumb\"").skip(1).map(|svg| between(svg, "viewBox=\"", "\"")).collect();
+    let different: std::collections::BTreeSet<&str> = windows.iter().copied().collect();
+    assert_eq!((windows.len(), different.len()), (48, 48));
 }
 
 #[test]
@@ -186,10 +205,16 @@ fn the_document_has_the_shape_of_a_protocol() {
     contains(section(&document, "3"), &["before the first repair", "| correct cases | Do the formerly"]);
     contains(
         section(&document, "4"),
-        &["−0.010 (−0.012 to −0.009) | 0.030 |", "✓ passed", "| all cases | 0.958 (", "| Kind 8 | – | – |"],
+        &[
+            "−0.010 (−0.012 to −0.009) | 0.030 |",
+            "✓ passed",
+            "| all cases | 0.958 (",
+            "| Kind 1 | 0.000 (0.000 to 0.060) | 0.793 (",
+            "| Kind 8 | – | – |",
+        ],
     );
     contains(section(&document, "5"), &["| stain batch | B7 |", "| +0.011 |"]);
-    contains(section(&document, "6"), &["elastic weight consolidation \\(EWC\\) **(chosen)**", "Kind 8"]);
+    contains(section(&document, "6"), &["elastic weight consolidation (EWC) **(chosen)**", "Kind 8"]);
     contains(section(&document, "7"), &["- Smears from other laboratories"]);
     contains(section(&document, "8"), &["| Shuffled targets are refused | ✓ passed | 10 of 10 refused |"]);
     contains(section(&document, "9"), &["88f20ab1c6e4d7739d52b0ff61ae3c40"]);

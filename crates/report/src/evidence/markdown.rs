@@ -3,19 +3,19 @@
 /// A text as one line that Markdown shows as it is: no markup, no table border, no link, no new block.
 pub(super) fn text(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
-    let mut escaped = String::with_capacity(one_line.len());
     let words = one_line.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let mut escaped = String::with_capacity(words.len());
     for c in words.chars() {
         if SPECIAL.contains(c) {
             escaped.push('\\');
         }
         escaped.push(c);
     }
-    harmless_start(escaped)
+    harmless_start(escaped.replace("://", "\\://"))
 }
 
-/// Characters with a meaning inside a line. The colon is among them for bare links, which some dialects make of `scheme://`.
-const SPECIAL: &str = "\\`*_{}[]<>()#!|~&$:@";
+/// Characters with a meaning inside a line, in CommonMark or on the sites that show it. A bare link is broken at its `://`.
+const SPECIAL: &str = "\\`*_[]<>#|~&$@";
 
 /// Control characters and the line separators of Unicode.
 fn is_break(c: char) -> bool {
@@ -29,7 +29,9 @@ fn harmless_start(text: String) -> String {
     }
     let digits = text.chars().take_while(char::is_ascii_digit).count();
     match text.split_at_checked(digits) {
-        Some((number, rest)) if digits > 0 && (rest == "." || rest.starts_with(". ")) => {
+        Some((number, rest))
+            if digits > 0 && rest.starts_with(['.', ')']) && matches!(rest.get(1..2), None | Some(" ")) =>
+        {
             format!("{number}\\{rest}")
         }
         _ => text,
@@ -63,10 +65,12 @@ mod tests {
     #[test]
     fn text_stays_one_line_of_text() {
         assert_eq!(text("a|b\nc"), "a\\|b c");
-        assert_eq!(text("`x` *y* <b> [z](http://q)"), "\\`x\\` \\*y\\* \\<b\\> \\[z\\]\\(http\\://q\\)");
+        assert_eq!(text("`x` *y* <b> [z](http://q)"), "\\`x\\` \\*y\\* \\<b\\> \\[z\\](http\\://q)");
         assert_eq!(text("\r\n# head\u{2028}\u{0}"), "\\# head");
         assert_eq!(text("- item"), "\\- item");
         assert_eq!(text("12. item"), "12\\. item");
+        assert_eq!(text("3) item"), "3\\) item");
+        assert_eq!(text("4."), "4\\.");
         assert_eq!(text("\\|"), "\\\\\\|");
         assert_eq!(text("0.5 mm, Zellkörper"), "0.5 mm, Zellkörper");
     }

@@ -40,9 +40,9 @@ pub(crate) fn method(name: &str) -> String {
     let words = match name {
         "none" => "unrepaired network",
         "f_i" => "fine-tuning on the target",
-        "f_i+c" => "fine-tuning on the target and correct cases",
+        "f_i+c" => "fine-tuning on target and correct cases",
         "f" => "fine-tuning on all failures",
-        "f+c" => "fine-tuning on all failures and correct cases",
+        "f+c" => "fine-tuning on failures and correct cases",
         "ewc" => "elastic weight consolidation (EWC)",
         "l2sp" => "staying near the old weights (L2-SP)",
         "replay" => "replay of correct cases",
@@ -155,13 +155,14 @@ pub(crate) fn causes_found(causes: &Causes) -> Option<String> {
     ))
 }
 
-/// How many of all are shown.
+/// How many cases there are, and how many of them are shown where it is not all.
 pub(crate) fn of_all(shown: usize, total: u64) -> String {
     let shown = shown as u64;
-    if shown >= total {
-        format::count(shown)
-    } else {
-        format!("{} of {}", format::count(shown), format::count(total))
+    let cases = if total.max(shown) == 1 { "case" } else { "cases" };
+    match shown {
+        _ if shown >= total => format!("{} {cases}", format::count(shown)),
+        0 => format!("{} {cases}, none shown", format::count(total)),
+        _ => format!("{} {cases}, {} shown", format::count(total), format::count(shown)),
     }
 }
 

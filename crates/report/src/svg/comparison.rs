@@ -9,7 +9,7 @@ use crate::input::Estimate;
 use crate::palette::{category_class, light};
 
 /// Width of the plot area, in pixels.
-const PLOT: f64 = 420.0;
+const PLOT: f64 = 300.0;
 /// Height of a row, of which each stage has half.
 const ROW: f64 = 40.0;
 /// Width of a column of numbers.

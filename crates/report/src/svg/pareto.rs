@@ -8,14 +8,16 @@ use crate::format;
 use crate::palette::{category_class, light};
 
 /// Size of the plot area with its axes, in pixels.
-const WIDTH: f64 = 560.0;
+const WIDTH: f64 = 550.0;
 const HEIGHT: f64 = 330.0;
 /// Half the side of a mark.
 const MARK: f64 = 5.0;
 /// Height of a line of the legend.
 const LINE: f64 = 19.0;
 /// Longest name in the legend, in characters.
-const LABEL_LIMIT: usize = 44;
+const LABEL_LIMIT: usize = 42;
+/// Name of the line at zero, on its right.
+const ZERO: &str = "unchanged";
 
 /// A plot of settings: `x` and `y` are better the larger they are.
 pub(crate) struct Pareto {
@@ -94,13 +96,12 @@ fn front(points: &[&Point]) -> Vec<(f64, f64)> {
     front
 }
 
-/// The boundary of what the front reaches.
+/// The boundary of what the front reaches: from the left edge over its points down to the lower edge.
 fn staircase(front: &[(f64, f64)], scale: &Scale) -> String {
-    let step = |(i, &(x, y)): (usize, &(f64, f64))| {
-        let (x, y) = (px(scale.x(x)), px(scale.y(y)));
-        if i == 0 { format!("M{x} {y}") } else { format!("V{y}H{x}") }
-    };
-    front.iter().enumerate().map(step).collect()
+    let Some(&(_, highest)) = front.first() else { return String::new() };
+    let steps: String =
+        front.iter().map(|&(x, y)| format!("V{}H{}", px(scale.y(y)), px(scale.x(x)))).collect();
+    format!("M{} {}{steps}V{}", px(scale.left), px(scale.y(highest)), px(scale.bottom))
 }
 
 /// Both axes hold zero, which is the unrepaired network.
@@ -112,7 +113,7 @@ fn scale(points: &[&Point], top: f64) -> Scale {
     };
     let x = range(&mut points.iter().map(|p| p.x));
     let y = range(&mut points.iter().map(|p| p.y));
-    Scale { left: 58.0, right: WIDTH - 16.0, top, bottom: top + HEIGHT - 44.0, x, y }
+    Scale { left: 58.0, right: WIDTH - 8.0 - text_width(ZERO), top, bottom: top + HEIGHT - 44.0, x, y }
 }
 
 /// A change of an accuracy is never larger than 1.
@@ -133,8 +134,7 @@ fn axes(scale: &Scale, x_label: &str) -> Markup {
             }
             (rule(scale.left, scale.y(0.0), scale.right, scale.y(0.0)))
             (rule(scale.x(0.0), scale.top, scale.x(0.0), scale.bottom))
-            @let unchanged = "unchanged";
-            (muted(scale.right - text_width(unchanged) / 2.0, scale.y(0.0) - 5.0, "middle", unchanged))
+            (muted(scale.right + 5.0, scale.y(0.0) + FONT * 0.35, "start", ZERO))
             (muted(f64::midpoint(scale.left, scale.right), scale.bottom + 36.0, "middle", x_label))
         }
     }
@@ -189,6 +189,13 @@ mod tests {
             .map(|(x, y)| point(x, y));
         let front = front(&points.iter().collect::<Vec<_>>());
         assert_eq!(front, [(0.5, 0.02), (0.6, -0.01), (0.7, -0.05)]);
+    }
+
+    #[test]
+    fn the_boundary_runs_over_the_front_from_edge_to_edge() {
+        let scale = Scale { left: 0.0, right: 100.0, top: 0.0, bottom: 100.0, x: (0.0, 1.0), y: (0.0, 1.0) };
+        assert_eq!(staircase(&[(0.2, 0.9), (0.8, 0.3)], &scale), "M0 10V10H20V70H80V100");
+        assert_eq!(staircase(&[], &scale), "");
     }
 
     #[test]

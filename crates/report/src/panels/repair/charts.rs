@@ -11,23 +11,22 @@ use crate::svg::comparison::{Comparison, Pair};
 use crate::svg::pareto::{Pareto, Point};
 
 pub(super) fn render(repair: &Repair) -> Markup {
+    let about_accuracy =
+        "On the target, on the cases that were right before, on all cases, and on each kind of failure.";
+    let about_tradeoffs = "Each mark is a method with one of its settings: farther right, more of the target is repaired; below the line \
+                           “unchanged”, the network as a whole gets worse.";
     html! {
-        @if let Some(chart) = comparison(repair) {
-            div class="card scroll" {
-                h3 { "Accuracy before and after" }
-                p class="muted" { "On the target, on the cases that were right before, on all cases, and on each kind of failure." }
-                (chart.inline())
-            }
+        div class="charts" {
+            (card("Accuracy before and after", about_accuracy, comparison(repair)))
+            (card("What each method gains and costs", about_tradeoffs, tradeoffs(repair)))
         }
-        @if let Some(plot) = tradeoffs(repair) {
-            div class="card scroll" {
-                h3 { "What each method gains and costs" }
-                p class="muted" {
-                    "Each mark is a method with one of its settings: farther right, more of the target is repaired; below the line "
-                    "“unchanged”, the network as a whole gets worse."
-                }
-                (plot.inline())
-            }
+    }
+}
+
+fn card(title: &str, about: &str, figure: Option<Figure>) -> Markup {
+    html! {
+        @if let Some(figure) = figure {
+            div class="card chart" { h3 { (title) } p class="muted" { (about) } (figure.inline()) }
         }
     }
 }
@@ -53,7 +52,7 @@ fn comparison(repair: &Repair) -> Option<Figure> {
         vec![set("target", |a| a.target), set("correct before", |a| a.correct), set("all cases", |a| a.all)];
     rows.retain(|row| row.before.is_some() || row.after.is_some());
     rows.extend(per_subtype(repair));
-    let title = format!("Accuracy before and after {}", words::name(repair));
+    let title = format!("Accuracy before and after repair: {}", words::name(repair));
     (!rows.is_empty()).then(|| Comparison { title, rows }.figure())
 }
 
@@ -84,7 +83,7 @@ fn tradeoffs(repair: &Repair) -> Option<Figure> {
     });
     let points: Vec<Point> = points.collect();
     let plot = Pareto {
-        title: format!("Gain and cost of every setting, {}", words::name(repair)),
+        title: format!("Gain and cost of every repair: {}", words::name(repair)),
         x_label: "gain of accuracy on the target".to_owned(),
         y_label: "change of accuracy over all cases".to_owned(),
         series,

@@ -55,6 +55,7 @@ fn gallery(
         @if !cases.is_empty() || total > 0 {
             div class="card" {
                 h3 { (title) span class="muted" { " " (words::of_all(first(cases).len(), total)) } }
+                @if !cases.is_empty() { p class="muted" { "Predicted class before → after." } }
                 div class="case-list" {
                     @for (i, case) in first(cases).iter().enumerate() {
                         figure class="case plain" data-tip=(tip(context, case)) {

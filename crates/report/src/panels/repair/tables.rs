@@ -57,7 +57,7 @@ pub(super) fn subgroups(subgroups: &[RepairSubgroup]) -> Markup {
     html! {
         @if !subgroups.is_empty() {
             details class="card scroll" open[failed || subgroups.len() <= UNFOLDED] {
-                summary { "Subgroups: " (words::subgroups(subgroups)) }
+                summary { (words::subgroups(subgroups)) }
                 table {
                     thead { tr {
                         th { "Column" } th { "Value" } th class="num" { "Cases" } th class="num" { "Before" } th class="num" { "After" }
@@ -108,7 +108,7 @@ fn method_row(repair: &Repair, row: &RepairMethodRow) -> Markup {
                 @if !row.settings.is_empty() { span class="muted below" { (row.settings) } }
             }
             (cell(row.target)) (cell(row.correct)) (cell(row.all))
-            @for value in columns { (cell(value)) }
+            @for value in columns { td class="num" { (format::measure(value)) } }
             td class="num" { (words::seconds(row.seconds)) }
         }
     }
