@@ -45,6 +45,7 @@ if (await page.locator("#scatter").count()) await checkMap();
 if (await page.locator("#case-list").count()) await checkFilter();
 if (await page.locator("g.heat").count()) await checkMatrices();
 if (await page.locator("select[data-state=subtyping]").count()) await checkSubtypings();
+if (await page.locator("#repair").count()) await checkRepair();
 await checkWidths();
 
 check("no text of the data ran as a script", (await page.evaluate(() => window.attacked)) === undefined);
@@ -182,6 +183,22 @@ async function checkSubtypings() {
     await select.selectOption(value);
     const blocks = await page.locator("#subtypings [data-when]:visible").count();
     check(`grouping ${value} shows one block`, blocks === 1, String(blocks));
+  }
+}
+
+async function checkRepair() {
+  const words = await page.locator("#repair .verdict").allTextContents();
+  check("every repair is accepted, refused or not judged", words.every((text) => /Accepted|Refused|Not judged/.test(text)), words.join(" / "));
+  const marks = await page.locator("#repair .pass, #repair .fail").allTextContents();
+  check("outcomes are words, not colours", marks.length > 0 && marks.every((text) => /passed/.test(text)));
+  if (await page.locator("#repair .case svg.thumb").count()) check("pictures of repaired cases have colours", await drawn("#repair .case svg.thumb"));
+  const mark = page.locator("#repair .charts svg g[data-tip*='all cases']").first();
+  if (await mark.count()) {
+    await mark.scrollIntoViewIfNeeded();
+    await settled();
+    await mark.hover();
+    check("a mark tells its numbers", /all cases/.test(await page.locator("#tip").textContent()));
+    await page.locator("#repair").screenshot({ path: `${folder}/light-repair.png` });
   }
 }
 

@@ -6,6 +6,12 @@ use base64::Engine;
 /// Most pixels in the atlas: a thousand of 28 x 28. Pure noise costs 4 bytes a pixel as base64 PNG, which leaves a third
 /// of 5 MB to the rest of the page.
 const PIXEL_BUDGET: usize = 800_000;
+/// Most pixels of the pictures of all repairs together.
+const REPAIR_BUDGET: usize = 120_000;
+/// Most bytes of all pictures of the page.
+const BYTE_BUDGET: usize = 3_150_000;
+/// Bytes that a pixel of pure noise costs as base64 PNG.
+const BYTES_PER_PIXEL: usize = 4;
 /// Longest side of a thumbnail in the atlas, in pixels.
 const LONGEST_SIDE: usize = 96;
 /// Thumbnails are not reduced below this longest side; rather some cases go without.
@@ -39,7 +45,7 @@ pub(crate) struct Atlas {
     pub height: usize,
     /// The PNG as base64.
     pub base64: String,
-    /// A place per case; `None` where it has no picture.
+    /// A place per case (or other thing with a picture); `None` where it has no picture.
     pub sprites: Vec<Option<Sprite>>,
     /// Number of pictures left out because the budget was used up.
     pub left_out: usize,
@@ -47,37 +53,54 @@ pub(crate) struct Atlas {
 
 impl Atlas {
     /// Packs the thumbnails of all cases; those nearest to a centre come first when not all have room.
-    pub(crate) fn pack(input: &ReportInput) -> Self {
-        let candidates = in_order_of_need(input);
-        let limit = side_limit(&candidates);
+    pub(crate) fn of_cases(input: &ReportInput) -> Self {
+        Self::pack(input.cases.len(), &in_order_of_need(input), PIXEL_BUDGET)
+    }
+
+    /// Packs the pictures of each repair into what the pictures of the cases, `self`, leave of the budget; the first
+    /// pictures come first when not all have room.
+    pub(crate) fn of_repairs(&self, repairs: &[Vec<Option<&Thumbnail>>]) -> Vec<Self> {
+        let left = BYTE_BUDGET.saturating_sub(self.base64.len()) / BYTES_PER_PIXEL;
+        let budget = REPAIR_BUDGET.min(left) / repairs.len().max(1);
+        let of_one = |pictures: &Vec<Option<&Thumbnail>>| {
+            let numbered = pictures.iter().enumerate().filter_map(|(i, picture)| Some((i, (*picture)?)));
+            let wanted: Vec<(usize, &Thumbnail)> = numbered.filter(|(_, p)| is_valid(p)).collect();
+            Self::pack(pictures.len(), &wanted, budget)
+        };
+        repairs.iter().map(of_one).collect()
+    }
+
+    /// Packs the wanted pictures of `count` things as far as the budget of pixels goes.
+    fn pack(count: usize, wanted: &[(usize, &Thumbnail)], budget: usize) -> Self {
+        let limit = side_limit(wanted, budget);
         let mut used = 0;
         let mut small: Vec<(usize, Thumbnail)> = Vec::new();
-        for &(case, thumbnail) in &candidates {
+        for &(index, thumbnail) in wanted {
             let (width, height) = reduced_size(thumbnail, limit);
-            if used + width * height <= PIXEL_BUDGET {
+            if used + width * height <= budget {
                 used += width * height;
-                small.push((case, reduce(thumbnail, width, height)));
+                small.push((index, reduce(thumbnail, width, height)));
             }
         }
-        small.sort_by_key(|&(case, _)| case);
-        let mut atlas = shelve(input.cases.len(), &small, used);
-        atlas.left_out = candidates.len() - small.len();
+        small.sort_by_key(|&(index, _)| index);
+        let mut atlas = shelve(count, &small, used);
+        atlas.left_out = wanted.len() - small.len();
         let mut rgb = vec![255; atlas.width * atlas.height * 3];
-        for (case, thumbnail) in &small {
-            if let Some(Some(sprite)) = atlas.sprites.get(*case) {
+        for (index, thumbnail) in &small {
+            if let Some(Some(sprite)) = atlas.sprites.get(*index) {
                 paste(&mut rgb, atlas.width, thumbnail, sprite);
             }
         }
         atlas.base64 = encode(atlas.width, atlas.height, &rgb).unwrap_or_default();
         if atlas.base64.is_empty() {
-            return Self { sprites: vec![None; input.cases.len()], ..Self::default() };
+            return Self { sprites: vec![None; count], left_out: wanted.len(), ..Self::default() };
         }
         atlas
     }
 
-    /// Place of the picture of a case.
-    pub(crate) fn sprite(&self, case: usize) -> Option<Sprite> {
-        self.sprites.get(case).copied().flatten()
+    /// Place of a picture by its index.
+    pub(crate) fn sprite(&self, index: usize) -> Option<Sprite> {
+        self.sprites.get(index).copied().flatten()
     }
 }
 
@@ -103,11 +126,11 @@ fn is_valid(thumbnail: &Thumbnail) -> bool {
 }
 
 /// The longest side at which all pictures fit the budget, if there is one.
-fn side_limit(candidates: &[(usize, &Thumbnail)]) -> usize {
+fn side_limit(wanted: &[(usize, &Thumbnail)], budget: usize) -> usize {
     let mut limit = LONGEST_SIDE;
     while limit > SHORTEST_LIMIT {
-        let pixels: usize = candidates.iter().map(|(_, t)| reduced_size(t, limit)).map(|(w, h)| w * h).sum();
-        if pixels <= PIXEL_BUDGET {
+        let pixels: usize = wanted.iter().map(|(_, t)| reduced_size(t, limit)).map(|(w, h)| w * h).sum();
+        if pixels <= budget {
             break;
         }
         limit -= 1;
@@ -138,16 +161,16 @@ fn reduce(thumbnail: &Thumbnail, width: usize, height: usize) -> Thumbnail {
 }
 
 /// Places pictures side by side on shelves of about the width of a square atlas.
-fn shelve(cases: usize, pictures: &[(usize, Thumbnail)], pixels: usize) -> Atlas {
+fn shelve(count: usize, pictures: &[(usize, Thumbnail)], pixels: usize) -> Atlas {
     let widest = pictures.iter().map(|(_, t)| t.width).max().unwrap_or(0);
     let width = pixels.isqrt().max(widest);
-    let mut atlas = Atlas { width, sprites: vec![None; cases], ..Atlas::default() };
+    let mut atlas = Atlas { width, sprites: vec![None; count], ..Atlas::default() };
     let (mut x, mut y, mut shelf) = (0, 0, 0);
-    for (case, picture) in pictures {
+    for (index, picture) in pictures {
         if x + picture.width > width {
             (x, y, shelf) = (0, y + shelf, 0);
         }
-        if let Some(sprite) = atlas.sprites.get_mut(*case) {
+        if let Some(sprite) = atlas.sprites.get_mut(*index) {
             *sprite = Some(Sprite { x, y, width: picture.width, height: picture.height });
         }
         x += picture.width;
@@ -203,7 +226,7 @@ mod tests {
 
     #[test]
     fn every_picture_is_found_at_its_place() {
-        let atlas = Atlas::pack(&report(vec![plain(5, 3, 10), None, plain(2, 7, 20), plain(4, 4, 30)]));
+        let atlas = Atlas::of_cases(&report(vec![plain(5, 3, 10), None, plain(2, 7, 20), plain(4, 4, 30)]));
         let rgb = decode(&atlas);
         for (case, value) in [(0, 10), (2, 20), (3, 30)] {
             let s = atlas.sprite(case).unwrap();
@@ -219,14 +242,14 @@ mod tests {
     #[test]
     fn broken_thumbnails_are_missing_pictures() {
         let broken = |width, height, bytes| Some(Thumbnail { width, height, rgb: vec![0; bytes] });
-        let atlas = Atlas::pack(&report(vec![
+        let atlas = Atlas::of_cases(&report(vec![
             broken(usize::MAX, 2, 6),
             broken(0, 0, 0),
             broken(3, 3, 26),
             plain(2, 2, 1),
         ]));
         assert_eq!(atlas.sprites.iter().filter(|s| s.is_some()).count(), 1);
-        assert!(Atlas::pack(&report(vec![None])).base64.is_empty());
+        assert!(Atlas::of_cases(&report(vec![None])).base64.is_empty());
     }
 
     #[test]
@@ -237,12 +260,25 @@ mod tests {
     }
 
     #[test]
+    fn repairs_get_what_the_cases_leave() {
+        let (one, none) = (plain(20, 20, 5), None);
+        let pictures = vec![vec![one.as_ref(), none.as_ref(), one.as_ref()], Vec::new()];
+        let cases = Atlas::of_cases(&report(vec![plain(3, 3, 1)]));
+        let repairs = cases.of_repairs(&pictures);
+        assert_eq!(repairs[0].sprites.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+        assert!(repairs[1].base64.is_empty());
+        let full = Atlas { base64: "A".repeat(BYTE_BUDGET), ..Atlas::default() };
+        let repairs = full.of_repairs(&pictures);
+        assert_eq!((repairs[0].left_out, repairs[0].width), (2, 0));
+    }
+
+    #[test]
     fn the_budget_holds_and_nearest_cases_come_first() {
         let mut input = report(vec![plain(30, 30, 1); 8_000]);
         let nearest = vec![7_999];
         let subtypes = vec![crate::input::Subtype { nearest, ..Default::default() }];
         input.subtypings = vec![crate::input::Subtyping { subtypes, ..Default::default() }];
-        let atlas = Atlas::pack(&input);
+        let atlas = Atlas::of_cases(&input);
         let pixels: usize = atlas.sprites.iter().flatten().map(|s| s.width * s.height).sum();
         assert!(pixels <= PIXEL_BUDGET);
         let shown = atlas.sprites.iter().flatten().count();

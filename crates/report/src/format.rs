@@ -15,6 +15,13 @@ pub(crate) fn number(value: f64, decimals: usize) -> String {
     if value < 0.0 && !zero { format!("−{text}") } else { text }
 }
 
+/// A change: a number with its sign, plus as well as minus.
+pub(crate) fn change(value: f64, decimals: usize) -> String {
+    let text = number(value, decimals);
+    let zero = !text.chars().any(|c| matches!(c, '1'..='9'));
+    if value > 0.0 && !zero { format!("+{text}") } else { text }
+}
+
 /// A score with two decimals, or the sign for a missing one.
 pub(crate) fn score(value: Option<f64>) -> String {
     value.map_or_else(|| MISSING.to_owned(), |v| number(v, 2))
@@ -56,6 +63,16 @@ pub(crate) fn p_value(p: Option<f64>) -> String {
 /// The confidence interval in words, or nothing where it was not computed.
 pub(crate) fn interval(lo: Option<f64>, hi: Option<f64>) -> Option<String> {
     Some(format!("95 % interval {} to {}", number(lo?, 2), number(hi?, 2)))
+}
+
+/// An estimate and its interval on one line.
+pub(crate) fn with_interval(estimate: Option<Estimate>, decimals: usize) -> String {
+    let Some(estimate) = estimate.filter(|e| e.value.is_finite()) else { return MISSING.to_owned() };
+    let value = number(estimate.value, decimals);
+    match estimate.lo.zip(estimate.hi) {
+        Some((lo, hi)) => format!("{value} ({} to {})", number(lo, decimals), number(hi, decimals)),
+        None => value,
+    }
 }
 
 /// An estimate with its interval, for a tooltip.
@@ -112,6 +129,18 @@ mod tests {
         assert_eq!(percent(0.958, 1), "95.8\u{202f}%");
         assert_eq!(p_value(Some(0.0004)), "<\u{a0}0.001");
         assert_eq!(p_value(Some(0.0312)), "0.031");
+        assert_eq!(change(0.0123, 3), "+0.012");
+        assert_eq!(change(-0.0123, 3), "−0.012");
+        assert_eq!(change(0.0004, 2), "0.00");
+        assert_eq!(change(f64::INFINITY, 2), MISSING);
+    }
+
+    #[test]
+    fn an_interval_needs_both_ends() {
+        let estimate = |lo, hi| Some(Estimate { value: 0.5, lo, hi });
+        assert_eq!(with_interval(estimate(Some(0.4), Some(0.6)), 2), "0.50 (0.40 to 0.60)");
+        assert_eq!(with_interval(estimate(Some(0.4), None), 2), "0.50");
+        assert_eq!(with_interval(None, 2), MISSING);
     }
 
     #[test]

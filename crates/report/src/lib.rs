@@ -2,7 +2,7 @@
 //! figures as SVG.
 //!
 //! The crate knows no other crate of the project: it renders its own typed [`ReportInput`], which the program
-//! fills. [`render`] and [`figures`] are pure functions; only [`write`](mod@write) touches the disk.
+//! fills. [`render`], [`figures`] and [`repair_markdown`] are pure functions; only [`write`](mod@write) touches the disk.
 //!
 //! - **One panel, one file**: each panel of the page is a file in `panels/` and a line of the table in
 //!   `panels/mod.rs`.
@@ -16,6 +16,7 @@
 //!   style sheet by their SHA-256, and no network at all.
 
 mod atlas;
+mod evidence;
 mod fields;
 mod format;
 pub mod input;
@@ -26,6 +27,7 @@ mod payload;
 mod svg;
 pub mod write;
 
+pub use evidence::repair_markdown;
 pub use input::ReportInput;
 
 /// Renders the report as one HTML document without any reference to the outside.

@@ -106,9 +106,14 @@ mod tests {
 
     #[test]
     fn words_are_legible_in_both_themes() {
-        for (front, back) in
-            [("ink", "card"), ("muted", "page"), ("accent", "card"), ("warn", "warn-page"), ("good", "card")]
-        {
+        for (front, back) in [
+            ("ink", "card"),
+            ("muted", "page"),
+            ("accent", "card"),
+            ("warn", "warn-page"),
+            ("warn", "card"),
+            ("good", "card"),
+        ] {
             let (front, back) = (token(front), token(back));
             assert!(contrast(front.1, back.1) >= 4.5, "{} on {} (light)", front.0, back.0);
             assert!(contrast(front.2, back.2) >= 4.5, "{} on {} (dark)", front.0, back.0);

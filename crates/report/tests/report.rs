@@ -5,7 +5,7 @@
 mod sample;
 
 use base64::Engine;
-use modelmend_report::input::Thumbnail;
+use modelmend_report::input::{RepairedCase, Thumbnail};
 use modelmend_report::{ReportInput, figures, render};
 use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -31,6 +31,7 @@ fn every_panel_is_there() {
         "matrices",
         "subtypings",
         "metadata",
+        "repair",
         "finetuning",
         "selection",
         "training",
@@ -170,10 +171,21 @@ fn the_policy_allows_this_script_and_this_style_only() {
 fn a_thousand_failures_stay_under_5_megabytes() {
     let mut input = sample::report(1_000);
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-    for case in &mut input.cases {
+    let mut noise = || {
         let mut rgb = vec![0; 28 * 28 * 3];
         rng.fill_bytes(&mut rgb);
-        case.thumbnail = Some(Thumbnail { width: 28, height: 28, rgb });
+        Some(Thumbnail { width: 28, height: 28, rgb })
+    };
+    for case in &mut input.cases {
+        case.thumbnail = noise();
+    }
+    for repair in &mut input.repairs {
+        let one = RepairedCase { id: "x".repeat(40), picture: noise(), ..RepairedCase::default() };
+        repair.fixed = vec![one.clone(); 1_000];
+        for case in &mut repair.fixed {
+            case.picture = noise();
+        }
+        repair.broken = repair.fixed.clone();
     }
     let bytes = render(&input).len();
     assert!(bytes < 5_000_000, "{bytes} bytes");
@@ -210,6 +222,8 @@ fn each_kind_of_figure_is_among_them() {
         "selection-gradients-silhouette.svg",
         "training-loss.svg",
         "metadata-random-stain-batch.svg",
+        "repair-rim-and-pallor-accuracy.svg",
+        "repair-rim-and-pallor-tradeoffs.svg",
     ] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }

@@ -5,10 +5,15 @@
 
 mod case;
 mod provenance;
+mod repair;
 mod subtyping;
 
 pub use case::{Case, MetadataColumn, MetadataValues, Part, Thumbnail};
 pub use provenance::{InputFile, Provenance, StepRecord};
+pub use repair::{
+    AuditLine, CauseCase, Causes, Criterion, Protocol, Repair, RepairAccuracy, RepairCounts, RepairMethodRow,
+    RepairSubgroup, RepairedCase, Tradeoff,
+};
 pub use subtyping::{
     CaseSet, Finding, FinetuningCurve, FinetuningSeries, Matrix, MatrixOrder, Measure, Selection, Side,
     Stage, Subtype, Subtyping, TruthScores,
@@ -38,6 +43,8 @@ pub struct ReportInput {
     pub chosen: Option<String>,
     /// Learning curves of the study's own training, where a `train:` step ran.
     pub training: Option<TrainingCurves>,
+    /// Repairs, accepted or refused.
+    pub repairs: Vec<Repair>,
     /// Where the numbers come from.
     pub provenance: Provenance,
     /// What a reader must know before he believes the numbers, one sentence each.

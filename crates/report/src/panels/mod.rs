@@ -7,6 +7,7 @@ mod matrices;
 mod metadata;
 mod pictures;
 mod provenance;
+mod repair;
 mod selection;
 mod subtypings;
 mod summary;
@@ -76,6 +77,13 @@ const PANELS: &[Panel] = &[
         figures: metadata::figures,
     },
     Panel {
+        id: "repair",
+        title: "Repair",
+        short: "Repair",
+        render: repair::render,
+        figures: repair::figures,
+    },
+    Panel {
         id: "finetuning",
         title: "Fine-tuning curves",
         short: "Curves",
@@ -113,6 +121,8 @@ fn none(_: &Context<'_>) -> Vec<Figure> {
 pub(crate) struct Context<'a> {
     pub input: &'a ReportInput,
     pub atlas: Atlas,
+    /// The pictures of each repair.
+    pub repairs: Vec<Atlas>,
     pub fields: Vec<Field>,
     /// Index of the subtyping that the page opens with.
     pub chosen: usize,
@@ -121,9 +131,12 @@ pub(crate) struct Context<'a> {
 impl<'a> Context<'a> {
     pub(crate) fn new(input: &'a ReportInput) -> Self {
         let named = |subtyping: &Subtyping| input.chosen.as_ref() == Some(&subtyping.name);
+        let atlas = Atlas::of_cases(input);
+        let pictures: Vec<_> = input.repairs.iter().map(repair::shown_pictures).collect();
         Self {
             input,
-            atlas: Atlas::pack(input),
+            repairs: atlas.of_repairs(&pictures),
+            atlas,
             fields: fields::fields(input),
             chosen: input.subtypings.iter().position(named).unwrap_or(0),
         }

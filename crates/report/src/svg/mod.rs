@@ -4,9 +4,12 @@
 //! classes (theme, filter, order), which the output of the plotting libraries looked at has no room for. Each mark carries
 //! its light colour as attribute, so that a figure that stands alone needs no style sheet.
 
+mod axes;
+pub(crate) mod comparison;
 pub(crate) mod heatmap;
 pub(crate) mod interval;
 pub(crate) mod lines;
+pub(crate) mod pareto;
 pub(crate) mod scatter;
 
 use maud::{Markup, html};

@@ -1,6 +1,8 @@
 //! Input that lies about itself: texts that are markup, indices that point nowhere, tables with holes.
 
-use modelmend_report::input::{MetadataColumn, MetadataValues, ReportInput, StepRecord, Thumbnail};
+use modelmend_report::input::{
+    Estimate, Measure, MetadataColumn, MetadataValues, ReportInput, StepRecord, Thumbnail, Tradeoff,
+};
 
 /// Texts that would do something if a page did not take them for text.
 pub(crate) const TEXTS: [&str; 4] = [
@@ -32,6 +34,7 @@ pub(crate) fn spoil(mut input: ReportInput) -> ReportInput {
         values: MetadataValues::Number(vec![Some(f64::INFINITY), Some(1.0)]),
     });
     spoil_subtypings(&mut input);
+    spoil_repairs(&mut input);
     input.provenance.program_version = text(0);
     input.provenance.study_yaml = TEXTS.join("\n");
     input.provenance.steps =
@@ -83,5 +86,68 @@ fn spoil_subtypings(input: &mut ReportInput) {
             selection.criterion = TEXTS[0].repeat(20);
             selection.points.push((usize::MAX, f64::INFINITY));
         }
+    }
+}
+
+fn spoil_repairs(input: &mut ReportInput) {
+    let text = |i: usize| TEXTS[i % TEXTS.len()].to_owned();
+    let nowhere = Some(Estimate { value: f64::NAN, lo: Some(f64::NEG_INFINITY), hi: Some(f64::INFINITY) });
+    for (i, repair) in input.repairs.iter_mut().enumerate() {
+        for (k, field) in [&mut repair.name, &mut repair.method, &mut repair.settings, &mut repair.reason]
+            .into_iter()
+            .enumerate()
+        {
+            *field = text(i + k);
+        }
+        repair.model = Some(text(i));
+        repair.target = vec![text(1), "1".to_owned()];
+        repair.before.target = nowhere;
+        repair.after.correct = Some(Estimate { value: 1e300, lo: Some(-1e300), hi: Some(1e300) });
+        repair.after.per_subtype = vec![(text(2), nowhere), (text(2), None), (text(0), nowhere)];
+        for criterion in &mut repair.criteria {
+            (criterion.name, criterion.question, criterion.reason) = (text(0), text(1), text(2));
+            (criterion.estimate, criterion.margin, criterion.p) = (nowhere, Some(f64::NAN), Some(f64::NAN));
+        }
+        for subgroup in &mut repair.subgroups {
+            (subgroup.column, subgroup.value, subgroup.change) = (text(3), text(0), f64::INFINITY);
+        }
+        for (k, row) in repair.methods.iter_mut().enumerate() {
+            (row.method, row.settings, row.seconds) = (text(k), text(k + 1), Some(f64::NAN));
+            row.per_subtype.truncate(k);
+            row.target = Some(Measure { mean: f64::NAN, ..Measure::default() });
+        }
+        repair.subtypes.insert(0, text(3));
+        repair.tradeoffs.push(Tradeoff {
+            method: text(0),
+            setting: text(1),
+            target: f64::NAN,
+            ..Tradeoff::default()
+        });
+        repair.tradeoffs.push(Tradeoff {
+            method: text(1),
+            target: 1e300,
+            all: -1e300,
+            ..Tradeoff::default()
+        });
+        for (k, case) in repair.fixed.iter_mut().chain(&mut repair.broken).enumerate() {
+            (case.id, case.subtype) = (text(k), Some(text(k + 1)));
+            (case.truth, case.before) = (Some(usize::MAX), Some(usize::MAX));
+            if k == 1 {
+                case.picture = Some(Thumbnail { width: usize::MAX, height: 2, rgb: vec![0; 12] });
+            }
+        }
+        if let Some(causes) = &mut repair.causes {
+            causes.summary = text(1);
+            for (k, case) in causes.cases.iter_mut().enumerate() {
+                (case.id, case.label, case.score) = (text(k), Some(usize::MAX), f64::NAN);
+            }
+        }
+        for line in &mut repair.audit {
+            (line.what, line.detail) = (text(1), text(3));
+        }
+        repair.hashes.push((text(0), text(1)));
+        repair.protocol.data = text(3);
+        repair.protocol.criteria_fixed = text(2);
+        repair.protocol.residual_risks = TEXTS.map(str::to_owned).to_vec();
     }
 }

@@ -1,9 +1,11 @@
-//! An invented study with the shape of a real one: 620 failures of eight kinds, five subtypings.
+//! An invented study with the shape of a real one: 620 failures of eight kinds, five subtypings, two repairs.
 
 mod cells;
 mod evidence;
 #[allow(dead_code, reason = "each user of the sample takes a part of it")]
 pub(crate) mod hostile;
+#[allow(dead_code, reason = "each user of the sample takes a part of it")]
+pub(crate) mod repair;
 
 use modelmend_report::input::{
     Case, Estimate, Facts, InputFile, MetadataColumn, MetadataValues, Part, Provenance, ReportInput,
@@ -89,6 +91,7 @@ pub(crate) fn report(cases: usize) -> ReportInput {
         subtypings: subtypings(&mut rng, &kinds, &cases),
         chosen: Some("gradients".to_owned()),
         training: Some(training()),
+        repairs: repair::repairs(),
         provenance: provenance(),
         notes: vec!["2 values of “smear” with fewer than 3 failures are set aside: S31, S38.".to_owned()],
         cases,

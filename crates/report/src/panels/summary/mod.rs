@@ -5,8 +5,9 @@ mod words;
 use maud::{Markup, html};
 
 use super::{Context, method_title, notes, subtype_button};
+use crate::evidence::words as evidence;
 use crate::format;
-use crate::input::{Subtype, Subtyping};
+use crate::input::{Repair, Subtype, Subtyping};
 use crate::svg::interval;
 
 /// Pictures per kind.
@@ -23,9 +24,21 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
     Some(html! {
         p class="lead" { (words::what_fails(input)) }
         (notes(&input.notes))
+        @for repair in &input.repairs { (repaired(repair)) }
         @if let Some(kinds) = kinds { (kinds) }
         (glossary())
     })
+}
+
+/// A repair in two sentences: the decision, and what it changed.
+fn repaired(repair: &Repair) -> Markup {
+    html! {
+        p class="repaired" {
+            strong { (evidence::name(repair)) ": " (evidence::verdict(repair).to_lowercase()) "." } " "
+            (evidence::gain_and_cost(repair)) " "
+            a href="#repair" { "The evidence" }
+        }
+    }
 }
 
 fn of_subtyping(context: &Context<'_>, subtyping: &Subtyping) -> Markup {
