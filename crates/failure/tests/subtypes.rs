@@ -149,7 +149,7 @@ fn only_wrong_labels_cannot_be_told_from_their_neighbours() {
         (separation, Suspicion { contradicted: 1.0, separation }.mislabelled())
     };
     // Every third case of the region answers with the other class, whatever its label.
-    let turned = |i: usize| i / 2 % 3 == 0;
+    let turned = |i: usize| (i / 2).is_multiple_of(3);
     let fooled: Vec<bool> =
         (0..470).map(|i| if i < 200 { !turned(i) } else { i < 430 || turned(i) }).collect();
     let (separation, mislabelled) = verdict(1, &fooled);

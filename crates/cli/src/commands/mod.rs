@@ -6,6 +6,7 @@ mod inspect;
 mod intervals;
 mod ops;
 mod predict;
+mod repair;
 mod run;
 mod schema;
 mod tensors;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Asks the gate whether a model is a repair of another: for repairs that were made elsewhere.
     Verify(verify::Verify),
+    /// Runs a study and repairs failure subtypes, behind a gate that can say no.
+    Repair(repair::Repair),
     /// What this build can do with each node of a model.
     Inspect(inspect::Inspect),
     /// Runs a model on arrays.
@@ -44,6 +47,7 @@ impl Command {
             Self::Demo(command) => command.run(),
             Self::Run(command) => command.run(),
             Self::Verify(command) => command.run(),
+            Self::Repair(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Gradients(command) => command.run(),

@@ -39,6 +39,12 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn run(self) -> Result<u8> {
+        let (study, options) = self.options();
+        pipeline::run_file(&study, &options)
+    }
+
+    /// The study file, and how it is run.
+    pub(super) fn options(self) -> (PathBuf, RunOptions) {
         let options = RunOptions {
             out: self.out,
             until: self.until,
@@ -46,7 +52,8 @@ impl Run {
             cache: self.cache,
             threads: self.threads.map(usize::from),
             quiet: self.quiet,
+            repair: None,
         };
-        pipeline::run_file(&self.study, &options)
+        (self.study, options)
     }
 }

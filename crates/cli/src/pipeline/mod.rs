@@ -11,6 +11,8 @@ mod divide;
 mod evidence;
 mod finetune;
 mod outputs;
+mod repair;
+mod repair_page;
 mod report;
 mod represent;
 mod run;
@@ -19,5 +21,5 @@ mod train;
 mod verify;
 
 pub(crate) use demo::demo;
-pub(crate) use run::{RunOptions, run_file};
+pub(crate) use run::{RepairChoice, RunOptions, run_file};
 pub(crate) use verify::{Verified, VerifyOptions, verify};

@@ -25,6 +25,7 @@ use ndarray::Array2;
 use super::context::Context;
 use super::divide::{Material, Setting};
 use super::evidence::{Evidence, Table, TunedEvidence};
+use super::repair::Repaired;
 use super::report;
 use super::train::Trained;
 
@@ -32,6 +33,8 @@ use super::train::Trained;
 pub(crate) struct Finished {
     /// The numbers.
     pub(crate) results: Results,
+    /// Why the gate refused the repair, where it did.
+    pub(crate) refusal: Option<String>,
     /// The page, without provenance.
     report: ReportInput,
     /// A row per case.
@@ -56,7 +59,7 @@ pub(crate) fn finish(
     study: &ClassificationStudy,
     setting: &Setting<'_>,
     (evidence, picture, material): (Vec<Evidence>, Array2<f32>, &Material),
-    trained: Option<Trained>,
+    (trained, repaired): (Option<Trained>, Option<Repaired>),
 ) -> Finished {
     let mut results = Results::new(&study.name, context.seed);
     let total = setting.problem.count();
@@ -72,15 +75,27 @@ pub(crate) fn finish(
             results.truth.insert(e.name.clone(), score);
         }
     }
-    let (models, learning) = models(&evidence, trained);
+    let (mut models, learning) = models(&evidence, trained);
+    let confidence = study.statistics.confidence;
+    let repairs = repaired.iter().map(|r| r.page(setting, confidence)).collect();
+    if let Some(repaired) = &repaired {
+        results.repairs.insert(repaired.name(), repaired.result(setting));
+        models.push((repaired.file(), repaired.model.clone()));
+    }
     let matrices =
         evidence.iter().filter_map(|e| Some((e.name.clone(), csv(e, e.tuned.as_ref()?)))).collect();
     let scaling = evidence.first().and_then(|e| e.division.scaling);
     let clustered =
         material.embeddings.iter().find(|(s, _)| Some(*s) == scaling).map(|(_, e)| e.points.clone());
+    let refusals = repaired.as_ref().map(Repaired::refusals).unwrap_or_default();
     Finished {
+        refusal: refused
+            .map(|r| r.verdict.refusals().map(|c| c.reason.clone()).collect::<Vec<_>>().join(" ")),
         cases: case_table(setting, evidence.first(), &picture),
-        report: report::input(context, study, setting, (&evidence, &picture), (&results, learning)),
+        report: ReportInput {
+            repairs,
+            ..report::input(context, study, setting, (&evidence, &picture), (&results, learning))
+        },
         results,
         embedding: clustered.unwrap_or(picture),
         matrices,
@@ -316,7 +331,12 @@ pub(crate) fn write(
         &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?,
     )?;
     let seeds = file.study.seeds();
-    modelmend_report::write::write(&report::with_provenance(first.report, &record, &seeds), out)?;
+    let report = report::with_provenance(first.report, &record, &seeds);
+    modelmend_report::write::write(&report, out)?;
+    if let Some(repair) = report.repairs.first() {
+        let text = modelmend_report::repair_markdown(&report, repair);
+        write_atomically(&out.join("repair.md"), &[text.as_bytes()]).with_context(|| failed("repair.md"))?;
+    }
     write_json(&out.join("results.json"), &over_runs(&results)?).with_context(|| failed("results.json"))?;
     write_json(&out.join("run.json"), &record).with_context(|| failed("run.json"))?;
     Ok(())

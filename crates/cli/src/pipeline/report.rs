@@ -52,6 +52,7 @@ pub(super) fn input(
         chosen: evidence.first().map(|e| e.name.clone()),
         training: learning.map(training),
         provenance: page::Provenance::default(),
+        repairs: Vec::new(),
         notes: results.notes.clone(),
     }
 }

@@ -17,7 +17,8 @@ use modelmend_study::observer::Interrupt;
 use modelmend_study::plan::Plan;
 use modelmend_study::runner::Runner;
 use modelmend_study::schema::{
-    ClassificationStudy, Comparison, Representation as Kind, Study, StudyFile, Subtyping as Method,
+    ClassificationStudy, Comparison, RepairMethod, RepairTarget, Representation as Kind, Study, StudyFile,
+    Subtyping as Method,
 };
 use modelmend_study::step::StepName;
 
@@ -28,8 +29,9 @@ use super::divide::{self, Division, Material, Setting};
 use super::evidence::{self, Evidence};
 use super::finetune::{self, Extent, Job};
 use super::outputs::{self, Finished};
+use super::repair;
 use super::represent::{self, Purpose};
-use super::subject::{self, Subject};
+use super::subject::{self, Labelled, Subject};
 use super::train::{self, Trained};
 use crate::output::Terminal;
 
@@ -42,23 +44,47 @@ pub(crate) struct RunOptions {
     pub(crate) cache: Option<PathBuf>,
     pub(crate) threads: Option<usize>,
     pub(crate) quiet: bool,
+    pub(crate) repair: Option<RepairChoice>,
+}
+
+/// A repair that the command line asks for, on top of what the study says.
+#[derive(Debug)]
+pub(crate) struct RepairChoice {
+    /// Subtypes, counted from 1.
+    pub(crate) target: Option<Vec<u32>>,
+    /// Name of a method.
+    pub(crate) method: Option<String>,
+}
+
+impl RepairChoice {
+    fn apply(&self, study: &mut ClassificationStudy) -> Result<()> {
+        let section = study.repair.get_or_insert_default();
+        if let Some(target) = &self.target {
+            section.target = RepairTarget::Subtypes(target.clone());
+        }
+        if let Some(name) = &self.method {
+            let known = serde_json::from_value(serde_json::Value::String(name.clone()));
+            let method: RepairMethod =
+                known.with_context(|| format!("--method {name}: there is no such method"))?;
+            section.methods = vec![RepairMethod::None, method];
+        }
+        Ok(())
+    }
 }
 
 /// Runs a study file and returns the exit code.
 pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
-    let file = StudyFile::load(path)?;
+    let mut file = StudyFile::load(path)?;
+    if let (Some(choice), Study::Classification(study)) = (&options.repair, &mut file.study) {
+        choice.apply(study)?;
+    }
+    let file = file;
     let Study::Classification(study) = &file.study else {
         bail!(
             "{}: task: reconstruction is not built yet; this version runs `task: classification`",
             path.display()
         );
     };
-    if study.repair.is_some() {
-        bail!(
-            "{}: repair: repairs are not built yet; remove the section to find and explain the failures",
-            path.display()
-        );
-    }
     let out = options.out.clone().unwrap_or_else(|| file.output());
     let started = Started::new(&file.study, &out, options)?;
     let terminal = Terminal::new(options.quiet);
@@ -78,7 +104,11 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
         }
         let models = trained.as_ref().map(|t| (t.model.clone(), t.checkpoints.clone()));
         let subject = subject::read(&context, &file, study, models)?;
-        if let Some(done) = analyse(&context, study, subject, trained)? {
+        let training = match study.repair {
+            Some(_) => subject::training(&file, &study.data, seed)?,
+            None => None,
+        };
+        if let Some(done) = analyse(&context, study, subject, (trained, training))? {
             finished.push(done);
         }
     }
@@ -86,9 +116,11 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(0);
     }
+    let refusals: Vec<String> = finished.iter().filter_map(|f| f.refusal.clone()).collect();
     outputs::write(&out, &file, finished, &runner, &inputs)?;
     crate::output::line(&format!("report: {}", out.join("report.html").display()));
-    Ok(0)
+    refusals.iter().for_each(|reason| crate::output::line(&format!("refused: {reason}")));
+    Ok(if refusals.is_empty() { 0 } else { crate::output::REFUSED })
 }
 
 /// What has to stand before the first step.
@@ -125,11 +157,11 @@ impl Started {
 }
 
 /// All steps after the model is there; `None` where the user wants to stop before the end.
-pub(crate) fn analyse(
+fn analyse(
     context: &Context<'_>,
     study: &ClassificationStudy,
     subject: Subject,
-    trained: Option<Trained>,
+    (trained, training): (Option<Trained>, Option<Labelled>),
 ) -> Result<Option<Finished>> {
     let problem = Problem::new(subject.model.clone(), &subject.cases, subject.targets.clone())?;
     let judged = cases::predict(context, &subject, &problem)?;
@@ -169,7 +201,16 @@ pub(crate) fn analyse(
     }
     let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
     let Some(evidence) = evidence(context, &setting, study, divisions, &features)? else { return Ok(None) };
-    Ok(Some(outputs::finish(context, study, &setting, (evidence, picture.points, own), trained)))
+    let repaired = match (&study.repair, evidence.first()) {
+        (Some(section), Some(own)) if context.wants(StepName::Repair) => {
+            let why = |s: usize| (s, outputs::mislabelled(&own.doubts.subtypes[s]));
+            let except = own.doubts.mislabelled().map(why).collect();
+            Some(repair::repair(context, &setting, section, (&own.division, except), training)?)
+        }
+        _ => None,
+    };
+    let findings = (evidence, picture.points, own);
+    Ok(Some(outputs::finish(context, study, &setting, findings, (trained, repaired))))
 }
 
 /// The study's own subtyping first, then those it is compared with.

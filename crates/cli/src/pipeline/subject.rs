@@ -9,7 +9,7 @@ use modelmend_data::split::resplit;
 use modelmend_data::{Cases, Column};
 use modelmend_net::Model;
 use modelmend_study::Hash;
-use modelmend_study::schema::{ClassificationData, ClassificationStudy, DataFormat, StudyFile};
+use modelmend_study::schema::{ClassificationData, ClassificationStudy, DataFormat, OneOrMany, StudyFile};
 
 use super::context::Context;
 
@@ -104,6 +104,14 @@ pub(crate) fn labelled(file: &StudyFile, data: &ClassificationData, seed: u64) -
         labels: data.fine_label_names.clone(),
     };
     Ok(Labelled { cases, targets, names, planted })
+}
+
+/// The cases that the model was trained on, where the study names their split.
+pub(crate) fn training(file: &StudyFile, data: &ClassificationData, seed: u64) -> Result<Option<Labelled>> {
+    let Some(split) = &data.training_split else { return Ok(None) };
+    let data =
+        ClassificationData { split: Some(OneOrMany::One(split.clone())), resplit: None, ..data.clone() };
+    labelled(file, &data, seed).map(Some)
 }
 
 /// Refuses a source that is not what the study says it is.

@@ -1,5 +1,7 @@
 //! The optimisation behind every method: draws cases, adds what holds the weights back, takes the step.
 
+use std::collections::VecDeque;
+
 use modelmend_data::split::Part;
 use modelmend_net::optim::{Adam, AdamSettings};
 use modelmend_net::{Graph, Parameters, Settings};
@@ -13,7 +15,6 @@ use super::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
 use super::task::Task;
 use crate::augment::{Augmentation, augment};
 use crate::error::{FailureError, Result};
-use crate::matrix::Target;
 use crate::monitor::Monitor;
 
 /// Follows a recipe from `start` and calls `look(epoch, weights)` after every epoch until it says stop. `fisher` is the
@@ -29,14 +30,35 @@ pub fn optimize(
     mut look: impl FnMut(usize, &Parameters<f32>) -> Result<bool>,
 ) -> Result<()> {
     let mut run = Run::new(task, recipe, (start, fisher))?;
+    let mut recent = VecDeque::new();
     for epoch in 1..=recipe.epochs {
         monitor.check()?;
         run.epoch(epoch)?;
-        if !look(epoch, &run.weights)? {
+        let go_on = match recipe.average {
+            0 | 1 => look(epoch, &run.weights)?,
+            last => {
+                recent.push_back(run.weights.clone());
+                recent.drain(..recent.len().saturating_sub(last));
+                look(epoch, &mean(run.weights.clone(), &recent))?
+            }
+        };
+        if !go_on {
             break;
         }
     }
     Ok(())
+}
+
+/// The mean of the newest weights, which are the last of `recent`, and the others; weights that never moved keep their bits.
+fn mean(newest: Parameters<f32>, recent: &VecDeque<Parameters<f32>>) -> Parameters<f32> {
+    let mut total = newest;
+    for (index, one) in recent.iter().rev().skip(1).enumerate() {
+        let share = 1.0 / (index + 2) as f32;
+        for (t, w) in total.iter_mut().zip(one.iter()) {
+            t.data_mut().iter_mut().zip(w.data()).for_each(|(t, w)| *t += share * (w - *t));
+        }
+    }
+    total
 }
 
 /// The state of one optimisation.
@@ -60,6 +82,7 @@ enum Moving {
 
 /// Cases that are drawn from.
 struct Pools {
+    target: Vec<usize>,
     failures: Vec<usize>,
     correct: Vec<usize>,
     /// The quarter of the correct cases that the unrepaired model is least sure of.
@@ -177,9 +200,10 @@ pub(crate) fn pull(
 
 impl Pools {
     fn new(task: &Task<'_>, recipe: &Recipe) -> Result<Self> {
+        let target = task.target(Part::Train);
         let failures = match recipe.failures {
-            Failures::Target => task.target(Part::Train),
-            Failures::All => task.layout.target(Target::All, Part::Train),
+            Failures::Target => target.clone(),
+            Failures::All => task.failures(Part::Train),
         };
         let correct = task.layout.correct(Part::Train);
         let mut boundary = Vec::new();
@@ -190,14 +214,14 @@ impl Pools {
             ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             boundary = ranked.into_iter().take(correct.len().div_ceil(4)).map(|(_, case)| case).collect();
         }
-        Ok(Self { failures, correct, boundary })
+        Ok(Self { target, failures, correct, boundary })
     }
 
     /// The cases of one epoch. Where correct cases are few for each failure both are spread evenly, so that each batch
     /// holds them in that proportion.
     fn order(&self, recipe: &Recipe, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut order = Vec::new();
-        (0..recipe.emphasis.max(1)).for_each(|_| order.extend(&self.failures));
+        let mut order = self.failures.clone();
+        (1..recipe.emphasis.max(1)).for_each(|_| order.extend(&self.target));
         let wanted = |ratio: f64| (ratio * order.len() as f64).round() as usize;
         let replayed = match recipe.replay {
             Replay::None => Vec::new(),

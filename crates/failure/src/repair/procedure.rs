@@ -5,7 +5,7 @@ use modelmend_net::Parameters;
 use serde::{Deserialize, Serialize};
 
 use super::fisher::fisher;
-use super::methods::Method;
+use super::methods::{Given, Method};
 use super::recipe::Anchor;
 use super::search::{Attempt, search};
 use super::task::Task;
@@ -16,14 +16,19 @@ use crate::problem::Problem;
 
 /// Which subtypes are to be repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Aimed {
-    /// These, counted from 0.
-    Given(Vec<usize>),
-    /// Those that the repair reaches on the validation side, but none of these.
-    Reached {
-        /// Subtypes that are not to be repaired, such as label noise.
-        except: Vec<usize>,
-    },
+pub struct Aimed {
+    /// These, counted from 0; without any, those that the repair reaches on the validation side.
+    pub targets: Option<Vec<usize>>,
+    /// Subtypes that must not be learned, such as label noise, unless they are targets.
+    pub except: Vec<usize>,
+}
+
+impl Aimed {
+    /// Subtypes that must not be learned.
+    pub fn excluded(&self) -> Vec<usize> {
+        let wanted = |s: &&usize| self.targets.as_ref().is_none_or(|t| !t.contains(s));
+        self.except.iter().filter(wanted).copied().collect()
+    }
 }
 
 /// What the procedure came to.
@@ -51,21 +56,26 @@ pub fn procedure(
     (margin, seed): (f64, u64),
     monitor: &dyn Monitor,
 ) -> Result<Outcome> {
-    let targets: Vec<usize> = match aimed {
-        Aimed::Given(targets) => targets.clone(),
-        Aimed::Reached { except } => (0..layout.subtypes).filter(|s| !except.contains(s)).collect(),
-    };
-    let task = Task { problem, layout, targets: &targets, margin, seed };
-    let information = match method.recipes(problem.graph().layers().len()).iter().any(wants_fisher) {
+    let except = aimed.excluded();
+    let rest = || (0..layout.subtypes).filter(|s| !except.contains(s)).collect();
+    let targets: Vec<usize> = aimed.targets.clone().unwrap_or_else(rest);
+    let task = Task { problem, layout, targets: &targets, except: &except, margin, seed };
+    let recipes = method.recipes(given(problem, aimed));
+    let information = match recipes.iter().any(wants_fisher) {
         true => Some(information(problem, layout, monitor)?),
         false => None,
     };
-    let attempts = search(&task, method, information.as_ref(), monitor)?;
-    let targets = match (aimed, attempts.first()) {
-        (Aimed::Reached { .. }, Some(best)) => reached(&task, best)?,
+    let attempts = search(&task, (method, &recipes), information.as_ref(), monitor)?;
+    let targets = match (&aimed.targets, attempts.first()) {
+        (None, Some(best)) => reached(&task, best)?,
         _ => targets,
     };
     Ok(Outcome { targets, attempts })
+}
+
+/// What a method is told about a problem.
+pub fn given(problem: &Problem, aimed: &Aimed) -> Given {
+    Given { layers: problem.graph().layers().len(), targeted: aimed.targets.is_some() }
 }
 
 fn wants_fisher(recipe: &super::recipe::Recipe) -> bool {

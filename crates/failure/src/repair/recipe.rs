@@ -62,7 +62,7 @@ pub enum Trainable {
 pub struct Recipe {
     /// Failures that are learned from.
     pub failures: Failures,
-    /// Passes over each failure in an epoch.
+    /// Passes over each target failure in an epoch; other failures are seen once.
     pub emphasis: usize,
     /// Correct cases beside them.
     pub replay: Replay,
@@ -79,6 +79,9 @@ pub struct Recipe {
     pub learning_rate: f64,
     /// Cases per step.
     pub batch_size: usize,
+    /// Last epochs whose weights are averaged (stochastic weight averaging, Izmailov et al., arXiv 1803.05407); 1 takes the
+    /// weights as they are.
+    pub average: usize,
     /// Most epochs.
     pub epochs: usize,
     /// Epochs without a better validation score after which it stops.
@@ -97,6 +100,7 @@ impl Recipe {
         augment: false,
         learning_rate: 2e-5,
         batch_size: 8,
+        average: 1,
         epochs: 20,
         patience: 8,
     };
@@ -111,7 +115,7 @@ impl std::fmt::Display for Recipe {
             Failures::All => write!(f, ", all failures")?,
         }
         if self.emphasis > 1 {
-            write!(f, " {} times an epoch", self.emphasis)?;
+            write!(f, ", those of the target {} times an epoch", self.emphasis)?;
         }
         match self.replay {
             Replay::None => write!(f, ", no correct cases")?,
@@ -131,6 +135,9 @@ impl std::fmt::Display for Recipe {
             Trainable::All => {}
             Trainable::LastLayers(layers) => write!(f, ", last {layers} layers")?,
             Trainable::LowRank(rank) => write!(f, ", rank {rank}")?,
+        }
+        if self.average > 1 {
+            write!(f, ", weights averaged over {} epochs", self.average)?;
         }
         if self.augment { write!(f, ", flipped and turned") } else { Ok(()) }
     }

@@ -41,23 +41,42 @@ pub struct Attempt {
     pub parameters: Parameters<f32>,
 }
 
-/// Follows all recipes of a method side by side; an attempt for each, the best first.
+/// Follows recipes of a method side by side; an attempt for each, the best first.
 ///
 /// # Errors
 /// As [`optimize`].
 pub fn search(
     task: &Task<'_>,
-    method: &dyn Method,
+    (method, recipes): (&dyn Method, &[Recipe]),
     fisher: Option<&Parameters<f32>>,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Attempt>> {
-    let recipes = method.recipes(task.problem.graph().layers().len());
-    let aim = method.aim(task.margin);
+    // Half of what the gate allows: its confidence bound has to stay inside as well.
+    let aim = method.aim(task.margin / 2.0);
+    let screened = screen(task, (method, recipes), fisher, monitor)?;
+    let recipes = screened.as_ref().map_or(recipes, std::slice::from_ref);
     let follow = |recipe: &Recipe| follow(task, recipe, (method.blends(), aim), fisher, monitor);
     let mut attempts: Vec<Attempt> = recipes.par_iter().map(follow).collect::<Result<_>>()?;
     // A stable sort: the first of equals stays first.
     attempts.sort_by_key(|a| std::cmp::Reverse(a.validation.rank(aim)));
     Ok(attempts)
+}
+
+/// The most promising recipe, where the method asks for a beginning of each.
+fn screen(
+    task: &Task<'_>,
+    (method, recipes): (&dyn Method, &[Recipe]),
+    fisher: Option<&Parameters<f32>>,
+    monitor: &dyn Monitor,
+) -> Result<Option<Recipe>> {
+    let Some(epochs) = method.screening().filter(|_| recipes.len() > 1) else { return Ok(None) };
+    let begin = |recipe: &Recipe| {
+        let beginning = Recipe { epochs, ..*recipe };
+        let attempt = follow(task, &beginning, (&[1.0], Aim::Overall), fisher, monitor)?;
+        Ok((*recipe, attempt.validation.rank(Aim::Overall)))
+    };
+    let begun: Vec<_> = recipes.par_iter().map(begin).collect::<Result<_>>()?;
+    Ok(begun.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(recipe, _)| recipe))
 }
 
 /// Follows one recipe as long as the validation side improves.

@@ -17,6 +17,8 @@ pub struct Task<'a> {
     pub layout: &'a Layout,
     /// Subtypes to repair, counted from 0.
     pub targets: &'a [usize],
+    /// Subtypes that must not be learned, such as label noise.
+    pub except: &'a [usize],
     /// Accuracy on the correct validation cases that a choice may lose.
     pub margin: f64,
     /// Seed of all draws.
@@ -29,6 +31,13 @@ impl Task<'_> {
         let all = self.layout.target(Target::All, part);
         let wanted = |&c: &usize| self.layout.subtype[c].is_some_and(|s| self.targets.contains(&s));
         all.into_iter().filter(wanted).collect()
+    }
+
+    /// Failures on a side, without those that must not be learned.
+    pub fn failures(&self, part: Part) -> Vec<usize> {
+        let all = self.layout.target(Target::All, part);
+        let learned = |&c: &usize| self.layout.subtype[c].is_none_or(|s| !self.except.contains(&s));
+        all.into_iter().filter(learned).collect()
     }
 
     /// How weights do on a side.
@@ -92,6 +101,7 @@ impl Score {
             Aim::Harmless { margin } => {
                 (self.correct.value() >= 1.0 - margin, self.all.right as i64, self.target.right)
             }
+            Aim::Overall => (true, self.all.right as i64, self.target.right),
             Aim::Balanced => {
                 let mean = (self.target.value() + self.correct.value()) / 2.0;
                 (true, (mean * BALANCED_STEPS).round() as i64, self.target.right)
@@ -108,6 +118,8 @@ pub enum Aim {
         /// Accuracy that the correct cases may lose.
         margin: f64,
     },
+    /// Cases right in all, then target cases right: what ranks beginnings.
+    Overall,
     /// The mean of the accuracies on target and correct cases, whatever all cases say: how the literature's methods are
     /// shown, which otherwise would show nothing but the unrepaired model.
     Balanced,

@@ -2,7 +2,7 @@
 
 use super::super::recipe::{Anchor, Failures, Recipe, Replay};
 use super::super::task::Aim;
-use super::Method;
+use super::{Given, Method};
 
 /// Weights that matter to the correct training cases are held back in proportion to their Fisher information (Kirkpatrick
 /// et al., arXiv 1612.00796), on failures alone and with correct cases.
@@ -24,7 +24,7 @@ impl Method for Ewc {
         Aim::Balanced
     }
 
-    fn recipes(&self, _: usize) -> Vec<Recipe> {
+    fn recipes(&self, _: Given) -> Vec<Recipe> {
         let plain = Recipe { failures: Failures::All, learning_rate: 2e-5, ..Recipe::PLAIN };
         let mut recipes = Vec::new();
         for replay in [Replay::None, Replay::PerFailure(2.0)] {

@@ -2,7 +2,7 @@
 
 use super::super::recipe::{Failures, Recipe, Replay};
 use super::super::task::Aim;
-use super::{Method, at_rates};
+use super::{Given, Method, at_rates};
 
 /// Fine-tuning of all weights.
 pub(super) struct FineTune {
@@ -53,7 +53,7 @@ impl Method for FineTune {
         Aim::Balanced
     }
 
-    fn recipes(&self, _: usize) -> Vec<Recipe> {
+    fn recipes(&self, _: Given) -> Vec<Recipe> {
         let plain = Recipe { failures: self.failures, replay: self.replay, ..Recipe::PLAIN };
         // With all correct cases an epoch is some ten times as long.
         match self.replay {

@@ -1,7 +1,7 @@
 //! Only the last layers move.
 
 use super::super::recipe::{Recipe, Replay, Trainable};
-use super::{Method, at_rates};
+use super::{Given, Method, at_rates};
 
 /// What the first layers see stays as it is.
 pub(super) struct LastLayers;
@@ -15,9 +15,9 @@ impl Method for LastLayers {
         "only the last layers are fine-tuned"
     }
 
-    fn recipes(&self, layers: usize) -> Vec<Recipe> {
+    fn recipes(&self, given: Given) -> Vec<Recipe> {
         let plain = Recipe { replay: Replay::PerFailure(4.0), epochs: 12, ..Recipe::PLAIN };
-        let some = [1, 3].into_iter().filter(|&last| last == 1 || last < layers);
+        let some = [1, 3].into_iter().filter(|&last| last == 1 || last < given.layers);
         some.flat_map(|last| at_rates(Recipe { trainable: Trainable::LastLayers(last), ..plain })).collect()
     }
 }

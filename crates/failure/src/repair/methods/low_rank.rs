@@ -1,7 +1,7 @@
 //! Low-rank adapters, merged at the end.
 
 use super::super::recipe::{Recipe, Replay, Trainable};
-use super::Method;
+use super::{Given, Method};
 
 /// LoRA (Hu et al., arXiv 2106.09685).
 pub(super) struct LowRank;
@@ -15,7 +15,7 @@ impl Method for LowRank {
         "low-rank adapters, merged into the weights"
     }
 
-    fn recipes(&self, _: usize) -> Vec<Recipe> {
+    fn recipes(&self, _: Given) -> Vec<Recipe> {
         let plain = Recipe { replay: Replay::PerFailure(4.0), epochs: 12, ..Recipe::PLAIN };
         let recipe =
             |(rank, learning_rate)| Recipe { trainable: Trainable::LowRank(rank), learning_rate, ..plain };

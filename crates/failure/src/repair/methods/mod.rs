@@ -21,18 +21,32 @@ pub trait Method: Sync {
     /// What it does, for people.
     fn summary(&self) -> &'static str;
 
-    /// What it tries on a network of so many layers.
-    fn recipes(&self, layers: usize) -> Vec<Recipe>;
+    /// What it tries.
+    fn recipes(&self, given: Given) -> Vec<Recipe>;
 
     /// What it aims at on the validation side.
     fn aim(&self, margin: f64) -> Aim {
         Aim::Harmless { margin }
     }
 
+    /// Epochs after which the most promising of several recipes is followed alone; `None` follows all to the end.
+    fn screening(&self) -> Option<usize> {
+        None
+    }
+
     /// Positions between the weights before (0) and after (1) that it tries.
     fn blends(&self) -> &'static [f64] {
         &[1.0]
     }
+}
+
+/// What a method knows before it chooses its recipes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Layers of the network.
+    pub layers: usize,
+    /// Whether certain subtypes are to be repaired, and not whatever can be.
+    pub targeted: bool,
 }
 
 /// All methods, in the order of the tables.
@@ -72,7 +86,7 @@ mod tests {
     fn methods_have_names_of_their_own_and_something_to_try() {
         for (index, one) in METHODS.iter().enumerate() {
             assert!(METHODS.iter().skip(index + 1).all(|other| other.name() != one.name()));
-            let recipes = one.recipes(4);
+            let recipes = one.recipes(Given { layers: 4, targeted: true });
             assert!(!recipes.is_empty(), "{}", one.name());
             assert!(recipes.iter().enumerate().all(|(i, r)| !recipes[..i].contains(r)), "{}", one.name());
         }

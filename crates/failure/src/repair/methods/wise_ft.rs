@@ -1,7 +1,7 @@
 //! Weights between before and after.
 
 use super::super::recipe::{Recipe, Replay};
-use super::{Method, at_rates};
+use super::{Given, Method, at_rates};
 
 /// WiSE-FT (Wortsman et al., arXiv 2109.01903): fine-tuning, then the straight line between the weights before and after.
 pub(super) struct WiseFt;
@@ -15,7 +15,7 @@ impl Method for WiseFt {
         "fine-tuning, then weights between before and after"
     }
 
-    fn recipes(&self, _: usize) -> Vec<Recipe> {
+    fn recipes(&self, _: Given) -> Vec<Recipe> {
         at_rates(Recipe { replay: Replay::PerFailure(2.0), epochs: 12, ..Recipe::PLAIN })
     }
 
