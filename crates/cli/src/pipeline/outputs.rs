@@ -89,8 +89,7 @@ pub(crate) fn finish(
         material.embeddings.iter().find(|(s, _)| Some(*s) == scaling).map(|(_, e)| e.points.clone());
     let refusals = repaired.as_ref().map(Repaired::refusals).unwrap_or_default();
     Finished {
-        refusal: refused
-            .map(|r| r.verdict.refusals().map(|c| c.reason.clone()).collect::<Vec<_>>().join(" ")),
+        refusal: (!refusals.is_empty()).then(|| refusals.join(" ")),
         cases: case_table(setting, evidence.first(), &picture),
         report: ReportInput {
             repairs,
