@@ -30,7 +30,7 @@ const CONTRADICTED_SHARE: f64 = 0.5;
 /// Fewer failures than this do not show that a network cannot tell them apart.
 const FEWEST: usize = 5;
 
-/// Whether most of the [`NEIGHBORS`] nearest cases of each failure have another label than it. `features` has a row per
+/// Whether most of the ten nearest cases of each failure have another label than it. `features` has a row per
 /// case, `targets` its class; `failures` are indices.
 ///
 /// # Errors
@@ -75,7 +75,7 @@ pub struct Cases<'a> {
 }
 
 /// The separation of subtype `index`; `correct` says on which cases the network of the last epoch is right. `None` where fewer than
-/// [`FEWEST`] failures were held out, or no correct case of the predicted class was.
+/// five failures were held out, or no correct case of the predicted class was.
 ///
 /// Held out are test and validation cases: neither was learned from, and no epoch was chosen.
 ///

@@ -1,0 +1,190 @@
+//! Repairs on a small network: what the methods promise, and that faults planted in them are found.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use modelmend_data::split::Part;
+use modelmend_data::{Cases, Images, Pixels};
+use modelmend_failure::Problem;
+use modelmend_failure::matrix::Layout;
+use modelmend_failure::monitor::Silent;
+use modelmend_failure::repair::audit::{Check, audit};
+use modelmend_failure::repair::fisher::fisher;
+use modelmend_failure::repair::methods::{METHODS, method};
+use modelmend_failure::repair::optimize::optimize;
+use modelmend_failure::repair::procedure::{Aimed, procedure};
+use modelmend_failure::repair::recipe::{Anchor, Recipe, Replay, Trainable};
+use modelmend_failure::repair::search::repeat;
+use modelmend_failure::repair::task::Task;
+use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
+use modelmend_net::{Parameters, Settings};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const SIDE: usize = 8;
+const COUNT: usize = 120;
+
+/// Images of two brightnesses for an untrained network, which is right on about half of them.
+fn problem() -> Problem {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let labels: Vec<i64> = (0..COUNT).map(|i| (i % 2) as i64).collect();
+    let pixel = |i: usize| if i / (SIDE * SIDE * 3) % 2 == 0 { 60 } else { 160 };
+    let pixels = (0..COUNT * SIDE * SIDE * 3).map(|i| pixel(i) + rng.random_range(0..60u8)).collect();
+    let images = Images::new("images", &[COUNT, SIDE, SIDE, 3], Pixels::U8(pixels)).unwrap();
+    let kind = ClassifierKind::VggSmall;
+    let spec =
+        Classifier { kind, channels: 3, height: SIDE, width: SIDE, classes: 2, base: Some(4), seed: 3 };
+    let targets = labels.iter().map(|&l| l as usize).collect();
+    Problem::new(classifier(&spec).unwrap(), &Cases::new("all", images, labels).unwrap(), targets).unwrap()
+}
+
+fn layout(problem: &Problem) -> Layout {
+    let all: Vec<usize> = (0..COUNT).collect();
+    let failure: Vec<bool> =
+        problem.correct(problem.parameters(), &all).unwrap().into_iter().map(|right| !right).collect();
+    let labels: Vec<Option<usize>> = failure.iter().filter(|f| **f).map(|_| Some(0)).collect();
+    let part: Vec<Part> = (0..COUNT).map(|i| Part::ALL[i / 2 % 3]).collect();
+    Layout::new(&labels, 1, &failure, &part)
+}
+
+fn task<'a>(problem: &'a Problem, layout: &'a Layout) -> Task<'a> {
+    Task { problem, layout, targets: &[0], except: &[], margin: 1.0, seed: 9 }
+}
+
+fn after(problem: &Problem, recipe: &Recipe, information: Option<&Parameters<f32>>) -> Parameters<f32> {
+    let layout = layout(problem);
+    let mut last = problem.parameters().clone();
+    optimize(&task(problem, &layout), recipe, (problem.parameters(), information), &Silent, |_, weights| {
+        last = weights.clone();
+        Ok(true)
+    })
+    .unwrap();
+    last
+}
+
+const QUICK: Recipe =
+    Recipe { learning_rate: 1e-3, epochs: 2, replay: Replay::PerFailure(1.0), ..Recipe::PLAIN };
+
+fn distance(a: &Parameters<f32>, b: &Parameters<f32>) -> f64 {
+    let pairs = a.iter().zip(b.iter()).flat_map(|(a, b)| a.data().iter().zip(b.data()));
+    pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+fn failed(checks: &[Check]) -> Vec<&str> {
+    checks.iter().filter(|c| !c.passed).map(|c| c.what.as_str()).collect()
+}
+
+/// The Fisher information squares the gradient of each case; the square of the batch gradient is another number.
+#[test]
+fn fisher_information_is_the_mean_of_squares_of_single_gradients() {
+    let problem = problem();
+    let cases: Vec<usize> = (0..70).collect();
+    let information = fisher(&problem, problem.parameters(), &cases, &Silent).unwrap();
+    let gradient = |cases: &[usize]| {
+        let labels = problem.targets_of(cases);
+        let (input, loss) = (problem.input(cases), problem.loss(&labels));
+        let runtime = problem.runtime();
+        runtime
+            .gradient(problem.parameters(), &[input], &[&loss], false, Settings::default())
+            .unwrap()
+            .parameters
+    };
+    let mut expected = vec![0.0f64; problem.parameters().scalars()];
+    for &case in &cases {
+        let single = gradient(&[case]).flatten();
+        expected.iter_mut().zip(single).for_each(|(e, g)| *e += f64::from(g).powi(2) / cases.len() as f64);
+    }
+    let batch = gradient(&cases).flatten();
+    let largest = expected.iter().copied().fold(0.0, f64::max);
+    let (mut worst, mut batch_off) = (0.0f64, 0.0f64);
+    for ((&got, want), batch) in information.flatten().iter().zip(&expected).zip(batch) {
+        worst = worst.max((f64::from(got) - want).abs() / largest);
+        batch_off = batch_off.max((f64::from(batch).powi(2) / 70f64.powi(2) - want).abs() / largest);
+    }
+    assert!(worst < 1e-5, "off by {worst}");
+    assert!(batch_off > 0.1, "the batch gradient would pass as well: {batch_off}");
+}
+
+#[test]
+fn anchors_hold_the_weights_and_a_penalty_of_zero_is_found() {
+    let problem = problem();
+    let information =
+        fisher(&problem, problem.parameters(), &(0..COUNT).collect::<Vec<_>>(), &Silent).unwrap();
+    let zero = problem.parameters().zeros_like();
+    let start = problem.parameters();
+    let free = distance(&after(&problem, &QUICK, None), start);
+    let anchored = |anchor, information| {
+        let recipe = Recipe { anchor, ..QUICK };
+        let weights = after(&problem, &recipe, information);
+        let model = problem.model().with_parameters(weights.clone()).unwrap();
+        (distance(&weights, start), audit((problem.model(), &model), (&recipe, information)))
+    };
+    let (near, checks) = anchored(Anchor::Distance(10.0), None);
+    assert!(near < 0.7 * free && failed(&checks).is_empty(), "{near} of {free}: {checks:?}");
+    let (far, checks) = anchored(Anchor::Distance(0.0), None);
+    assert_eq!((far, failed(&checks)), (free, vec!["the penalty is not zero"]));
+    let ewc = |strength| Anchor::Fisher { strength, prior: 0.0 };
+    let (near, checks) = anchored(ewc(1e6), Some(&information));
+    assert!(near < 0.9 * free && failed(&checks).is_empty(), "{near} of {free}: {checks:?}");
+    let (_, checks) = anchored(ewc(1e6), Some(&zero));
+    assert_eq!(failed(&checks), ["the penalty is not zero"], "no information");
+    let layout = layout(&problem);
+    let without = Recipe { anchor: ewc(1.0), ..QUICK };
+    assert!(optimize(&task(&problem, &layout), &without, (start, None), &Silent, |_, _| Ok(true)).is_err());
+}
+
+#[test]
+fn frozen_weights_keep_their_bits_and_the_audit_looks() {
+    let problem = problem();
+    for trainable in [Trainable::LastLayers(1), Trainable::LowRank(2)] {
+        let recipe = Recipe { trainable, average: 2, ..QUICK };
+        let weights = after(&problem, &recipe, None);
+        assert!(distance(&weights, problem.parameters()) > 0.0, "{trainable:?} moved nothing");
+        let model = problem.model().with_parameters(weights).unwrap();
+        let checks = audit((problem.model(), &model), (&recipe, None));
+        assert!(failed(&checks).is_empty() && checks.len() == 2, "{checks:?}");
+        let moved = problem.model().with_parameters(after(&problem, &QUICK, None)).unwrap();
+        let checks = audit((problem.model(), &moved), (&recipe, None));
+        assert_eq!(failed(&checks), ["weights that must not move keep their bits"]);
+    }
+}
+
+/// A search gives the same bits on any number of threads, and what it chose can be repeated.
+#[test]
+fn a_search_can_be_repeated_bit_for_bit() {
+    let problem = problem();
+    let layout = layout(&problem);
+    let aimed = Aimed { targets: Some(vec![0]), except: Vec::new() };
+    let mut repeated = 0;
+    for &method in METHODS.iter().filter(|m| ["ewc", "lora"].contains(&m.name())) {
+        let run = || procedure((&problem, &layout), &aimed, method, (2.0, 9), &Silent).unwrap();
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(run);
+        let two = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap().install(run);
+        let pairs = one.attempts.iter().zip(&two.attempts);
+        assert!(pairs.clone().all(|(a, b)| a.setting == b.setting), "{}", method.name());
+        assert!(
+            pairs.clone().all(|(a, b)| a.parameters.flatten() == b.parameters.flatten()),
+            "{}",
+            method.name()
+        );
+        // A small step size may never do better than no step.
+        let Some(best) = one.attempts.iter().find(|a| a.setting.epoch > 0) else { continue };
+        let information =
+            fisher(&problem, problem.parameters(), &layout.correct(Part::Train), &Silent).unwrap();
+        let again = repeat(&task(&problem, &layout), &best.setting, Some(&information), &Silent).unwrap();
+        assert_eq!(again.flatten(), best.parameters.flatten(), "{}", method.name());
+        repeated += 1;
+    }
+    assert!(repeated >= 1, "{repeated} methods moved");
+}
+
+/// Subtypes that look mislabelled are not learned, unless they are what was asked for.
+#[test]
+fn excluded_subtypes_are_not_learned() {
+    let problem = problem();
+    let layout = layout(&problem);
+    let without = Task { targets: &[], except: &[0], ..task(&problem, &layout) };
+    assert!(without.failures(Part::Train).is_empty());
+    assert!(!task(&problem, &layout).failures(Part::Train).is_empty());
+    let aimed = |targets| Aimed { targets, except: vec![0] };
+    assert_eq!((aimed(None).excluded(), aimed(Some(vec![0])).excluded()), (vec![0], vec![]));
+    assert!(method("auto").is_some());
+}
