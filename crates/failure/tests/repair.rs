@@ -26,7 +26,7 @@ const COUNT: usize = 120;
 fn problem() -> Problem {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let labels: Vec<i64> = (0..COUNT).map(|i| (i % 2) as i64).collect();
-    let pixel = |i: usize| if i / (SIDE * SIDE * 3) % 2 == 0 { 60 } else { 160 };
+    let pixel = |i: usize| if (i / (SIDE * SIDE * 3)).is_multiple_of(2) { 60 } else { 160 };
     let pixels = (0..COUNT * SIDE * SIDE * 3).map(|i| pixel(i) + rng.random_range(0..60u8)).collect();
     let images = Images::new("images", &[COUNT, SIDE, SIDE, 3], Pixels::U8(pixels)).unwrap();
     let kind = ClassifierKind::VggSmall;
