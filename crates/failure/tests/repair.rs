@@ -8,12 +8,12 @@ use modelmend_failure::matrix::Layout;
 use modelmend_failure::monitor::Silent;
 use modelmend_failure::repair::audit::{Check, audit};
 use modelmend_failure::repair::fisher::fisher;
-use modelmend_failure::repair::methods::{METHODS, method};
+use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::optimize::optimize;
 use modelmend_failure::repair::procedure::{Aimed, procedure};
 use modelmend_failure::repair::recipe::{Anchor, Recipe, Replay, Trainable};
 use modelmend_failure::repair::search::repeat;
-use modelmend_failure::repair::task::Task;
+use modelmend_failure::repair::task::{Aim, Task};
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
 use modelmend_net::{Parameters, Settings};
 use rand::{RngExt, SeedableRng};
@@ -147,33 +147,56 @@ fn frozen_weights_keep_their_bits_and_the_audit_looks() {
     }
 }
 
+/// A bit of everything, in large steps.
+struct Everything;
+
+impl Method for Everything {
+    fn name(&self) -> &'static str {
+        "everything"
+    }
+
+    fn summary(&self) -> &'static str {
+        "for tests"
+    }
+
+    fn recipes(&self, _: Given) -> Vec<Recipe> {
+        let quick = Recipe { learning_rate: 3e-3, epochs: 6, augment: true, ..QUICK };
+        vec![
+            Recipe { anchor: Anchor::Fisher { strength: 10.0, prior: 1e-4 }, average: 2, ..quick },
+            Recipe { trainable: Trainable::LowRank(2), ..quick },
+            Recipe { replay: Replay::Boundary(2.0), distill: 0.5, ..quick },
+        ]
+    }
+
+    fn aim(&self, _: f64) -> Aim {
+        Aim::Balanced
+    }
+
+    fn blends(&self) -> &'static [f64] {
+        &[0.5, 1.0]
+    }
+}
+
 /// A search gives the same bits on any number of threads, and what it chose can be repeated.
 #[test]
 fn a_search_can_be_repeated_bit_for_bit() {
     let problem = problem();
     let layout = layout(&problem);
     let aimed = Aimed { targets: Some(vec![0]), except: Vec::new() };
-    let mut repeated = 0;
-    for &method in METHODS.iter().filter(|m| ["ewc", "lora"].contains(&m.name())) {
-        let run = || procedure((&problem, &layout), &aimed, method, (2.0, 9), &Silent).unwrap();
-        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(run);
-        let two = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap().install(run);
-        let pairs = one.attempts.iter().zip(&two.attempts);
-        assert!(pairs.clone().all(|(a, b)| a.setting == b.setting), "{}", method.name());
-        assert!(
-            pairs.clone().all(|(a, b)| a.parameters.flatten() == b.parameters.flatten()),
-            "{}",
-            method.name()
-        );
-        // A small step size may never do better than no step.
-        let Some(best) = one.attempts.iter().find(|a| a.setting.epoch > 0) else { continue };
-        let information =
-            fisher(&problem, problem.parameters(), &layout.correct(Part::Train), &Silent).unwrap();
-        let again = repeat(&task(&problem, &layout), &best.setting, Some(&information), &Silent).unwrap();
-        assert_eq!(again.flatten(), best.parameters.flatten(), "{}", method.name());
-        repeated += 1;
+    let run = || procedure((&problem, &layout), &aimed, &Everything, (1.0, 9), &Silent).unwrap().attempts;
+    let on = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run);
+    let (one, two) = (on(1), on(2));
+    assert_eq!(one.len(), 3);
+    for (a, b) in one.iter().zip(&two) {
+        assert_eq!((a.setting, a.parameters.flatten()), (b.setting, b.parameters.flatten()));
     }
-    assert!(repeated >= 1, "{repeated} methods moved");
+    let moved: Vec<_> = one.iter().filter(|a| a.setting.epoch > 0).collect();
+    assert!(moved.len() >= 2, "{} recipes moved", moved.len());
+    let information = fisher(&problem, problem.parameters(), &layout.correct(Part::Train), &Silent).unwrap();
+    for attempt in moved {
+        let again = repeat(&task(&problem, &layout), &attempt.setting, Some(&information), &Silent).unwrap();
+        assert_eq!(again.flatten(), attempt.parameters.flatten(), "{}", attempt.setting);
+    }
 }
 
 /// Subtypes that look mislabelled are not learned, unless they are what was asked for.
