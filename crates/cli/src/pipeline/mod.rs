@@ -10,6 +10,7 @@ mod demo;
 mod divide;
 mod evidence;
 mod finetune;
+mod gate;
 mod outputs;
 mod repair;
 mod repair_page;

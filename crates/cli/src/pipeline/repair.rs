@@ -1,6 +1,6 @@
 //! The steps of a repair: every method on the study's split, the delivered one cross-fitted, the gate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::{Part, assign};
@@ -8,7 +8,7 @@ use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::audit::{Check, audit};
-use modelmend_failure::repair::gate::{Evidence, GateSettings, Verdict, judge, subgroups};
+use modelmend_failure::repair::gate::{Evidence, Verdict, judge};
 use modelmend_failure::repair::methods::{Method, method};
 use modelmend_failure::repair::procedure::{Aimed, Outcome, given, information, procedure};
 use modelmend_failure::repair::recipe::Anchor;
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Listen, Title};
 use super::divide::{Division, Setting};
+use super::gate;
 use super::subject::Labelled;
 
 /// Everything that a repair came to.
@@ -105,9 +106,9 @@ pub(crate) fn repair(
     setting: &Setting<'_>,
     section: &Repair,
     (division, except): (&Division, Vec<(usize, String)>),
-    training: Option<Labelled>,
+    (training, bootstrap): (Option<Labelled>, u32),
 ) -> Result<Repaired> {
-    let work = Work::new(context, setting, section, (division, &except), training)?;
+    let work = Work::new(context, setting, section, (division, &except), (training, bootstrap))?;
     let mut methods = Vec::new();
     let delivered = work.delivered()?;
     let first = work.tried(delivered, &work.aimed)?;
@@ -157,6 +158,8 @@ struct Work<'a> {
     problem: Problem,
     /// The fold in which each case is a test case.
     folds: Vec<usize>,
+    /// Bootstrap replicates of the gate.
+    bootstrap: u32,
 }
 
 impl<'a> Work<'a> {
@@ -165,7 +168,7 @@ impl<'a> Work<'a> {
         setting: &'a Setting<'a>,
         section: &'a Repair,
         (division, except): (&Division, &[(usize, String)]),
-        training: Option<Labelled>,
+        (training, bootstrap): (Option<Labelled>, u32),
     ) -> Result<Self> {
         let mut layout = setting.layout(&division.subtyping);
         let targets = match &section.target {
@@ -175,7 +178,7 @@ impl<'a> Work<'a> {
         let aimed = Aimed { targets, except: except.iter().map(|(subtype, _)| *subtype).collect() };
         let folds = folds(context, setting, &layout, section.gate.folds as usize)?;
         let problem = joined(setting, training, &mut layout)?;
-        Ok(Self { context, setting, section, layout, aimed, problem, folds })
+        Ok(Self { context, setting, section, layout, aimed, problem, folds, bootstrap })
     }
 
     /// The method whose model is delivered: the default where the study names it, else the last one named.
@@ -338,18 +341,16 @@ impl<'a> Work<'a> {
 
     fn verdict(&self, crossed: &[Prediction], targeted: &[bool]) -> Result<Verdict> {
         let all: Vec<usize> = (0..crossed.len()).collect();
-        let mut columns: BTreeMap<String, Vec<Option<String>>> = self.setting.subject.columns(&all);
-        // Groups are drawn as a whole; as subgroups they would be many and small.
-        columns.remove("group");
+        let columns = self.setting.subject.columns(&all);
         let groups = self.setting.subject.group_numbers();
         let evidence = Evidence {
             before: &self.setting.judged.predictions,
             after: crossed,
             target: targeted,
             groups: groups.as_deref(),
-            subgroups: &subgroups(&columns),
+            subgroups: &gate::judged_subgroups(columns),
         };
-        Ok(judge(&evidence, &gate_settings(self.gate(), self.context.seed))?)
+        Ok(judge(&evidence, &gate::settings(self.gate(), (self.bootstrap, self.context.seed)))?)
     }
 }
 
@@ -373,18 +374,6 @@ fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout
     layout.part.resize(problem.count(), Part::Train);
     layout.subtype.resize(problem.count(), None);
     Ok(problem)
-}
-
-/// The settings of the gate.
-pub(crate) fn gate_settings(gate: &Gate, seed: u64) -> GateSettings {
-    GateSettings {
-        margin_correct: gate.margin_correct,
-        margin_subgroup: gate.margin_subgroup,
-        margin_calibration: gate.margin_calibration,
-        confidence: gate.confidence,
-        replicates: 2000,
-        seed,
-    }
 }
 
 /// Subtypes of a study file, which count from 1.

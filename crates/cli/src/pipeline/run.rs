@@ -205,7 +205,13 @@ fn analyse(
         (Some(section), Some(own)) if context.wants(StepName::Repair) => {
             let why = |s: usize| (s, outputs::mislabelled(&own.doubts.subtypes[s]));
             let except = own.doubts.mislabelled().map(why).collect();
-            Some(repair::repair(context, &setting, section, (&own.division, except), training)?)
+            Some(repair::repair(
+                context,
+                &setting,
+                section,
+                (&own.division, except),
+                (training, study.statistics.bootstrap),
+            )?)
         }
         _ => None,
     };

@@ -8,11 +8,12 @@ use modelmend_data::Cases;
 use modelmend_data::formats::{Source, read_cases};
 use modelmend_failure::Problem;
 use modelmend_failure::problem::Prediction;
-use modelmend_failure::repair::gate::{Evidence, GateSettings, Verdict, judge, subgroups};
+use modelmend_failure::repair::gate::{Evidence, GateSettings, Verdict, judge};
 use modelmend_net::Model;
 use modelmend_net::onnx::{Difference, difference, interface_difference};
-use modelmend_study::schema::{Gate, Study, StudyFile};
+use modelmend_study::schema::{Study, StudyFile};
 
+use super::gate;
 use super::subject::{self, Labelled, Names};
 
 /// What the command line says about a verification.
@@ -68,7 +69,7 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Verified> {
         after: &after,
         target: &target,
         groups: groups.as_deref(),
-        subgroups: &subgroups(&columns),
+        subgroups: &gate::judged_subgroups(columns),
     };
     Ok(Verified {
         difference,
@@ -99,15 +100,8 @@ fn of_study(options: &VerifyOptions) -> Result<(Labelled, GateSettings)> {
     let Study::Classification(study) = &file.study else {
         bail!("{path}: task: the gate judges classifiers, `task: classification`");
     };
-    let gate = study.repair.as_ref().map_or_else(Gate::default, |repair| repair.gate);
-    let settings = GateSettings {
-        margin_correct: gate.margin_correct,
-        margin_subgroup: gate.margin_subgroup,
-        margin_calibration: gate.margin_calibration,
-        confidence: gate.confidence,
-        replicates: study.statistics.bootstrap as usize,
-        seed: study.seed,
-    };
+    let gate = study.repair.as_ref().map(|repair| repair.gate).unwrap_or_default();
+    let settings = gate::settings(&gate, (study.statistics.bootstrap, study.seed));
     Ok((subject::labelled(&file, &study.data, study.seed)?, settings))
 }
 
