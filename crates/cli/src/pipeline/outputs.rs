@@ -12,7 +12,7 @@ use modelmend_failure::train::TrainEpoch;
 use modelmend_learn::matrix::Summary;
 use modelmend_learn::scores::{adjusted_rand_index, normalized_mutual_information};
 use modelmend_net::Model;
-use modelmend_report::input::ReportInput;
+use modelmend_report::input::{Repair, ReportInput};
 use modelmend_study::cache::{InputHash, write_atomically};
 use modelmend_study::record::{
     Cases, Explanation, Matrix, Measure, Program, Results, RunRecord, Significance, SubtypingResult,
@@ -26,6 +26,7 @@ use super::context::Context;
 use super::divide::{Material, Setting};
 use super::evidence::{Evidence, Table, TunedEvidence};
 use super::repair::Repaired;
+use super::repair_page;
 use super::report;
 use super::train::Trained;
 
@@ -307,7 +308,7 @@ pub(crate) fn write(
     inputs: &Mutex<BTreeMap<String, InputHash>>,
 ) -> Result<()> {
     let results: Vec<Results> = finished.iter().map(|f| f.results.clone()).collect();
-    let first = finished.swap_remove(0);
+    let first = finished.remove(0);
     let inputs = inputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let record = RunRecord::new(program, file, inputs, runner.records());
@@ -330,7 +331,9 @@ pub(crate) fn write(
         &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?,
     )?;
     let seeds = file.study.seeds();
-    let report = report::with_provenance(first.report, &record, &seeds);
+    let mut report = report::with_provenance(first.report, &record, &seeds);
+    let others: Vec<Repair> = finished.into_iter().flat_map(|f| f.report.repairs).collect();
+    report.repairs.iter_mut().for_each(|repair| repair_page::over_runs(repair, &others));
     modelmend_report::write::write(&report, out)?;
     if let Some(repair) = report.repairs.first() {
         let text = modelmend_report::repair_markdown(&report, repair);

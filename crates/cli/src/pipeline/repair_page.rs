@@ -4,6 +4,7 @@ use modelmend_data::split::Part;
 use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::gate::Criterion;
 use modelmend_failure::repair::task::{Score, Share};
+use modelmend_learn::matrix::Summary;
 use modelmend_learn::stats::wilson;
 use modelmend_net::Model;
 use modelmend_report::input as page;
@@ -233,6 +234,21 @@ impl Repaired {
     }
 }
 
+/// The methods of the first run with means and standard deviations over all runs. Subtypes are found anew with every seed,
+/// so that theirs stay those of the first.
+pub(crate) fn over_runs(first: &mut page::Repair, others: &[page::Repair]) {
+    let field = |pick: fn(&page::RepairMethodRow) -> Option<page::Measure>, row: &page::RepairMethodRow| {
+        let same = others.iter().flat_map(|r| &r.methods).filter(|other| other.method == row.method);
+        let values: Vec<Option<f64>> =
+            std::iter::once(row).chain(same).map(|r| pick(r).map(|m| m.mean)).collect();
+        Summary::of(&values).map(|s| page::Measure { mean: s.mean, std: s.std, ..page::Measure::default() })
+    };
+    for row in &mut first.methods {
+        let all = (field(|r| r.target, row), field(|r| r.correct, row), field(|r| r.all, row));
+        (row.target, row.correct, row.all) = all;
+    }
+}
+
 fn estimate(share: Share, confidence: f64) -> Option<page::Estimate> {
     let interval = wilson(share.right, share.of, confidence).ok();
     (share.of > 0).then(|| page::Estimate {
@@ -278,5 +294,25 @@ fn row(
         all: measure(&test.all),
         seconds: None,
         delivered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_averaged_over_runs_by_name() {
+        let run = |all: f64| {
+            let share = Share { right: (all * 100.0) as usize, of: 100 };
+            let test = Score { all: share, ..Score::default() };
+            let methods =
+                vec![row("none", "", (&Score::default(), &[]), false), row("auto", "", (&test, &[]), true)];
+            page::Repair { methods, ..page::Repair::default() }
+        };
+        let mut first = run(0.6);
+        over_runs(&mut first, &[run(0.8)]);
+        let all = first.methods[1].all.map(|m| ((m.mean * 100.0).round(), (m.std * 100.0).round()));
+        assert_eq!((all, first.methods[0].all), (Some((70.0, 10.0)), None));
     }
 }
