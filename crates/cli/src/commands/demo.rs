@@ -10,6 +10,7 @@ use crate::pipeline;
 #[command(after_help = "Examples:
   modelmend demo
   modelmend demo --out somewhere
+  modelmend repair demo-out/study.yaml --target 3 --cache demo-out/cache      then repair a subtype
 
 Writes a generated data set and its study file, then runs the study: what it does, `modelmend run` does with your data.")]
 pub(crate) struct Demo {

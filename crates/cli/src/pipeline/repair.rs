@@ -361,9 +361,8 @@ fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout
     let mut cases = subject.cases.clone();
     let mut targets = subject.targets.clone();
     if let Some(training) = training {
-        let own: BTreeSet<&String> = subject.cases.groups.iter().flatten().collect();
-        let apart = |case: &usize| training.cases.groups.as_ref().is_none_or(|g| !own.contains(&g[*case]));
-        let kept: Vec<usize> = (0..training.cases.count()).filter(apart).collect();
+        let kept =
+            apart(training.cases.groups.as_deref(), subject.cases.groups.as_deref(), training.cases.count());
         cases = cases.join(training.cases.select(&kept))?;
         targets.extend(kept.iter().map(|&case| training.targets[case]));
     }
@@ -374,6 +373,13 @@ fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout
     layout.part.resize(problem.count(), Part::Train);
     layout.subtype.resize(problem.count(), None);
     Ok(problem)
+}
+
+/// The training cases, of so many, whose group is not analysed.
+fn apart(training: Option<&[String]>, analysed: Option<&[String]>, count: usize) -> Vec<usize> {
+    let analysed: BTreeSet<&String> = analysed.into_iter().flatten().collect();
+    let group = |case: usize| training.and_then(|groups| groups.get(case));
+    (0..count).filter(|&case| group(case).is_none_or(|group| !analysed.contains(group))).collect()
 }
 
 /// Subtypes of a study file, which count from 1.
@@ -423,4 +429,42 @@ fn combine(folds: &[Fold]) -> Option<Found> {
     blends.sort_by(f64::total_cmp);
     let middle = own.len() / 2;
     Some(Found { epoch: *epochs.get(middle)?, blend: *blends.get(middle)?, ..winner })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use modelmend_failure::repair::recipe::Recipe;
+
+    #[test]
+    fn a_group_that_is_analysed_is_not_rehearsed() {
+        let names = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let (training, analysed) = (names("a b c b"), names("b d"));
+        assert_eq!(apart(Some(&training), Some(&analysed), 4), [0, 2]);
+        assert_eq!(apart(None, Some(&analysed), 2), [0, 1]);
+    }
+
+    #[test]
+    fn folds_agree_on_the_recipe_that_is_best_over_all_of_them() {
+        let [slow, fast] = [1e-5, 1e-4].map(|learning_rate| Recipe { learning_rate, ..Recipe::PLAIN });
+        let tried = |recipe, epoch, right| {
+            let all = Share { right, of: 100 };
+            (Found { recipe, epoch, blend: 1.0 }, Score { all, ..Score::default() })
+        };
+        let fold =
+            |settings| Fold { targets: vec![0], settings, class: vec![], confidence: vec![], loss: vec![] };
+        let folds = [
+            fold(vec![tried(slow, 3, 90), tried(fast, 5, 89)]),
+            fold(vec![tried(fast, 9, 95), tried(slow, 4, 80)]),
+            fold(vec![tried(fast, 7, 91), tried(slow, 1, 90)]),
+        ];
+        assert_eq!(combine(&folds), Some(Found { recipe: fast, epoch: 7, blend: 1.0 }));
+        assert_eq!(combine(&[]), None);
+    }
+
+    #[test]
+    fn subtypes_of_a_study_count_from_one() {
+        assert_eq!(numbers(&[1, 3], 3).ok(), Some(vec![0, 2]));
+        assert!(numbers(&[0], 3).is_err() && numbers(&[4], 3).is_err());
+    }
 }
