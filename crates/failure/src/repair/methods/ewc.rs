@@ -2,7 +2,7 @@
 
 use super::super::recipe::{Anchor, Failures, Recipe, Replay};
 use super::super::task::Aim;
-use super::{Given, Method};
+use super::{Given, Method, at_rates};
 
 /// Weights that matter to the correct training cases are held back in proportion to their Fisher information (Kirkpatrick
 /// et al., arXiv 1612.00796), on failures alone and with correct cases.
@@ -25,11 +25,12 @@ impl Method for Ewc {
     }
 
     fn recipes(&self, _: Given) -> Vec<Recipe> {
-        let plain = Recipe { failures: Failures::All, learning_rate: 2e-5, ..Recipe::PLAIN };
+        let plain = Recipe { failures: Failures::All, ..Recipe::PLAIN };
         let mut recipes = Vec::new();
         for replay in [Replay::None, Replay::PerFailure(2.0)] {
             for strength in [1e3, 1e5] {
-                recipes.push(Recipe { replay, anchor: Anchor::Fisher { strength, prior: PRIOR }, ..plain });
+                let anchor = Anchor::Fisher { strength, prior: PRIOR };
+                recipes.extend(at_rates(Recipe { replay, anchor, ..plain }));
             }
         }
         recipes

@@ -71,7 +71,7 @@ pub fn method(name: &str) -> Option<&'static dyn Method> {
 }
 
 /// Step sizes that a method tries: a network's own is not known.
-const RATES: [f64; 2] = [2e-5, 1e-4];
+const RATES: [f64; 3] = [2e-5, 1e-4, 5e-4];
 
 /// A recipe at each step size.
 fn at_rates(recipe: Recipe) -> Vec<Recipe> {
