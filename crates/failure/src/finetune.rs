@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::draw::draw;
 use crate::error::{FailureError, Result};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
@@ -100,7 +101,7 @@ pub fn finetune(
     let mut best = Best::new(problem, &cases)?;
     for epoch in 1..=settings.epochs {
         monitor.check()?;
-        let drawn = draw_correct(&cases, &mut rng);
+        let drawn = draw(cases.train_correct, cases.train.len(), &mut rng);
         let order = mixed_order(cases.train, &drawn, settings.batch_size, &mut rng);
         let loss = pass(problem, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
         let validation = accuracy(problem, &parameters, cases.validation)?;
@@ -166,17 +167,6 @@ impl Best {
         let stale = self.epoch > 0 && record.epoch - self.epoch >= settings.patience;
         stale || self.broken_since.is_some_and(|since| record.epoch - since >= settings.patience)
     }
-}
-
-/// As many correct training cases as there are failures, without replacement as far as there are enough.
-fn draw_correct(cases: &FinetuneCases<'_>, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut drawn = Vec::with_capacity(cases.train.len());
-    while !cases.train_correct.is_empty() && drawn.len() < cases.train.len() {
-        let mut pool = cases.train_correct.to_vec();
-        let (chosen, _) = pool.partial_shuffle(rng, cases.train.len() - drawn.len());
-        drawn.extend_from_slice(chosen);
-    }
-    drawn
 }
 
 /// The order of one epoch: failures and correct cases shuffled and interleaved, so that each batch holds both in equal

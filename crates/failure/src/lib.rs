@@ -6,6 +6,7 @@
 //! and cases) over a representation ([`represent`]) and a subtyping ([`subtype`]) to the fine-tuning [`matrix`].
 
 mod augment;
+mod draw;
 pub mod error;
 pub mod explain;
 pub mod finetune;

@@ -129,12 +129,7 @@ impl Problem {
     /// What the model with these weights makes of the cases chosen.
     pub fn predict(&self, parameters: &Parameters<f32>, cases: &[usize]) -> Result<Vec<Prediction>> {
         let mut predictions = Vec::with_capacity(cases.len());
-        for batch in cases.chunks(BATCH) {
-            let outputs = self.runtime.forward(parameters, &[self.input(batch)], Settings::default())?;
-            let logits = outputs.first().ok_or_else(|| NetError::input("the model has no output"))?;
-            let rows = logits.data().chunks_exact(self.classes.max(1));
-            predictions.extend(batch.iter().zip(rows).map(|(&case, row)| judge(row, self.targets[case])));
-        }
+        self.logits(parameters, cases, |case, row| predictions.push(judge(row, self.targets[case])))?;
         Ok(predictions)
     }
 
@@ -144,12 +139,24 @@ impl Problem {
     /// Execution errors.
     pub fn probabilities(&self, parameters: &Parameters<f32>, cases: &[usize]) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(cases.len());
+        self.logits(parameters, cases, |_, row| rows.push(softmax(row)))?;
+        Ok(rows)
+    }
+
+    /// Calls `visit` with every case chosen and its logits, in order.
+    fn logits(
+        &self,
+        parameters: &Parameters<f32>,
+        cases: &[usize],
+        mut visit: impl FnMut(usize, &[f32]),
+    ) -> Result<()> {
         for batch in cases.chunks(BATCH) {
             let outputs = self.runtime.forward(parameters, &[self.input(batch)], Settings::default())?;
             let logits = outputs.first().ok_or_else(|| NetError::input("the model has no output"))?;
-            rows.extend(logits.data().chunks_exact(self.classes.max(1)).map(softmax));
+            let rows = logits.data().chunks_exact(self.classes.max(1));
+            batch.iter().zip(rows).for_each(|(&case, row)| visit(case, row));
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Whether the model with these weights is right on each of the cases chosen.

@@ -15,6 +15,7 @@ use modelmend_failure::repair::recipe::Anchor;
 use modelmend_failure::repair::search::{Attempt, Setting as Found, repeat};
 use modelmend_failure::repair::task::{Score, Share, Task};
 use modelmend_net::Model;
+use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{Gate, Repair, RepairMethod, RepairTarget};
 use modelmend_study::scope::Scope;
@@ -156,6 +157,8 @@ struct Work<'a> {
     aimed: Aimed,
     /// The analysed cases, and after them those that the model was trained on.
     problem: Problem,
+    /// Names the cases of the problem: the cache must not take one set of rehearsed cases for another.
+    cases: Hash,
     /// The fold in which each case is a test case.
     folds: Vec<usize>,
     /// Bootstrap replicates of the gate.
@@ -177,8 +180,8 @@ impl<'a> Work<'a> {
         };
         let aimed = Aimed { targets, except: except.iter().map(|(subtype, _)| *subtype).collect() };
         let folds = folds(context, setting, &layout, section.gate.folds as usize)?;
-        let problem = joined(setting, training, &mut layout)?;
-        Ok(Self { context, setting, section, layout, aimed, problem, folds, bootstrap })
+        let (problem, cases) = joined(setting, training, &mut layout)?;
+        Ok(Self { context, setting, section, layout, aimed, problem, cases, folds, bootstrap })
     }
 
     /// The method whose model is delivered: the default where the study names it, else the last one named.
@@ -198,9 +201,9 @@ impl<'a> Work<'a> {
         (
             method.name(),
             recipes,
-            method.blends().to_vec(),
+            (method.blends().to_vec(), method.screening()),
             aimed.clone(),
-            labels,
+            (labels, self.cases),
             self.gate().margin_correct,
             self.context.seed,
         )
@@ -315,7 +318,8 @@ impl<'a> Work<'a> {
     /// The setting that the folds agree on, followed on all cases, and what the product checks of it.
     fn deliver(&self, chosen: &Found, targets: &[usize]) -> Result<(Model, Vec<Check>)> {
         let title = Title { name: StepName::Repair, label: "delivered", version: 1 };
-        let key = (chosen, targets, self.aimed.excluded(), &self.layout.subtype, self.context.seed);
+        let labels = (&self.layout.subtype, &self.layout.failure, self.cases);
+        let key = (chosen, targets, self.aimed.excluded(), labels, self.context.seed);
         let problem = &self.problem;
         let start = problem.model();
         let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
@@ -356,7 +360,7 @@ impl<'a> Work<'a> {
 
 /// The analysed cases and after them, on the training side, the cases that the model was trained on: rehearsing them keeps
 /// what it knows. Training cases of a group that is analysed are left out, since they would bring its test cases along.
-fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout) -> Result<Problem> {
+fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout) -> Result<(Problem, Hash)> {
     let subject = setting.subject;
     let mut cases = subject.cases.clone();
     let mut targets = subject.targets.clone();
@@ -372,7 +376,7 @@ fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout
     layout.failure.extend(right.into_iter().map(|right| !right));
     layout.part.resize(problem.count(), Part::Train);
     layout.subtype.resize(problem.count(), None);
-    Ok(problem)
+    Ok((problem, Hash::of(cases.ids.join("\n").as_bytes())))
 }
 
 /// The training cases, of so many, whose group is not analysed.
@@ -408,7 +412,8 @@ fn folds(context: &Context<'_>, setting: &Setting<'_>, layout: &Layout, count: u
     Ok(assign(&strata, setting.subject.cases.groups.as_deref(), &shares, context.seed)?.parts)
 }
 
-/// The recipe that is best over the validation sides of all folds, with the medians of its epochs and positions.
+/// The recipe with the most right cases over the validation sides of all folds, none where a fold dropped it early, with
+/// the medians of its epochs and positions.
 fn combine(folds: &[Fold]) -> Option<Found> {
     let mut recipes: Vec<(Found, usize)> = Vec::new();
     for fold in folds {

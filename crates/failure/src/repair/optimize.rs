@@ -14,6 +14,7 @@ use super::distillation::Distillation;
 use super::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
 use super::task::Task;
 use crate::augment::{Augmentation, augment};
+use crate::draw::draw;
 use crate::error::{FailureError, Result};
 use crate::monitor::Monitor;
 
@@ -237,17 +238,6 @@ impl Pools {
         order.shuffle(rng);
         spread(order, replayed, rng)
     }
-}
-
-/// So many of a pool, each as often as the others as far as that goes.
-fn draw(pool: &[usize], count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut drawn = Vec::with_capacity(count);
-    while !pool.is_empty() && drawn.len() < count {
-        let mut rest = pool.to_vec();
-        let (chosen, _) = rest.partial_shuffle(rng, count - drawn.len());
-        drawn.extend_from_slice(chosen);
-    }
-    drawn
 }
 
 /// Two lists merged so that every stretch holds both in the same proportion, each position drawn within its stretch.
