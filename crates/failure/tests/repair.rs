@@ -8,10 +8,11 @@ use modelmend_failure::matrix::Layout;
 use modelmend_failure::monitor::Silent;
 use modelmend_failure::repair::audit::{Check, audit};
 use modelmend_failure::repair::fisher::fisher;
+use modelmend_failure::repair::knowledge::Knowledge;
 use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::optimize::optimize;
 use modelmend_failure::repair::procedure::{Aimed, procedure};
-use modelmend_failure::repair::recipe::{Anchor, Recipe, Replay, Trainable};
+use modelmend_failure::repair::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
 use modelmend_failure::repair::search::repeat;
 use modelmend_failure::repair::task::{Aim, Task};
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
@@ -46,16 +47,26 @@ fn layout(problem: &Problem) -> Layout {
 }
 
 fn task<'a>(problem: &'a Problem, layout: &'a Layout) -> Task<'a> {
-    Task { problem, layout, targets: &[0], except: &[], margin: 1.0, seed: 9 }
+    Task { problem, layout, analysed: COUNT, targets: &[0], except: &[], margin: 1.0, seed: 9 }
+}
+
+fn known(fisher: Option<&Parameters<f32>>) -> Knowledge {
+    Knowledge { fisher: fisher.cloned(), ..Knowledge::default() }
 }
 
 fn after(problem: &Problem, recipe: &Recipe, information: Option<&Parameters<f32>>) -> Parameters<f32> {
     let layout = layout(problem);
     let mut last = problem.parameters().clone();
-    optimize(&task(problem, &layout), recipe, (problem.parameters(), information), &Silent, |_, weights| {
-        last = weights.clone();
-        Ok(true)
-    })
+    optimize(
+        &task(problem, &layout),
+        recipe,
+        (problem.parameters(), &known(information)),
+        &Silent,
+        |_, weights| {
+            last = weights.clone();
+            Ok(true)
+        },
+    )
     .unwrap();
     last
 }
@@ -77,7 +88,7 @@ fn failed(checks: &[Check]) -> Vec<&str> {
 fn fisher_information_is_the_mean_of_squares_of_single_gradients() {
     let problem = problem();
     let cases: Vec<usize> = (0..70).collect();
-    let information = fisher(&problem, problem.parameters(), &cases, &Silent).unwrap();
+    let information = fisher(&problem, &cases, &Silent).unwrap();
     let gradient = |cases: &[usize]| {
         let labels = problem.targets_of(cases);
         let (input, loss) = (problem.input(cases), problem.loss(&labels));
@@ -106,8 +117,7 @@ fn fisher_information_is_the_mean_of_squares_of_single_gradients() {
 #[test]
 fn anchors_hold_the_weights_and_a_penalty_of_zero_is_found() {
     let problem = problem();
-    let information =
-        fisher(&problem, problem.parameters(), &(0..COUNT).collect::<Vec<_>>(), &Silent).unwrap();
+    let information = fisher(&problem, &(0..COUNT).collect::<Vec<_>>(), &Silent).unwrap();
     let zero = problem.parameters().zeros_like();
     let start = problem.parameters();
     let free = distance(&after(&problem, &QUICK, None), start);
@@ -128,7 +138,10 @@ fn anchors_hold_the_weights_and_a_penalty_of_zero_is_found() {
     assert_eq!(failed(&checks), ["the penalty is not zero"], "no information");
     let layout = layout(&problem);
     let without = Recipe { anchor: ewc(1.0), ..QUICK };
-    assert!(optimize(&task(&problem, &layout), &without, (start, None), &Silent, |_, _| Ok(true)).is_err());
+    assert!(
+        optimize(&task(&problem, &layout), &without, (start, &known(None)), &Silent, |_, _| Ok(true))
+            .is_err()
+    );
 }
 
 #[test]
@@ -182,7 +195,7 @@ impl Method for Everything {
 fn a_search_can_be_repeated_bit_for_bit() {
     let problem = problem();
     let layout = layout(&problem);
-    let aimed = Aimed { targets: Some(vec![0]), except: Vec::new() };
+    let aimed = Aimed { targets: Some(vec![0]), except: Vec::new(), analysed: COUNT };
     let run = || procedure((&problem, &layout), &aimed, &Everything, (1.0, 9), &Silent).unwrap().attempts;
     let on = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run);
     let (one, two) = (on(1), on(2));
@@ -192,9 +205,10 @@ fn a_search_can_be_repeated_bit_for_bit() {
     }
     let moved: Vec<_> = one.iter().filter(|a| a.setting.epoch > 0).collect();
     assert!(moved.len() >= 2, "{} recipes moved", moved.len());
-    let information = fisher(&problem, problem.parameters(), &layout.correct(Part::Train), &Silent).unwrap();
+    let information = fisher(&problem, &layout.correct(Part::Train), &Silent).unwrap();
     for attempt in moved {
-        let again = repeat(&task(&problem, &layout), &attempt.setting, Some(&information), &Silent).unwrap();
+        let again =
+            repeat(&task(&problem, &layout), &attempt.setting, &known(Some(&information)), &Silent).unwrap();
         assert_eq!(again.flatten(), attempt.parameters.flatten(), "{}", attempt.setting);
     }
 }
@@ -207,7 +221,36 @@ fn excluded_subtypes_are_not_learned() {
     let without = Task { targets: &[], except: &[0], ..task(&problem, &layout) };
     assert!(without.failures(Part::Train).is_empty());
     assert!(!task(&problem, &layout).failures(Part::Train).is_empty());
-    let aimed = |targets| Aimed { targets, except: vec![0] };
+    let aimed = |targets| Aimed { targets, except: vec![0], analysed: COUNT };
     assert_eq!((aimed(None).excluded(), aimed(Some(vec![0])).excluded()), (vec![0], vec![]));
     assert!(method("auto").is_some());
+}
+
+/// Subtypes are learned one after another, those before stay in, and what is repeated is what was chosen.
+#[test]
+fn one_subtype_after_another() {
+    let problem = problem();
+    let whole = layout(&problem);
+    // Every second failure is of a second subtype.
+    let mut failures = (0..).map(|i| i % 2);
+    let subtype = whole.failure.iter().map(|&f| if f { failures.next() } else { None }).collect();
+    let layout = Layout { subtype, subtypes: 2, ..whole };
+    let task = Task { targets: &[0, 1], ..task(&problem, &layout) };
+    let recipe = Recipe { failures: Failures::OneByOne(2), epochs: 9, ..QUICK };
+    let weights = |targets| {
+        let mut seen = Vec::new();
+        let task = Task { targets, ..task };
+        optimize(&task, &recipe, (problem.parameters(), &known(None)), &Silent, |_, weights| {
+            seen.push(weights.flatten());
+            Ok(true)
+        })
+        .unwrap();
+        seen
+    };
+    let (both, first) = (weights(&[0, 1]), weights(&[0]));
+    assert_eq!((both.len(), first.len()), (4, 2), "two epochs for each subtype");
+    assert_eq!(both[..2], first[..], "the second subtype waits for its turn");
+    assert_ne!(both[2], both[1]);
+    let found = method("sequential").unwrap().recipes(Given { layers: 4, targeted: true, training: 0 });
+    assert!(found.iter().all(|r| matches!(r.failures, Failures::OneByOne(_))));
 }

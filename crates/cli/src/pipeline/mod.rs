@@ -4,6 +4,7 @@
 //! common. What fans out (fine-tunings, candidates) is cut into parts, which are kept as soon as they are done.
 
 mod cases;
+mod causes;
 mod choose;
 mod context;
 mod demo;

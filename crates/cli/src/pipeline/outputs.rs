@@ -22,6 +22,7 @@ use modelmend_study::runner::Runner;
 use modelmend_study::schema::{ClassificationStudy, StudyFile};
 use ndarray::Array2;
 
+use super::causes::Causes;
 use super::context::Context;
 use super::divide::{Material, Setting};
 use super::evidence::{Evidence, Table, TunedEvidence};
@@ -46,6 +47,8 @@ pub(crate) struct Finished {
     matrices: Vec<(String, String)>,
     /// Models by file name.
     models: Vec<(String, Model)>,
+    /// Training cases by their pull, where they are known.
+    causes: Option<Columns>,
 }
 
 /// Learning curves of the study's own training.
@@ -100,6 +103,7 @@ pub(crate) fn finish(
         embedding: clustered.unwrap_or(picture),
         matrices,
         models,
+        causes: repaired.as_ref().and_then(|r| r.causes.as_ref()).map(Causes::table),
     }
 }
 
@@ -325,6 +329,9 @@ pub(crate) fn write(
         model.write(&out.join("models").join(name.replace(['/', ':'], "-")))?;
     }
     write_parquet(&out.join("cases.parquet"), &first.cases)?;
+    if let Some(causes) = &first.causes {
+        write_parquet(&out.join("causes.parquet"), causes)?;
+    }
     let shape = first.embedding.shape().to_vec();
     write_npy(
         &out.join("embedding.npy"),

@@ -9,9 +9,9 @@ use modelmend_failure::matrix::Layout;
 use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::audit::{Check, audit};
 use modelmend_failure::repair::gate::{Evidence, Verdict, judge};
+use modelmend_failure::repair::knowledge::Knowledge;
 use modelmend_failure::repair::methods::{Method, method};
-use modelmend_failure::repair::procedure::{Aimed, Outcome, given, information, procedure};
-use modelmend_failure::repair::recipe::Anchor;
+use modelmend_failure::repair::procedure::{Aimed, Outcome, given, procedure};
 use modelmend_failure::repair::search::{Attempt, Setting as Found, repeat};
 use modelmend_failure::repair::task::{Score, Share, Task};
 use modelmend_net::Model;
@@ -23,6 +23,7 @@ use modelmend_study::step::StepName;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::causes::{Causes, Rehearsed, causes};
 use super::context::{Context, Listen, Title};
 use super::divide::{Division, Setting};
 use super::gate;
@@ -56,9 +57,11 @@ pub(crate) struct Repaired {
     pub(crate) folds: usize,
     /// Settings of the gate.
     pub(crate) gate: Gate,
+    /// The training cases behind the failures, where the study names what the model was trained on.
+    pub(crate) causes: Option<Causes>,
 }
 
-/// A method on the study's own split.
+/// A method on one split, whose test side took no part in any choice.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Tried {
     /// Its name.
@@ -67,6 +70,16 @@ pub(crate) struct Tried {
     pub(crate) targets: Vec<usize>,
     /// What came of each recipe, the best on validation data first.
     pub(crate) attempts: Vec<Judged>,
+    /// What the best says of the test cases, in their order.
+    after: Answers,
+}
+
+/// Predictions, a column for each part.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Answers {
+    class: Vec<usize>,
+    confidence: Vec<f32>,
+    loss: Vec<f32>,
 }
 
 /// What came of a recipe.
@@ -80,16 +93,6 @@ pub(crate) struct Judged {
     pub(crate) test: Score,
     /// Right test cases of each subtype.
     pub(crate) subtypes: Vec<Share>,
-}
-
-/// One fold of the cross-fit: predictions on its test cases, in the order of the cases.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Fold {
-    targets: Vec<usize>,
-    settings: Vec<(Found, Score)>,
-    class: Vec<usize>,
-    confidence: Vec<f32>,
-    loss: Vec<f32>,
 }
 
 impl Repaired {
@@ -109,7 +112,8 @@ pub(crate) fn repair(
     (division, except): (&Division, Vec<(usize, String)>),
     (training, bootstrap): (Option<Labelled>, u32),
 ) -> Result<Repaired> {
-    let work = Work::new(context, setting, section, (division, &except), (training, bootstrap))?;
+    let (work, rehearsed) = Work::new(context, setting, section, (division, &except), (training, bootstrap))?;
+    let causes = work.causes(rehearsed)?;
     let mut methods = Vec::new();
     let delivered = work.delivered()?;
     let first = work.tried(delivered, &work.aimed)?;
@@ -118,8 +122,8 @@ pub(crate) fn repair(
         let Some(other) = named(name).filter(|m| m.name() != delivered.name()) else { continue };
         methods.push(work.tried(other, &Aimed { targets: Some(targets.clone()), ..work.aimed.clone() })?);
     }
-    methods.push(first);
-    let folds = work.cross_fit(delivered)?;
+    methods.push(first.clone());
+    let folds = work.cross_fit(delivered, first)?;
     let chosen = combine(&folds).context("the cross-fit has no fold")?;
     let (model, audit) = work.deliver(&chosen, &targets)?;
     let (crossed, targeted) = work.crossed(&folds);
@@ -141,6 +145,7 @@ pub(crate) fn repair(
         audit,
         folds: section.gate.folds as usize,
         gate: section.gate,
+        causes,
     })
 }
 
@@ -172,16 +177,18 @@ impl<'a> Work<'a> {
         section: &'a Repair,
         (division, except): (&Division, &[(usize, String)]),
         (training, bootstrap): (Option<Labelled>, u32),
-    ) -> Result<Self> {
+    ) -> Result<(Self, Option<Rehearsed>)> {
         let mut layout = setting.layout(&division.subtyping);
         let targets = match &section.target {
             RepairTarget::Auto(_) => None,
             RepairTarget::Subtypes(chosen) => Some(numbers(chosen, layout.subtypes)?),
         };
-        let aimed = Aimed { targets, except: except.iter().map(|(subtype, _)| *subtype).collect() };
+        let except = except.iter().map(|(subtype, _)| *subtype).collect();
+        let aimed = Aimed { targets, except, analysed: setting.problem.count() };
         let folds = folds(context, setting, &layout, section.gate.folds as usize)?;
-        let (problem, cases) = joined(setting, training, &mut layout)?;
-        Ok(Self { context, setting, section, layout, aimed, problem, cases, folds, bootstrap })
+        let (problem, rehearsed, cases) = joined(setting, training, &mut layout)?;
+        let work = Self { context, setting, section, layout, aimed, problem, cases, folds, bootstrap };
+        Ok((work, rehearsed))
     }
 
     /// The method whose model is delivered: the default where the study names it, else the last one named.
@@ -209,29 +216,19 @@ impl<'a> Work<'a> {
         )
     }
 
+    /// Which training cases pulled toward the failures that may be learned.
+    fn causes(&self, rehearsed: Option<Rehearsed>) -> Result<Option<Causes>> {
+        let (except, analysed) = (&self.aimed.except, self.aimed.analysed);
+        let hashes = [self.setting.judged.hash, self.cases];
+        causes(self.context, (&self.problem, &self.layout), (except, analysed), (rehearsed, &hashes))
+    }
+
     /// A method on the study's split.
     fn tried(&self, method: &dyn Method, aimed: &Aimed) -> Result<Tried> {
-        let title = Title { name: StepName::Repair, label: method.name(), version: 1 };
+        let title = Title { name: StepName::Repair, label: method.name(), version: 2 };
         let inputs = [self.setting.judged.hash, self.setting.parts_hash];
         let step = self.context.step(title, self.key(method, aimed), &inputs, |scope| {
-            let found = self.search((&self.layout, aimed), method, scope)?;
-            let except = self.aimed.excluded();
-            let task = self.task(&self.layout, &found.targets, &except);
-            let judged = |attempt: &Attempt| -> Result<Judged> {
-                let shares = (0..self.layout.subtypes).map(|subtype| {
-                    let one = [subtype];
-                    let only = Task { targets: &one, ..task };
-                    Ok(only.score(&attempt.parameters, Part::Test)?.target)
-                });
-                Ok(Judged {
-                    setting: attempt.setting,
-                    validation: attempt.validation,
-                    test: task.score(&attempt.parameters, Part::Test)?,
-                    subtypes: shares.collect::<Result<_>>()?,
-                })
-            };
-            let attempts = found.attempts.iter().map(judged).collect::<Result<_>>()?;
-            Ok(Artifact::new(Tried { method: method.name().to_owned(), targets: found.targets, attempts }))
+            self.search((&self.layout, aimed), method, scope)
         })?;
         Ok(step.artifact.value)
     }
@@ -240,6 +237,7 @@ impl<'a> Work<'a> {
         Task {
             problem: &self.problem,
             layout,
+            analysed: self.aimed.analysed,
             targets,
             except,
             margin: self.gate().margin_correct,
@@ -247,69 +245,75 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The whole procedure on one split, judged on its test side.
     fn search(
         &self,
         (layout, aimed): (&Layout, &Aimed),
         method: &dyn Method,
         scope: &Scope<'_>,
-    ) -> Result<Outcome> {
+    ) -> Result<Artifact<Tried>> {
         let how = (self.gate().margin_correct, self.context.seed);
-        Ok(procedure((&self.problem, layout), aimed, method, how, &Listen(scope))?)
+        let Outcome { targets, attempts } =
+            procedure((&self.problem, layout), aimed, method, how, &Listen(scope))?;
+        let best = attempts.first().context("the method tried nothing")?;
+        let cases: Vec<usize> = (0..self.folds.len()).filter(|&c| layout.part[c] == Part::Test).collect();
+        let after = self.problem.predict(&best.parameters, &cases)?;
+        let except = self.aimed.excluded();
+        let task = self.task(layout, &targets, &except);
+        let judged = attempts.iter().map(|attempt| judged(&task, attempt)).collect::<Result<_>>()?;
+        Ok(Artifact::new(Tried {
+            method: method.name().to_owned(),
+            attempts: judged,
+            after: Answers {
+                class: after.iter().map(|p| p.class).collect(),
+                confidence: after.iter().map(|p| p.confidence).collect(),
+                loss: after.iter().map(|p| p.loss).collect(),
+            },
+            targets,
+        }))
     }
 
-    /// The whole procedure in every fold: its test cases take no part in any choice.
-    fn cross_fit(&self, method: &dyn Method) -> Result<Vec<Fold>> {
-        let title = Title { name: StepName::Repair, label: "cross-fit", version: 1 };
+    /// The whole procedure in every fold: its test cases take no part in any choice. The first fold is the study's own
+    /// split, which `first` has already been through.
+    fn cross_fit(&self, method: &dyn Method, first: Tried) -> Result<Vec<Tried>> {
+        let title = Title { name: StepName::Repair, label: "cross-fit", version: 2 };
         let key = (self.key(method, &self.aimed), &self.folds);
         let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
-            let count = self.gate().folds as usize;
-            let parts = (0..count).into_par_iter().map(|fold| {
-                scope.part(fold, count, |scope| self.fold(fold, count, method, scope)).map(|part| part.value)
+            let others = self.gate().folds as usize - 1;
+            let parts = (0..others).into_par_iter().map(|part| {
+                let run = |scope: &Scope<'_>| self.search((&self.fold(part + 1), &self.aimed), method, scope);
+                scope.part(part, others, run).map(|part| part.value)
             });
-            Ok(Artifact::new(parts.collect::<Result<Vec<Fold>>>()?))
+            Ok(Artifact::new(parts.collect::<Result<Vec<Tried>>>()?))
         })?;
-        Ok(step.artifact.value)
+        Ok(std::iter::once(first).chain(step.artifact.value).collect())
     }
 
-    fn fold(
-        &self,
-        fold: usize,
-        count: usize,
-        method: &dyn Method,
-        scope: &Scope<'_>,
-    ) -> Result<Artifact<Fold>> {
+    /// The cases as a fold takes them: its own for the test, those of the next to choose by, all others to learn from.
+    fn fold(&self, fold: usize) -> Layout {
+        let next = (fold + 1) % self.gate().folds as usize;
         let side = |&own: &usize| match own {
             own if own == fold => Part::Test,
-            own if own == (fold + 1) % count => Part::Validation,
+            own if own == next => Part::Validation,
             _ => Part::Train,
         };
         let mut part: Vec<Part> = self.folds.iter().map(side).collect();
         part.resize(self.layout.part.len(), Part::Train);
-        let layout = Layout { part, ..self.layout.clone() };
-        let found = self.search((&layout, &self.aimed), method, scope)?;
-        let best = found.attempts.first().context("the method tried nothing")?;
-        let cases: Vec<usize> = (0..self.folds.len()).filter(|&c| self.folds[c] == fold).collect();
-        let after = self.problem.predict(&best.parameters, &cases)?;
-        Ok(Artifact::new(Fold {
-            targets: found.targets,
-            settings: found.attempts.iter().map(|a| (a.setting, a.validation)).collect(),
-            class: after.iter().map(|p| p.class).collect(),
-            confidence: after.iter().map(|p| p.confidence).collect(),
-            loss: after.iter().map(|p| p.loss).collect(),
-        }))
+        Layout { part, ..self.layout.clone() }
     }
 
     /// Joins the folds case by case.
-    fn crossed(&self, folds: &[Fold]) -> (Vec<Prediction>, Vec<bool>) {
+    fn crossed(&self, folds: &[Tried]) -> (Vec<Prediction>, Vec<bool>) {
         let mut next = vec![0; folds.len()];
         let mut targeted = Vec::with_capacity(self.folds.len());
         let mut after = Vec::with_capacity(self.folds.len());
         for (case, &number) in self.folds.iter().enumerate() {
             let (fold, at) = (&folds[number], next[number]);
             next[number] += 1;
-            let class = fold.class[at];
+            let class = fold.after.class[at];
             let correct = class == self.setting.subject.targets[case];
-            after.push(Prediction { class, confidence: fold.confidence[at], loss: fold.loss[at], correct });
+            let (confidence, loss) = (fold.after.confidence[at], fold.after.loss[at]);
+            after.push(Prediction { class, confidence, loss, correct });
             targeted.push(self.layout.subtype[case].is_some_and(|s| fold.targets.contains(&s)));
         }
         (after, targeted)
@@ -324,18 +328,12 @@ impl<'a> Work<'a> {
         let start = problem.model();
         let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
             let layout = Layout { part: vec![Part::Train; self.layout.part.len()], ..self.layout.clone() };
-            let fisher = match chosen.recipe.anchor {
-                Anchor::Fisher { .. } => Some(information(problem, &layout, &Listen(scope))?),
-                _ => None,
-            };
-            let weights = repeat(
-                &self.task(&layout, targets, &self.aimed.excluded()),
-                chosen,
-                fisher.as_ref(),
-                &Listen(scope),
-            )?;
-            let checks =
-                audit((start, &start.with_parameters(weights.clone())?), (&chosen.recipe, fisher.as_ref()));
+            let except = self.aimed.excluded();
+            let task = self.task(&layout, targets, &except);
+            let knowledge = Knowledge::of(&task, &[chosen.recipe], &Listen(scope))?;
+            let weights = repeat(&task, chosen, &knowledge, &Listen(scope))?;
+            let repaired = start.with_parameters(weights.clone())?;
+            let checks = audit((start, &repaired), (&chosen.recipe, knowledge.fisher.as_ref()));
             Ok(Artifact::new(checks).with_f32("weights", &weights.flatten()))
         })?;
         let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);
@@ -358,17 +356,38 @@ impl<'a> Work<'a> {
     }
 }
 
+fn judged(task: &Task<'_>, attempt: &Attempt) -> Result<Judged> {
+    let shares = (0..task.layout.subtypes).map(|subtype| {
+        let only = Task { targets: &[subtype], ..*task };
+        Ok(only.score(&attempt.parameters, Part::Test)?.target)
+    });
+    Ok(Judged {
+        setting: attempt.setting,
+        validation: attempt.validation,
+        test: task.score(&attempt.parameters, Part::Test)?,
+        subtypes: shares.collect::<Result<_>>()?,
+    })
+}
+
 /// The analysed cases and after them, on the training side, the cases that the model was trained on: rehearsing them keeps
 /// what it knows. Training cases of a group that is analysed are left out, since they would bring its test cases along.
-fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout) -> Result<(Problem, Hash)> {
+fn joined(
+    setting: &Setting<'_>,
+    training: Option<Labelled>,
+    layout: &mut Layout,
+) -> Result<(Problem, Option<Rehearsed>, Hash)> {
     let subject = setting.subject;
     let mut cases = subject.cases.clone();
     let mut targets = subject.targets.clone();
+    let mut rehearsed = None;
     if let Some(training) = training {
         let kept =
             apart(training.cases.groups.as_deref(), subject.cases.groups.as_deref(), training.cases.count());
-        cases = cases.join(training.cases.select(&kept))?;
+        let own = training.cases.select(&kept);
+        cases = cases.join(own.clone())?;
         targets.extend(kept.iter().map(|&case| training.targets[case]));
+        let planted = training.planted.map(|all| kept.iter().map(|&case| all[case].clone()).collect());
+        rehearsed = Some(Rehearsed { cases: own, planted, names: training.names });
     }
     let problem = Problem::new(setting.problem.model().clone(), &cases, targets)?;
     let more: Vec<usize> = (layout.part.len()..problem.count()).collect();
@@ -376,7 +395,7 @@ fn joined(setting: &Setting<'_>, training: Option<Labelled>, layout: &mut Layout
     layout.failure.extend(right.into_iter().map(|right| !right));
     layout.part.resize(problem.count(), Part::Train);
     layout.subtype.resize(problem.count(), None);
-    Ok((problem, Hash::of(cases.ids.join("\n").as_bytes())))
+    Ok((problem, rehearsed, Hash::of(cases.ids.join("\n").as_bytes())))
 }
 
 /// The training cases, of so many, whose group is not analysed.
@@ -395,7 +414,8 @@ fn numbers(chosen: &[u32], subtypes: usize) -> Result<Vec<usize>> {
     chosen.iter().map(number).collect()
 }
 
-/// Deals cases to folds by whole groups, balanced over correct cases and the failures of each subtype.
+/// The test side of the study's split is the first fold; all other cases are dealt by whole groups, balanced over correct
+/// cases and the failures of each subtype.
 fn folds(context: &Context<'_>, setting: &Setting<'_>, layout: &Layout, count: usize) -> Result<Vec<usize>> {
     if count < 3 {
         bail!(
@@ -407,27 +427,31 @@ fn folds(context: &Context<'_>, setting: &Setting<'_>, layout: &Layout, count: u
         (true, None) => 1,
         (true, Some(subtype)) => subtype + 2,
     };
-    let strata: Vec<Vec<usize>> = (0..layout.part.len()).map(|case| vec![stratum(case)]).collect();
-    let shares = vec![1.0 / count as f64; count];
-    Ok(assign(&strata, setting.subject.cases.groups.as_deref(), &shares, context.seed)?.parts)
+    let rest: Vec<usize> = (0..layout.part.len()).filter(|&case| layout.part[case] != Part::Test).collect();
+    let strata: Vec<Vec<usize>> = rest.iter().map(|&case| vec![stratum(case)]).collect();
+    let groups = setting.subject.cases.groups.as_ref();
+    let groups: Option<Vec<String>> = groups.map(|g| rest.iter().map(|&case| g[case].clone()).collect());
+    let shares = vec![1.0 / (count - 1) as f64; count - 1];
+    let dealt = assign(&strata, groups.as_deref(), &shares, context.seed)?.parts;
+    let mut folds = vec![0; layout.part.len()];
+    rest.into_iter().zip(dealt).for_each(|(case, part)| folds[case] = part + 1);
+    Ok(folds)
 }
 
 /// The recipe with the most right cases over the validation sides of all folds, none where a fold dropped it early, with
 /// the medians of its epochs and positions.
-fn combine(folds: &[Fold]) -> Option<Found> {
+fn combine(folds: &[Tried]) -> Option<Found> {
+    let attempts = || folds.iter().flat_map(|fold| &fold.attempts);
     let mut recipes: Vec<(Found, usize)> = Vec::new();
-    for fold in folds {
-        for (setting, score) in &fold.settings {
-            match recipes.iter_mut().find(|(known, _)| known.recipe == setting.recipe) {
-                Some((_, right)) => *right += score.all.right,
-                None => recipes.push((*setting, score.all.right)),
-            }
+    for Judged { setting, validation, .. } in attempts() {
+        match recipes.iter_mut().find(|(known, _)| known.recipe == setting.recipe) {
+            Some((_, right)) => *right += validation.all.right,
+            None => recipes.push((*setting, validation.all.right)),
         }
     }
     let (winner, _) = recipes.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-    let own =
-        folds.iter().flat_map(|f| &f.settings).filter(|(s, _)| s.recipe == winner.recipe).map(|(s, _)| *s);
-    let own: Vec<Found> = own.collect();
+    let own: Vec<Found> =
+        attempts().map(|a| a.setting).filter(|setting| setting.recipe == winner.recipe).collect();
     let mut epochs: Vec<usize> = own.iter().map(|s| s.epoch).collect();
     let mut blends: Vec<f64> = own.iter().map(|s| s.blend).collect();
     epochs.sort_unstable();
@@ -452,12 +476,18 @@ mod tests {
     #[test]
     fn folds_agree_on_the_recipe_that_is_best_over_all_of_them() {
         let [slow, fast] = [1e-5, 1e-4].map(|learning_rate| Recipe { learning_rate, ..Recipe::PLAIN });
-        let tried = |recipe, epoch, right| {
-            let all = Share { right, of: 100 };
-            (Found { recipe, epoch, blend: 1.0 }, Score { all, ..Score::default() })
+        let tried = |recipe, epoch, right| Judged {
+            setting: Found { recipe, epoch, blend: 1.0 },
+            validation: Score { all: Share { right, of: 100 }, ..Score::default() },
+            test: Score::default(),
+            subtypes: vec![],
         };
-        let fold =
-            |settings| Fold { targets: vec![0], settings, class: vec![], confidence: vec![], loss: vec![] };
+        let fold = |attempts| Tried {
+            method: "auto".to_owned(),
+            targets: vec![0],
+            attempts,
+            after: Answers::default(),
+        };
         let folds = [
             fold(vec![tried(slow, 3, 90), tried(fast, 5, 89)]),
             fold(vec![tried(fast, 9, 95), tried(slow, 4, 80)]),

@@ -11,6 +11,7 @@ use modelmend_report::input as page;
 use modelmend_study::Hash;
 use modelmend_study::record::{Effect, RepairResult};
 
+use super::causes::Causes;
 use super::divide::Setting;
 use super::repair::{Judged, Repaired};
 
@@ -45,6 +46,7 @@ impl Repaired {
             after: effect(&self.crossed),
             accepted: self.refusals().is_empty(),
             model: Some(format!("models/{}", self.file())),
+            causes: self.causes.as_ref().map(Causes::result),
         }
     }
 
@@ -91,7 +93,7 @@ impl Repaired {
             broken_total: broken.len() as u64,
             fixed: fixed.iter().take(PICTURES).map(|&c| self.case(setting, c)).collect(),
             broken: broken.iter().take(PICTURES).map(|&c| self.case(setting, c)).collect(),
-            causes: None,
+            causes: self.causes.as_ref().map(Causes::page),
             audit: self
                 .audit
                 .iter()

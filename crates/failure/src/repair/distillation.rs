@@ -13,8 +13,8 @@ pub(super) struct Distillation<'a> {
     pub(super) teacher: &'a [Option<&'a [f32]>],
     /// Share of the teacher, 0..=1.
     pub(super) share: f64,
-    /// Factor of all.
-    pub(super) weight: f64,
+    /// Factor of each image; below 0 where its loss is to rise.
+    pub(super) weights: &'a [f32],
 }
 
 impl Loss<f32> for Distillation<'_> {
@@ -27,7 +27,7 @@ impl Loss<f32> for Distillation<'_> {
         let sum: f32 = logits.iter().map(|z| (z - largest).exp()).sum();
         let (label, teacher) = (self.labels[image], self.teacher[image]);
         let share = if teacher.is_some() { self.share as f32 } else { 0.0 };
-        let weight = self.weight as f32;
+        let weight = self.weights[image];
         let mut loss = 0.0;
         for (class, (&logit, g)) in logits.iter().zip(gradient).enumerate() {
             let hard = if class == label { 1.0 } else { 0.0 };

@@ -3,11 +3,15 @@
 
 mod adapter;
 pub mod audit;
+pub mod causes;
 mod distillation;
 pub mod fisher;
 pub mod gate;
+mod guard;
+pub mod knowledge;
 pub mod methods;
 pub mod optimize;
+mod per_sample;
 pub mod procedure;
 pub mod recipe;
 pub mod search;

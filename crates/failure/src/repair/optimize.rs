@@ -11,28 +11,30 @@ use rand_chacha::ChaCha8Rng;
 
 use super::adapter::Adapter;
 use super::distillation::Distillation;
+use super::knowledge::Knowledge;
 use super::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
 use super::task::Task;
 use crate::augment::{Augmentation, augment};
 use crate::draw::draw;
 use crate::error::{FailureError, Result};
+use crate::matrix::Target;
 use crate::monitor::Monitor;
 
-/// Follows a recipe from `start` and calls `look(epoch, weights)` after every epoch until it says stop. `fisher` is the
-/// Fisher information of the unrepaired model, for recipes that ask for it.
+/// Follows a recipe from `start` and calls `look(epoch, weights)` after every epoch until it says stop. `knowledge` is
+/// what recipes ask for.
 ///
 /// # Errors
-/// Execution errors, a loss that is not finite, interruption, a Fisher anchor without `fisher`.
+/// Execution errors, a loss that is not finite, interruption, a recipe that asks for what is not known.
 pub fn optimize(
     task: &Task<'_>,
     recipe: &Recipe,
-    (start, fisher): (&Parameters<f32>, Option<&Parameters<f32>>),
+    (start, knowledge): (&Parameters<f32>, &Knowledge),
     monitor: &dyn Monitor,
     mut look: impl FnMut(usize, &Parameters<f32>) -> Result<bool>,
 ) -> Result<()> {
-    let mut run = Run::new(task, recipe, (start, fisher))?;
+    let mut run = Run::new(task, recipe, (start, knowledge))?;
     let mut recent = VecDeque::new();
-    for epoch in 1..=recipe.epochs {
+    for epoch in 1..=run.epochs() {
         monitor.check()?;
         run.epoch(epoch)?;
         let go_on = match recipe.average {
@@ -67,7 +69,7 @@ struct Run<'a> {
     task: &'a Task<'a>,
     recipe: &'a Recipe,
     start: &'a Parameters<f32>,
-    fisher: Option<&'a Parameters<f32>>,
+    knowledge: &'a Knowledge,
     weights: Parameters<f32>,
     moving: Moving,
     pools: Pools,
@@ -85,6 +87,10 @@ enum Moving {
 struct Pools {
     target: Vec<usize>,
     failures: Vec<usize>,
+    /// The failures of each target subtype, where they are learned one after another.
+    stages: Vec<Vec<usize>>,
+    /// Training cases that are unlearned, in order of case.
+    unlearned: Vec<usize>,
     correct: Vec<usize>,
     /// The quarter of the correct cases that the unrepaired model is least sure of.
     boundary: Vec<usize>,
@@ -94,9 +100,9 @@ impl<'a> Run<'a> {
     fn new(
         task: &'a Task<'a>,
         recipe: &'a Recipe,
-        (start, fisher): (&'a Parameters<f32>, Option<&'a Parameters<f32>>),
+        (start, knowledge): (&'a Parameters<f32>, &'a Knowledge),
     ) -> Result<Self> {
-        if matches!(recipe.anchor, Anchor::Fisher { .. }) && fisher.is_none() {
+        if matches!(recipe.anchor, Anchor::Fisher { .. }) && knowledge.fisher.is_none() {
             return Err(FailureError::invalid("this repair needs the Fisher information of the model"));
         }
         let adam = AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() };
@@ -105,17 +111,25 @@ impl<'a> Run<'a> {
             Trainable::LowRank(rank) => Moving::Adapter(Box::new(Adapter::new(start, rank, adam, task.seed))),
             _ => Moving::Weights { adam: Box::new(Adam::new(start, adam)), frozen },
         };
-        let pools = Pools::new(task, recipe)?;
+        let pools = Pools::new(task, recipe, knowledge)?;
         let teacher = match recipe.distill > 0.0 {
             true => Some(task.problem.probabilities(task.problem.parameters(), &pools.correct)?),
             false => None,
         };
         let rng = ChaCha8Rng::seed_from_u64(task.seed);
-        Ok(Self { task, recipe, start, fisher, weights: start.clone(), moving, pools, teacher, rng })
+        Ok(Self { task, recipe, start, knowledge, weights: start.clone(), moving, pools, teacher, rng })
+    }
+
+    /// Epochs of the whole recipe.
+    fn epochs(&self) -> usize {
+        match self.recipe.failures {
+            Failures::OneByOne(each) => self.recipe.epochs.min(each * self.pools.stages.len()),
+            _ => self.recipe.epochs,
+        }
     }
 
     fn epoch(&mut self, epoch: usize) -> Result<()> {
-        let order = self.pools.order(self.recipe, &mut self.rng);
+        let order = self.pools.order(self.recipe, epoch, &mut self.rng);
         let mut total = 0.0;
         for cases in order.chunks(self.recipe.batch_size.max(1)) {
             total += self.step(cases)?;
@@ -140,16 +154,19 @@ impl<'a> Run<'a> {
             self.pools.correct.binary_search(case).ok().and_then(|at| teacher.get(at)).map(Vec::as_slice)
         };
         let soft: Vec<Option<&[f32]>> = cases.iter().map(soft).collect();
-        let loss = Distillation {
-            labels: &labels,
-            teacher: &soft,
-            share: self.recipe.distill,
-            weight: 1.0 / cases.len().max(1) as f64,
-        };
+        let weights: Vec<f32> =
+            cases.iter().map(|case| self.pools.sign(*case) / cases.len() as f32).collect();
+        let loss =
+            Distillation { labels: &labels, teacher: &soft, share: self.recipe.distill, weights: &weights };
         let runtime = problem.runtime();
         let mut gradient = runtime.gradient(&self.weights, &[input], &[&loss], false, Settings::default())?;
         let total: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
-        pull(self.recipe.anchor, (&self.weights, self.start), self.fisher, &mut gradient.parameters);
+        pull(
+            self.recipe.anchor,
+            (&self.weights, self.start),
+            self.knowledge.fisher.as_ref(),
+            &mut gradient.parameters,
+        );
         match &mut self.moving {
             Moving::Weights { adam, frozen } => {
                 let parts = gradient.parameters.iter_mut().zip(frozen);
@@ -200,12 +217,21 @@ pub(crate) fn pull(
 }
 
 impl Pools {
-    fn new(task: &Task<'_>, recipe: &Recipe) -> Result<Self> {
+    fn new(task: &Task<'_>, recipe: &Recipe, knowledge: &Knowledge) -> Result<Self> {
         let target = task.target(Part::Train);
         let failures = match recipe.failures {
-            Failures::Target => target.clone(),
+            Failures::Target | Failures::OneByOne(_) => target.clone(),
             Failures::All => task.failures(Part::Train),
+            Failures::Causes(count) => knowledge.causes.iter().copied().take(count).collect(),
         };
+        let of_subtype = |&subtype: &usize| task.layout.target(Target::Subtype(subtype), Part::Train);
+        let stages = match recipe.failures {
+            Failures::OneByOne(_) => task.targets.iter().map(of_subtype).collect(),
+            _ => Vec::new(),
+        };
+        let mut unlearned =
+            if matches!(recipe.failures, Failures::Causes(_)) { failures.clone() } else { Vec::new() };
+        unlearned.sort_unstable();
         let correct = task.layout.correct(Part::Train);
         let mut boundary = Vec::new();
         if matches!(recipe.replay, Replay::Boundary(_)) {
@@ -215,14 +241,29 @@ impl Pools {
             ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             boundary = ranked.into_iter().take(correct.len().div_ceil(4)).map(|(_, case)| case).collect();
         }
-        Ok(Self { target, failures, correct, boundary })
+        Ok(Self { target, failures, stages, unlearned, correct, boundary })
+    }
+
+    /// Whether the loss of a case is to fall (1) or to rise (-1).
+    fn sign(&self, case: usize) -> f32 {
+        if self.unlearned.binary_search(&case).is_ok() { -1.0 } else { 1.0 }
     }
 
     /// The cases of one epoch. Where correct cases are few for each failure both are spread evenly, so that each batch
     /// holds them in that proportion.
-    fn order(&self, recipe: &Recipe, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut order = self.failures.clone();
-        (1..recipe.emphasis.max(1)).for_each(|_| order.extend(&self.target));
+    fn order(&self, recipe: &Recipe, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let stage = match recipe.failures {
+            Failures::OneByOne(each) => Some((epoch - 1) / each.max(1)),
+            _ => None,
+        };
+        let (mut order, target) = match stage {
+            None => (self.failures.clone(), &self.target),
+            Some(stage) => {
+                let known = self.stages.iter().take(stage + 1);
+                (known.flatten().copied().collect(), self.stages.get(stage).unwrap_or(&self.target))
+            }
+        };
+        (1..recipe.emphasis.max(1)).for_each(|_| order.extend(target));
         let wanted = |ratio: f64| (ratio * order.len() as f64).round() as usize;
         let replayed = match recipe.replay {
             Replay::None => Vec::new(),

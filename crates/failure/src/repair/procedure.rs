@@ -1,12 +1,10 @@
 //! The whole procedure of a repair, as it is repeated in every fold: search, and the choice of the targets.
 
 use modelmend_data::split::Part;
-use modelmend_net::Parameters;
 use serde::{Deserialize, Serialize};
 
-use super::fisher::fisher;
+use super::knowledge::Knowledge;
 use super::methods::{Given, Method};
-use super::recipe::Anchor;
 use super::search::{Attempt, search};
 use super::task::Task;
 use crate::error::Result;
@@ -21,6 +19,8 @@ pub struct Aimed {
     pub targets: Option<Vec<usize>>,
     /// Subtypes that must not be learned, such as label noise, unless they are targets.
     pub except: Vec<usize>,
+    /// Number of cases that are analysed; those after them are what the model was trained on.
+    pub analysed: usize,
 }
 
 impl Aimed {
@@ -42,8 +42,6 @@ pub struct Outcome {
 
 /// A subtype is reached if this share of its validation failures is repaired.
 const REACHED: f64 = 0.5;
-/// Most correct cases behind the Fisher information (METHODS 1.5).
-const FISHER_CASES: usize = 10_000;
 
 /// Runs a method on the training side and chooses by the validation side.
 ///
@@ -59,13 +57,11 @@ pub fn procedure(
     let except = aimed.excluded();
     let rest = || (0..layout.subtypes).filter(|s| !except.contains(s)).collect();
     let targets: Vec<usize> = aimed.targets.clone().unwrap_or_else(rest);
-    let task = Task { problem, layout, targets: &targets, except: &except, margin, seed };
+    let analysed = aimed.analysed;
+    let task = Task { problem, layout, analysed, targets: &targets, except: &except, margin, seed };
     let recipes = method.recipes(given(problem, aimed));
-    let information = match recipes.iter().any(wants_fisher) {
-        true => Some(information(problem, layout, monitor)?),
-        false => None,
-    };
-    let attempts = search(&task, (method, &recipes), information.as_ref(), monitor)?;
+    let knowledge = Knowledge::of(&task, &recipes, monitor)?;
+    let attempts = search(&task, (method, &recipes), &knowledge, monitor)?;
     let targets = match (&aimed.targets, attempts.first()) {
         (None, Some(best)) => reached(&task, best)?,
         _ => targets,
@@ -75,22 +71,11 @@ pub fn procedure(
 
 /// What a method is told about a problem.
 pub fn given(problem: &Problem, aimed: &Aimed) -> Given {
-    Given { layers: problem.graph().layers().len(), targeted: aimed.targets.is_some() }
-}
-
-fn wants_fisher(recipe: &super::recipe::Recipe) -> bool {
-    matches!(recipe.anchor, Anchor::Fisher { .. })
-}
-
-/// The Fisher information of the unrepaired model on correct training cases.
-///
-/// # Errors
-/// Execution errors, interruption.
-pub fn information(problem: &Problem, layout: &Layout, monitor: &dyn Monitor) -> Result<Parameters<f32>> {
-    let correct = layout.correct(Part::Train);
-    let step = correct.len().div_ceil(FISHER_CASES).max(1);
-    let cases: Vec<usize> = correct.into_iter().step_by(step).collect();
-    fisher(problem, problem.parameters(), &cases, monitor)
+    Given {
+        layers: problem.graph().layers().len(),
+        targeted: aimed.targets.is_some(),
+        training: problem.count() - aimed.analysed,
+    }
 }
 
 /// The subtypes that an attempt reaches; the one it comes nearest to where it reaches none.

@@ -10,6 +10,11 @@ pub enum Failures {
     Target,
     /// All of them.
     All,
+    /// Those of one target subtype after another, so many epochs each; those before stay in.
+    OneByOne(usize),
+    /// None: so many of the cases that the model was trained on and that pull toward the target failures are unlearned, which is
+    /// to say that their loss is raised.
+    Causes(usize),
 }
 
 /// Correct cases that are replayed beside the failures.
@@ -113,6 +118,8 @@ impl std::fmt::Display for Recipe {
         match self.failures {
             Failures::Target => write!(f, ", target failures")?,
             Failures::All => write!(f, ", all failures")?,
+            Failures::OneByOne(epochs) => write!(f, ", one target after another, {epochs} epochs each")?,
+            Failures::Causes(count) => write!(f, ", {count} training cases unlearned")?,
         }
         if self.emphasis > 1 {
             write!(f, ", those of the target {} times an epoch", self.emphasis)?;

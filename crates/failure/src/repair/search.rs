@@ -5,6 +5,8 @@ use modelmend_net::Parameters;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::guard::Guard;
+use super::knowledge::Knowledge;
 use super::methods::Method;
 use super::optimize::optimize;
 use super::recipe::Recipe;
@@ -41,42 +43,45 @@ pub struct Attempt {
     pub parameters: Parameters<f32>,
 }
 
-/// Follows recipes of a method side by side; an attempt for each, the best first.
+/// Follows the beginning of every recipe of a method side by side, then the most promising ones to their end (successive
+/// halving, Jamieson and Talwalkar, arXiv 1502.07943, with one round); an attempt for each recipe, the best first.
 ///
 /// # Errors
 /// As [`optimize`].
 pub fn search(
     task: &Task<'_>,
     (method, recipes): (&dyn Method, &[Recipe]),
-    fisher: Option<&Parameters<f32>>,
+    knowledge: &Knowledge,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Attempt>> {
     // Half of what the gate allows: its confidence bound has to stay inside as well.
     let aim = method.aim(task.margin / 2.0);
-    let screened = screen(task, (method, recipes), fisher, monitor)?;
-    let recipes = screened.as_ref().map_or(recipes, std::slice::from_ref);
-    let follow = |recipe: &Recipe| follow(task, recipe, (method.blends(), aim), fisher, monitor);
-    let mut attempts: Vec<Attempt> = recipes.par_iter().map(follow).collect::<Result<_>>()?;
-    // A stable sort: the first of equals stays first.
-    attempts.sort_by_key(|a| std::cmp::Reverse(a.validation.rank(aim)));
+    let follow = |recipe: &Recipe, aim| follow(task, recipe, (method.blends(), aim), knowledge, monitor);
+    let finalists = recipes.len().div_ceil(FINALISTS);
+    let begin = |recipe: &Recipe| {
+        let beginning = Recipe { epochs: recipe.epochs.min(method.screening()), ..*recipe };
+        let begun = follow(&beginning, aim.of_beginnings())?;
+        Ok(Attempt { setting: Setting { recipe: *recipe, ..begun.setting }, ..begun })
+    };
+    let mut attempts: Vec<Attempt> = match finalists == recipes.len() {
+        true => Vec::new(),
+        false => recipes.par_iter().map(begin).collect::<Result<_>>()?,
+    };
+    rank(&mut attempts, aim.of_beginnings());
+    let promising = attempts.iter().map(|a| a.setting.recipe).chain(recipes.iter().copied());
+    let promising: Vec<Recipe> = promising.take(finalists).collect();
+    attempts.retain(|a| !promising.contains(&a.setting.recipe));
+    attempts.extend(promising.par_iter().map(|r| follow(r, aim)).collect::<Result<Vec<_>>>()?);
+    rank(&mut attempts, aim);
     Ok(attempts)
 }
 
-/// The most promising recipe, where the method asks for a beginning of each.
-fn screen(
-    task: &Task<'_>,
-    (method, recipes): (&dyn Method, &[Recipe]),
-    fisher: Option<&Parameters<f32>>,
-    monitor: &dyn Monitor,
-) -> Result<Option<Recipe>> {
-    let Some(epochs) = method.screening().filter(|_| recipes.len() > 1) else { return Ok(None) };
-    let begin = |recipe: &Recipe| {
-        let beginning = Recipe { epochs, ..*recipe };
-        let attempt = follow(task, &beginning, (&[1.0], Aim::Overall), fisher, monitor)?;
-        Ok((*recipe, attempt.validation.rank(Aim::Overall)))
-    };
-    let begun: Vec<_> = recipes.par_iter().map(begin).collect::<Result<_>>()?;
-    Ok(begun.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(recipe, _)| recipe))
+/// One of so many recipes is followed to its end.
+const FINALISTS: usize = 4;
+
+/// Sorts attempts, the best first; the first of equals stays first.
+fn rank(attempts: &mut [Attempt], aim: Aim) {
+    attempts.sort_by_key(|a| std::cmp::Reverse(a.validation.rank(aim)));
 }
 
 /// Follows one recipe as long as the validation side improves.
@@ -84,7 +89,7 @@ fn follow(
     task: &Task<'_>,
     recipe: &Recipe,
     (blends, aim): (&[f64], Aim),
-    fisher: Option<&Parameters<f32>>,
+    knowledge: &Knowledge,
     monitor: &dyn Monitor,
 ) -> Result<Attempt> {
     let start = task.problem.parameters();
@@ -93,14 +98,16 @@ fn follow(
         validation: task.score(start, Part::Validation)?,
         parameters: start.clone(),
     };
-    optimize(task, recipe, (start, fisher), monitor, |epoch, weights| {
+    let mut guard = Guard::new(task, recipe);
+    optimize(task, recipe, (start, knowledge), monitor, |epoch, weights| {
         for &blend in blends {
             let parameters = between(start, weights, blend);
             let validation = task.score(&parameters, Part::Validation)?;
-            if validation.rank(aim) > best.validation.rank(aim) {
+            if validation.rank(aim) > best.validation.rank(aim) && guard.holds(&parameters)? {
                 best = Attempt { setting: Setting { recipe: *recipe, epoch, blend }, validation, parameters };
             }
         }
+        guard.after(epoch, weights)?;
         Ok(epoch - best.setting.epoch < recipe.patience)
     })?;
     Ok(best)
@@ -113,13 +120,13 @@ fn follow(
 pub fn repeat(
     task: &Task<'_>,
     setting: &Setting,
-    fisher: Option<&Parameters<f32>>,
+    knowledge: &Knowledge,
     monitor: &dyn Monitor,
 ) -> Result<Parameters<f32>> {
     let start = task.problem.parameters();
     let mut last = start.clone();
     let recipe = Recipe { epochs: setting.epoch, ..setting.recipe };
-    optimize(task, &recipe, (start, fisher), monitor, |epoch, weights| {
+    optimize(task, &recipe, (start, knowledge), monitor, |epoch, weights| {
         if epoch == setting.epoch {
             last = between(start, weights, setting.blend);
         }

@@ -15,6 +15,8 @@ pub struct Task<'a> {
     pub problem: &'a Problem,
     /// Subtypes, failures and sides.
     pub layout: &'a Layout,
+    /// Number of cases that are analysed; those after them are what the model was trained on.
+    pub analysed: usize,
     /// Subtypes to repair, counted from 0.
     pub targets: &'a [usize],
     /// Subtypes that must not be learned, such as label noise.
@@ -38,6 +40,16 @@ impl Task<'_> {
         let all = self.layout.target(Target::All, part);
         let learned = |&c: &usize| self.layout.subtype[c].is_none_or(|s| !self.except.contains(&s));
         all.into_iter().filter(learned).collect()
+    }
+
+    /// How weights do on the target failures of a side.
+    ///
+    /// # Errors
+    /// Execution errors.
+    pub fn target_share(&self, parameters: &Parameters<f32>, part: Part) -> Result<Share> {
+        let mut share = Share::default();
+        self.problem.correct(parameters, &self.target(part))?.into_iter().for_each(|right| share.add(right));
+        Ok(share)
     }
 
     /// How weights do on a side.
@@ -118,11 +130,21 @@ pub enum Aim {
         /// Accuracy that the correct cases may lose.
         margin: f64,
     },
-    /// Cases right in all, then target cases right: what ranks beginnings.
+    /// Cases right in all, then target cases right.
     Overall,
     /// The mean of the accuracies on target and correct cases, whatever all cases say: how the literature's methods are
     /// shown, which otherwise would show nothing but the unrepaired model.
     Balanced,
+}
+
+impl Aim {
+    /// What ranks the beginnings of recipes: few epochs of large steps can still harm where more of them would not.
+    pub fn of_beginnings(self) -> Self {
+        match self {
+            Aim::Harmless { .. } => Aim::Overall,
+            other => other,
+        }
+    }
 }
 
 /// Steps in which balanced accuracies are told apart.

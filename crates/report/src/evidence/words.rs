@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::format;
-use crate::input::{Causes, Criterion, Estimate, Measure, Repair, RepairAccuracy, RepairSubgroup};
+use crate::input::{
+    Causes, Criterion, Estimate, Measure, PlantedCause, Repair, RepairAccuracy, RepairSubgroup,
+};
 use crate::panels::kind_title;
 
 /// The decision in a word.
@@ -50,6 +52,8 @@ pub(crate) fn method(name: &str) -> String {
         "last-layers" => "last layers only",
         "lora" => "low-rank adapters (LoRA)",
         "wise-ft" => "weights between old and new (WiSE-FT)",
+        "sequential" => "one subtype after another",
+        "unlearn" => "unlearning of training cases",
         other => other,
     };
     words.to_owned()
@@ -148,11 +152,19 @@ pub(crate) fn subgroups(subgroups: &[RepairSubgroup]) -> String {
 
 /// How well the planted causes are found, where they are known.
 pub(crate) fn causes_found(causes: &Causes) -> Option<String> {
-    let precision = causes.average_precision?;
-    Some(format!(
-        "The true causes are known here; ranked by score they are found with an average precision of {} (1: all of them first).",
-        format::number(precision, 2)
-    ))
+    let one = |found: &PlantedCause| {
+        format!(
+            "“{}” {} ({} cases, by chance {})",
+            found.kind,
+            format::number(found.average_precision, 2),
+            format::count(found.cases),
+            format::number(found.cases as f64 / found.of.max(1) as f64, 3)
+        )
+    };
+    let found: Vec<String> = causes.found.iter().map(one).collect();
+    (!found.is_empty()).then(|| {
+        format!("Planted here, and found by this ranking with an average precision of: {}.", found.join(", "))
+    })
 }
 
 /// How many cases there are, and how many of them are shown where it is not all.

@@ -11,8 +11,8 @@ mod subtyping;
 pub use case::{Case, MetadataColumn, MetadataValues, Part, Thumbnail};
 pub use provenance::{InputFile, Provenance, StepRecord};
 pub use repair::{
-    AuditLine, CauseCase, Causes, Criterion, Protocol, Repair, RepairAccuracy, RepairCounts, RepairMethodRow,
-    RepairSubgroup, RepairedCase, Tradeoff,
+    AuditLine, CauseCase, Causes, Criterion, PlantedCause, Protocol, Repair, RepairAccuracy, RepairCounts,
+    RepairMethodRow, RepairSubgroup, RepairedCase, Tradeoff,
 };
 pub use subtyping::{
     CaseSet, Finding, FinetuningCurve, FinetuningSeries, Matrix, MatrixOrder, Measure, Selection, Side,

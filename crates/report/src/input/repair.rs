@@ -198,8 +198,22 @@ pub struct Causes {
     pub summary: String,
     /// The cases, the strongest pull first.
     pub cases: Vec<CauseCase>,
-    /// Average precision in [0, 1] with which the planted causes are found, where they are known.
-    pub average_precision: Option<f64>,
+    /// How well the planted causes are found, where they are known.
+    pub found: Vec<PlantedCause>,
+}
+
+/// Training cases that were planted, and how well the ranking finds them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PlantedCause {
+    /// What was planted.
+    pub kind: String,
+    /// Training cases of this kind.
+    pub cases: u64,
+    /// All training cases.
+    pub of: u64,
+    /// Average precision in [0, 1]; `cases / of` is what chance gives.
+    pub average_precision: f64,
 }
 
 /// A training case and its pull toward the target failures.
@@ -212,8 +226,10 @@ pub struct CauseCase {
     pub picture: Option<Thumbnail>,
     /// Class that it was trained with, an index into [`ReportInput::classes`](super::ReportInput::classes).
     pub label: Option<usize>,
-    /// Score of its pull; the scale depends on the method.
+    /// Its pull in nats.
     pub score: f64,
+    /// Subtype that it pulls most toward.
+    pub toward: Option<String>,
 }
 
 /// A check of the procedure itself.

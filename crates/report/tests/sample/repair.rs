@@ -1,8 +1,8 @@
 //! Invented repairs of the study: one accepted, one refused.
 
 use modelmend_report::input::{
-    AuditLine, CauseCase, Causes, Criterion, Estimate, Measure, Protocol, Repair, RepairAccuracy,
-    RepairCounts, RepairMethodRow, RepairSubgroup, RepairedCase, Tradeoff,
+    AuditLine, CauseCase, Causes, Criterion, Estimate, Measure, PlantedCause, Protocol, Repair,
+    RepairAccuracy, RepairCounts, RepairMethodRow, RepairSubgroup, RepairedCase, Tradeoff,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -292,11 +292,17 @@ fn causes(rng: &mut ChaCha8Rng) -> Causes {
         picture: Some(cells::picture(rng, 1)),
         label: Some(i % 2),
         score: 4.2 / (1.0 + i as f64),
+        toward: Some((1 + i % 3).to_string()),
     };
     Causes {
         summary: "12 training cases of smear 4 carry the label of the other class.".to_owned(),
         cases: (0..12).map(|i| case(rng, i)).collect(),
-        average_precision: Some(0.74),
+        found: vec![PlantedCause {
+            kind: "label-noise".to_owned(),
+            cases: 12,
+            of: 900,
+            average_precision: 0.74,
+        }],
     }
 }
 

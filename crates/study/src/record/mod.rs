@@ -11,8 +11,8 @@ use serde::Serialize;
 
 pub use merge::over_runs;
 pub use results::{
-    Cases, Effect, Explanation, Matrix, Measure, RepairResult, Results, Significance, StressScore,
-    SubtypingResult, TruthScore, UncertaintyScore,
+    Cases, CausesResult, Effect, Explanation, Matrix, Measure, RepairResult, Results, Significance,
+    StressScore, SubtypingResult, TruthScore, UncertaintyScore,
 };
 pub use run::{Machine, Program, RunRecord, StepRecord};
 

@@ -168,6 +168,18 @@ pub struct RepairResult {
     pub accepted: bool,
     /// Path of the repaired model in the output folder.
     pub model: Option<String>,
+    /// The training cases behind the failures, where they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causes: Option<CausesResult>,
+}
+
+/// The training cases behind the failures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CausesResult {
+    /// Number of training cases.
+    pub training: u64,
+    /// Average precision of the ranking by pull for each planted kind, where they are known.
+    pub average_precision: BTreeMap<String, f64>,
 }
 
 /// Accuracy on test parts.

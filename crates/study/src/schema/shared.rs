@@ -152,6 +152,10 @@ pub enum RepairMethod {
     Lora,
     /// Weights between before and after (arXiv 2109.01903).
     WiseFt,
+    /// One target subtype after another, with a guard on those already repaired.
+    Sequential,
+    /// Unlearning of the training cases behind the failures (arXiv 2207.04806); needs `data.training_split`.
+    Unlearn,
     /// The product's default.
     Auto,
 }

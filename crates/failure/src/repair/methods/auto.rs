@@ -37,10 +37,6 @@ impl Method for Auto {
         RATES.iter().map(|&learning_rate| Recipe { learning_rate, ..recipe }).collect()
     }
 
-    fn screening(&self) -> Option<usize> {
-        Some(3)
-    }
-
     fn blends(&self) -> &'static [f64] {
         &[0.6, 0.8, 1.0]
     }

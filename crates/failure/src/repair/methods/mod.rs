@@ -8,6 +8,8 @@ mod l2sp;
 mod last_layers;
 mod low_rank;
 mod replay;
+mod sequential;
+mod unlearn;
 mod wise_ft;
 
 use super::recipe::Recipe;
@@ -29,9 +31,9 @@ pub trait Method: Sync {
         Aim::Harmless { margin }
     }
 
-    /// Epochs after which the most promising of several recipes is followed alone; `None` follows all to the end.
-    fn screening(&self) -> Option<usize> {
-        None
+    /// Epochs after which only the most promising of several recipes are followed.
+    fn screening(&self) -> usize {
+        SCREENED
     }
 
     /// Positions between the weights before (0) and after (1) that it tries.
@@ -47,6 +49,8 @@ pub struct Given {
     pub layers: usize,
     /// Whether certain subtypes are to be repaired, and not whatever can be.
     pub targeted: bool,
+    /// Number of cases that the network was trained on, where they are known.
+    pub training: usize,
 }
 
 /// All methods, in the order of the tables.
@@ -62,6 +66,8 @@ pub static METHODS: &[&dyn Method] = &[
     &last_layers::LastLayers,
     &low_rank::LowRank,
     &wise_ft::WiseFt,
+    &sequential::Sequential,
+    &unlearn::Unlearn,
     &auto::Auto,
 ];
 
@@ -69,6 +75,9 @@ pub static METHODS: &[&dyn Method] = &[
 pub fn method(name: &str) -> Option<&'static dyn Method> {
     METHODS.iter().copied().find(|m| m.name() == name)
 }
+
+/// Epochs of a recipe that show what it promises.
+const SCREENED: usize = 3;
 
 /// Step sizes that a method tries: a network's own is not known.
 const RATES: [f64; 3] = [2e-5, 1e-4, 5e-4];
@@ -86,7 +95,7 @@ mod tests {
     fn methods_have_names_of_their_own_and_something_to_try() {
         for (index, one) in METHODS.iter().enumerate() {
             assert!(METHODS.iter().skip(index + 1).all(|other| other.name() != one.name()));
-            let recipes = one.recipes(Given { layers: 4, targeted: true });
+            let recipes = one.recipes(Given { layers: 4, targeted: true, training: 1000 });
             assert!(!recipes.is_empty(), "{}", one.name());
             assert!(recipes.iter().enumerate().all(|(i, r)| !recipes[..i].contains(r)), "{}", one.name());
         }

@@ -91,7 +91,8 @@ pub(super) fn causes(context: &Context<'_>, index: usize, repair: &Repair, cause
 fn trained_as(context: &Context<'_>, case: &CauseCase) -> Markup {
     html! {
         @if let Some(label) = case.label { "trained as “" (name_of(&context.input.classes, label)) "”, " }
-        "score " (format::number(case.score, 3))
+        "pull " (format::number(case.score, 2))
+        @if let Some(subtype) = &case.toward { " toward " (kind_title(subtype)) }
     }
 }
 

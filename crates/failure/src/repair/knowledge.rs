@@ -1,0 +1,52 @@
+//! What a repair has to know of the unrepaired model, if its recipe asks for it.
+
+use modelmend_data::split::Part;
+use modelmend_net::Parameters;
+
+use super::causes::pulls;
+use super::fisher::fisher;
+use super::recipe::{Anchor, Failures, Recipe};
+use super::task::Task;
+use crate::error::Result;
+use crate::monitor::Monitor;
+
+/// What recipes ask for, computed once for all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// Fisher information of the weights on correct training cases.
+    pub fisher: Option<Parameters<f32>>,
+    /// Cases that the model was trained on and that pull toward the target failures, the strongest first.
+    pub causes: Vec<usize>,
+}
+
+/// Most correct cases behind the Fisher information (METHODS 1.5).
+const FISHER_CASES: usize = 10_000;
+
+impl Knowledge {
+    /// What these recipes ask for, from the training side alone.
+    ///
+    /// # Errors
+    /// Execution errors, interruption.
+    pub fn of(task: &Task<'_>, recipes: &[Recipe], monitor: &dyn Monitor) -> Result<Self> {
+        let mut knowledge = Self::default();
+        if recipes.iter().any(|r| matches!(r.anchor, Anchor::Fisher { .. })) {
+            let correct = task.layout.correct(Part::Train);
+            let step = correct.len().div_ceil(FISHER_CASES).max(1);
+            let cases: Vec<usize> = correct.into_iter().step_by(step).collect();
+            knowledge.fisher = Some(fisher(task.problem, &cases, monitor)?);
+        }
+        if recipes.iter().any(|r| matches!(r.failures, Failures::Causes(_))) {
+            knowledge.causes = causes(task, monitor)?;
+        }
+        Ok(knowledge)
+    }
+}
+
+fn causes(task: &Task<'_>, monitor: &dyn Monitor) -> Result<Vec<usize>> {
+    let training: Vec<usize> = (task.analysed..task.problem.count()).collect();
+    let scores = pulls(task.problem, &[task.target(Part::Train)], &training, monitor)?;
+    let mut ranked: Vec<(f64, usize)> = scores.iter().copied().zip(training).collect();
+    ranked.retain(|(score, _)| *score > 0.0);
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    Ok(ranked.into_iter().map(|(_, case)| case).collect())
+}
