@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compares with PyTorch on this machine: builds, makes a virtual environment (several GB, once), prints a table.
-# Usage: benches/peers/run.sh [task...], e.g. train8; VENV, THREADS and REPETITIONS from the environment.
+# Compares with PyTorch on this machine: builds, makes a virtual environment (several GB, once), prints tables.
+# Usage: benches/peers/run.sh [task...], e.g. train8 or finetune; VENV, THREADS and REPETITIONS from the environment.
 set -eu
 here=$(dirname "$(realpath "$0")")
 root=$(realpath "$here/../..")
@@ -8,6 +8,12 @@ venv=${VENV:-$root/target/peers-venv}
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/python" -c 'import torch' 2>/dev/null || "$venv/bin/pip" install --quiet torch==2.9.1 numpy
 cd "$root"
-cargo build --quiet --release -p modelmend-net --example peer
-RAYON_NUM_THREADS=${THREADS:-$(nproc)} "$venv/bin/python" "$here/vgg_small.py" \
-    "${CARGO_TARGET_DIR:-$root/target}/release/examples/peer" "$@"
+cargo build --quiet --release -p modelmend-net -p modelmend-failure --example peer --example finetune_peer
+built=${CARGO_TARGET_DIR:-$root/target}/release/examples
+export RAYON_NUM_THREADS="${THREADS:-$(nproc)}"
+if [ "$*" != finetune ]; then
+    "$venv/bin/python" "$here/vgg_small.py" "$built/peer" "$@"
+fi
+if [ $# -eq 0 ] || [ "$*" = finetune ]; then
+    "$venv/bin/python" "$here/finetune.py" "$built/finetune_peer"
+fi

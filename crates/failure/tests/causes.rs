@@ -145,8 +145,15 @@ fn unlearning_raises_the_loss_of_the_causes_and_repairs_what_they_broke() {
     let failure: Vec<bool> = right.iter().map(|right| !right).collect();
     let layout = Layout::new(&labels, 1, &failure, &vec![Part::Train; problem.count()]);
     let (targets, except) = (&[0][..], &[][..]);
-    let task =
-        Task { problem: &problem, layout: &layout, analysed: ANALYSED, targets, except, margin: 0.03, seed: 2 };
+    let task = Task {
+        problem: &problem,
+        layout: &layout,
+        analysed: ANALYSED,
+        targets,
+        except,
+        margin: 0.03,
+        seed: 2,
+    };
     let given = Given { layers: 4, targeted: true, training: TRAINING };
     let recipes = method("unlearn").unwrap().recipes(given);
     let recipe = Recipe { failures: Failures::Causes(60), learning_rate: 5e-4, ..recipes[0] };
