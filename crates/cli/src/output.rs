@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use modelmend_failure::monitor::Monitor;
 use modelmend_study::observer::{Observer, Source};
 use modelmend_study::step::Step;
 
@@ -41,6 +42,44 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// A progress bar of a single piece of work, on a terminal only; it disappears when it is dropped.
+pub(crate) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    pub(crate) fn new(message: &str) -> Self {
+        Self(std::io::stderr().is_terminal().then(|| progress_bar(message.to_owned())))
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+impl Monitor for Bar {
+    fn progress(&self, done: usize, total: usize) {
+        self.0.iter().for_each(|bar| bar.set_position((THOUSANDTHS * done / total.max(1)) as u64));
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Resolution of a bar.
+const THOUSANDTHS: usize = 1000;
+
+fn progress_bar(message: String) -> ProgressBar {
+    let bar = ProgressBar::new(THOUSANDTHS as u64);
+    let template = "{msg:32} [{bar:30}] {percent:>3} %  {elapsed} (rest {eta})";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(message);
+    bar
+}
+
 /// Shows the steps of a run: a progress bar while one works (on a terminal only), a line when it is done.
 pub(crate) struct Terminal {
     quiet: bool,
@@ -75,19 +114,12 @@ impl Observer for Terminal {
         if self.quiet || !std::io::stderr().is_terminal() {
             return;
         }
-        let bar = ProgressBar::new(1000);
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %  {elapsed} (rest {eta})")
-        {
-            bar.set_style(style);
-        }
-        bar.set_message(title(step));
-        *self.bar() = Some(bar);
+        *self.bar() = Some(progress_bar(title(step)));
     }
 
     fn progress(&self, _: &Step, fraction: f64) {
         if let Some(bar) = self.bar().as_ref() {
-            bar.set_position((fraction * 1000.0) as u64);
+            bar.set_position((fraction * THOUSANDTHS as f64) as u64);
         }
     }
 

@@ -6,7 +6,7 @@ use modelmend_failure::repair::gate::{Criterion, CriterionName};
 use modelmend_net::onnx::Difference;
 use serde_json::json;
 
-use crate::output::{REFUSED, line};
+use crate::output::{Bar, REFUSED, line};
 use crate::pipeline::{self, Verified, VerifyOptions};
 
 /// Arguments of `modelmend verify`.
@@ -50,7 +50,7 @@ impl Verify {
             split: self.split,
             target: self.target_column,
         };
-        let verified = pipeline::verify(&options)?;
+        let verified = pipeline::verify(&options, &Bar::new("verify"))?;
         if self.json {
             line(&serde_json::to_string_pretty(&as_json(&options, &verified))?);
         } else {

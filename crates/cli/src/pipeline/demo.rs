@@ -36,15 +36,14 @@ pub(crate) fn demo(out: &Path, quiet: bool) -> Result<u8> {
         STUDY.replace("    # CLASSES\n", &classes.concat()).replace("    # TISSUES\n", &names.concat());
     write_atomically(&study, &[text.as_bytes()])
         .with_context(|| format!("{}: cannot write it", study.display()))?;
-    run_file(
-        &study,
-        &RunOptions {
-            out: Some(out.to_owned()),
-            cache: Some(out.join("cache")),
-            quiet,
-            ..RunOptions::default()
-        },
-    )
+    let options = RunOptions {
+        out: Some(out.to_owned()),
+        cache: Some(out.join("cache")),
+        quiet,
+        ..RunOptions::default()
+    };
+    // A repair that the gate refuses is a result like any other here.
+    run_file(&study, &options).map(|_| 0)
 }
 
 /// A split in the MedMNIST layout.

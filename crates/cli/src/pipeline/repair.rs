@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::{Part, assign};
 use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
+use modelmend_failure::monitor::Monitor;
 use modelmend_failure::problem::Prediction;
-use modelmend_failure::repair::audit::{Check, audit};
+use modelmend_failure::repair::audit::{Check, audit, survives_its_file};
 use modelmend_failure::repair::gate::{Evidence, Verdict, judge};
 use modelmend_failure::repair::knowledge::Knowledge;
 use modelmend_failure::repair::methods::{Method, method};
@@ -24,7 +25,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::causes::{Causes, Rehearsed, causes};
-use super::context::{Context, Listen, Title};
+use super::context::{Context, Listen, Title, Watch};
 use super::divide::{Division, Setting};
 use super::gate;
 use super::subject::Labelled;
@@ -149,6 +150,9 @@ pub(crate) fn repair(
     })
 }
 
+/// Cases on which the written model is run again.
+const AUDITED: usize = 256;
+
 fn named(name: RepairMethod) -> Option<&'static dyn Method> {
     let text = serde_json::to_value(name).ok()?;
     text.as_str().and_then(method)
@@ -228,7 +232,7 @@ impl<'a> Work<'a> {
         let title = Title { name: StepName::Repair, label: method.name(), version: 2 };
         let inputs = [self.setting.judged.hash, self.setting.parts_hash];
         let step = self.context.step(title, self.key(method, aimed), &inputs, |scope| {
-            self.search((&self.layout, aimed), method, scope)
+            self.search((&self.layout, aimed), method, &Watch(scope))
         })?;
         Ok(step.artifact.value)
     }
@@ -250,11 +254,10 @@ impl<'a> Work<'a> {
         &self,
         (layout, aimed): (&Layout, &Aimed),
         method: &dyn Method,
-        scope: &Scope<'_>,
+        monitor: &dyn Monitor,
     ) -> Result<Artifact<Tried>> {
         let how = (self.gate().margin_correct, self.context.seed);
-        let Outcome { targets, attempts } =
-            procedure((&self.problem, layout), aimed, method, how, &Listen(scope))?;
+        let Outcome { targets, attempts } = procedure((&self.problem, layout), aimed, method, how, monitor)?;
         let best = attempts.first().context("the method tried nothing")?;
         let cases: Vec<usize> = (0..self.folds.len()).filter(|&c| layout.part[c] == Part::Test).collect();
         let after = self.problem.predict(&best.parameters, &cases)?;
@@ -281,7 +284,9 @@ impl<'a> Work<'a> {
         let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
             let others = self.gate().folds as usize - 1;
             let parts = (0..others).into_par_iter().map(|part| {
-                let run = |scope: &Scope<'_>| self.search((&self.fold(part + 1), &self.aimed), method, scope);
+                let run = |scope: &Scope<'_>| {
+                    self.search((&self.fold(part + 1), &self.aimed), method, &Listen(scope))
+                };
                 scope.part(part, others, run).map(|part| part.value)
             });
             Ok(Artifact::new(parts.collect::<Result<Vec<Tried>>>()?))
@@ -333,7 +338,9 @@ impl<'a> Work<'a> {
             let knowledge = Knowledge::of(&task, &[chosen.recipe], &Listen(scope))?;
             let weights = repeat(&task, chosen, &knowledge, &Listen(scope))?;
             let repaired = start.with_parameters(weights.clone())?;
-            let checks = audit((start, &repaired), (&chosen.recipe, knowledge.fisher.as_ref()));
+            let mut checks = audit((start, &repaired), (&chosen.recipe, knowledge.fisher.as_ref()));
+            let seen: Vec<usize> = (0..self.folds.len().min(AUDITED)).collect();
+            checks.push(survives_its_file(&repaired, &problem.input(&seen))?);
             Ok(Artifact::new(checks).with_f32("weights", &weights.flatten()))
         })?;
         let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use modelmend_data::Cases;
 use modelmend_data::formats::{Source, read_cases};
 use modelmend_failure::Problem;
+use modelmend_failure::monitor::Monitor;
 use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::gate::{Evidence, GateSettings, Verdict, judge};
 use modelmend_net::Model;
@@ -45,7 +46,7 @@ pub(crate) struct Verified {
 const SPLIT: &str = "test";
 
 /// Runs both models on the cases and asks the gate.
-pub(crate) fn verify(options: &VerifyOptions) -> Result<Verified> {
+pub(crate) fn verify(options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
     let models = [Model::read(&options.before)?, Model::read(&options.after)?];
     if let Some(what) = interface_difference(&models[0], &models[1]) {
         let (after, before) = (options.after.display(), options.before.display());
@@ -54,8 +55,8 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Verified> {
     let (labelled, settings) = cases(options)?;
     let difference = difference(&models[0], &models[1]);
     let [before, after] = models;
-    let (before, classes) = predictions(before, &labelled, &options.before)?;
-    let (after, repaired_classes) = predictions(after, &labelled, &options.after)?;
+    let (before, classes) = predictions(before, &labelled, (&options.before, 0), monitor)?;
+    let (after, repaired_classes) = predictions(after, &labelled, (&options.after, 1), monitor)?;
     if classes != repaired_classes {
         let path = options.after.display();
         bail!("{path}: has {repaired_classes} classes, {} has {classes}", options.before.display());
@@ -111,12 +112,25 @@ fn labels_as_classes(cases: Cases, path: &Path) -> Result<Labelled> {
     Ok(Labelled { cases, targets, names: Names::default(), planted: None })
 }
 
-/// What a model makes of the cases, and how many classes it has.
-fn predictions(model: Model, labelled: &Labelled, path: &Path) -> Result<(Vec<Prediction>, usize)> {
+/// Cases between two reports of progress.
+const REPORTED: usize = 2048;
+
+/// What the first (0) or the second (1) model makes of the cases, and how many classes it has.
+fn predictions(
+    model: Model,
+    labelled: &Labelled,
+    (path, number): (&Path, usize),
+    monitor: &dyn Monitor,
+) -> Result<(Vec<Prediction>, usize)> {
     let run = || {
         let problem = Problem::new(model, &labelled.cases, labelled.targets.clone())?;
         let all: Vec<usize> = (0..problem.count()).collect();
-        Ok::<_, anyhow::Error>((problem.predict(problem.parameters(), &all)?, problem.classes()))
+        let mut predictions = Vec::with_capacity(all.len());
+        for part in all.chunks(REPORTED) {
+            predictions.extend(problem.predict(problem.parameters(), part)?);
+            monitor.progress(number * all.len() + predictions.len(), 2 * all.len());
+        }
+        Ok::<_, anyhow::Error>((predictions, problem.classes()))
     };
     run().with_context(|| path.display().to_string())
 }

@@ -1,12 +1,13 @@
 //! What the product checks of its own repair before anyone relies on it.
 
 use modelmend_net::onnx::{Difference, difference};
-use modelmend_net::{Model, Parameters};
+use modelmend_net::{Model, Parameters, Runtime, Settings, Tensor};
 
 use serde::{Deserialize, Serialize};
 
 use super::optimize::{frozen, pull};
 use super::recipe::{Anchor, Recipe, Trainable};
+use crate::error::Result;
 
 /// A question about a repair and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,27 @@ fn only_weights(before: &Model, after: &Model) -> Check {
         other => (false, format!("{other:?}")),
     };
     Check { what: "the repaired file differs from the input only in weights".to_owned(), passed, detail }
+}
+
+/// Written and read again, the repaired model says the same of `input`, bit for bit.
+///
+/// # Errors
+/// Execution errors.
+pub fn survives_its_file(model: &Model, input: &Tensor<f32>) -> Result<Check> {
+    let run = |model: &Model| {
+        let runtime = Runtime::<f32>::new(model.graph().clone());
+        runtime.forward(model.parameters(), std::slice::from_ref(input), Settings::default())
+    };
+    let bits = |outputs: &[Tensor<f32>]| -> Vec<u32> {
+        outputs.iter().flat_map(|t| t.data()).map(|v| v.to_bits()).collect()
+    };
+    let again = Model::from_bytes(&model.to_bytes())?;
+    let (here, there) = (run(model)?, run(&again)?);
+    Ok(Check {
+        what: "the repaired file, read again, gives the same predictions".to_owned(),
+        passed: bits(&here) == bits(&there),
+        detail: format!("{} cases, bit for bit", input.shape().first().copied().unwrap_or(0)),
+    })
 }
 
 /// Weights that the recipe must not move.

@@ -1,5 +1,7 @@
 //! The search of a method: follows each recipe, looks at the validation side, keeps the best weights.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use modelmend_data::split::Part;
 use modelmend_net::Parameters;
 use rayon::prelude::*;
@@ -56,10 +58,14 @@ pub fn search(
 ) -> Result<Vec<Attempt>> {
     // Half of what the gate allows: its confidence bound has to stay inside as well.
     let aim = method.aim(task.margin / 2.0);
-    let follow = |recipe: &Recipe, aim| follow(task, recipe, (method.blends(), aim), knowledge, monitor);
     let finalists = recipes.len().div_ceil(FINALISTS);
+    let beginning = |recipe: &Recipe| Recipe { epochs: recipe.epochs.min(method.screening()), ..*recipe };
+    let longest = recipes.iter().map(|r| r.epochs).max().unwrap_or(0);
+    let begun: usize = recipes.iter().map(|r| beginning(r).epochs).sum();
+    let progress = Progress { monitor, done: AtomicUsize::new(0), of: begun + finalists * longest };
+    let follow = |recipe: &Recipe, aim| follow(task, recipe, (method.blends(), aim), knowledge, &progress);
     let begin = |recipe: &Recipe| {
-        let beginning = Recipe { epochs: recipe.epochs.min(method.screening()), ..*recipe };
+        let beginning = beginning(recipe);
         let begun = follow(&beginning, aim.of_beginnings())?;
         Ok(Attempt { setting: Setting { recipe: *recipe, ..begun.setting }, ..begun })
     };
@@ -84,13 +90,28 @@ fn rank(attempts: &mut [Attempt], aim: Aim) {
     attempts.sort_by_key(|a| std::cmp::Reverse(a.validation.rank(aim)));
 }
 
+/// Counts the epochs of all recipes.
+struct Progress<'a> {
+    monitor: &'a dyn Monitor,
+    done: AtomicUsize,
+    /// Most epochs there can be; a recipe can stop early.
+    of: usize,
+}
+
+impl Progress<'_> {
+    fn epoch(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.monitor.progress(done.min(self.of), self.of);
+    }
+}
+
 /// Follows one recipe as long as the validation side improves.
 fn follow(
     task: &Task<'_>,
     recipe: &Recipe,
     (blends, aim): (&[f64], Aim),
     knowledge: &Knowledge,
-    monitor: &dyn Monitor,
+    progress: &Progress<'_>,
 ) -> Result<Attempt> {
     let start = task.problem.parameters();
     let mut best = Attempt {
@@ -99,7 +120,8 @@ fn follow(
         parameters: start.clone(),
     };
     let mut guard = Guard::new(task, recipe);
-    optimize(task, recipe, (start, knowledge), monitor, |epoch, weights| {
+    optimize(task, recipe, (start, knowledge), progress.monitor, |epoch, weights| {
+        progress.epoch();
         for &blend in blends {
             let parameters = between(start, weights, blend);
             let validation = task.score(&parameters, Part::Validation)?;

@@ -181,7 +181,11 @@ pub(crate) fn of_all(shown: usize, total: u64) -> String {
 /// A mean with its spread over seeds.
 pub(crate) fn measure(measure: Option<Measure>) -> String {
     let Some(m) = measure.filter(|m| m.mean.is_finite()) else { return format::MISSING.to_owned() };
-    format!("{} ± {}", format::number(m.mean, 3), format::number(m.std, 3))
+    // A single run has no spread to show.
+    match m.std > 0.0 {
+        true => format!("{} ± {}", format::number(m.mean, 3), format::number(m.std, 3)),
+        false => format::number(m.mean, 3),
+    }
 }
 
 /// Seconds of a repair.
