@@ -228,8 +228,15 @@ pub fn forward<T: Element>(
     y: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
-    let work =
-        Forward { geometry: g, side: Side::Output, from: x, weights: w, bias, to: &mut *y, scratch: &mut *scratch };
+    let work = Forward {
+        geometry: g,
+        side: Side::Output,
+        from: x,
+        weights: w,
+        bias,
+        to: &mut *y,
+        scratch: &mut *scratch,
+    };
     if T::kernels().minimal(Reading::Forward(work)) {
         return;
     }

@@ -60,12 +60,19 @@ pub(super) trait Vectors<T>: Copy {
     }
 }
 
-/// The lane in which [`Vectors::ungroup`] leaves each group, of `groups.len() / 4`; overwrites `groups`.
-pub(super) fn group_order<T: Element, S: Vectors<T>>(simd: S, groups: &mut [T], order: &mut [usize]) {
-    groups.chunks_exact_mut(4).enumerate().for_each(|(i, group)| group.fill(T::of(i as f64)));
-    let vectors = std::array::from_fn(|i| simd.read(&groups[i * S::LANES..]));
-    simd.write(groups, simd.ungroup(vectors)[0]);
-    order.iter_mut().zip(groups).for_each(|(lane, group)| *lane = group.to_usize().unwrap_or(0));
+/// Lanes of the widest registers.
+const MOST_LANES: usize = 16;
+
+/// The place among the groups of [`Vectors::ungroup`] that goes to each lane; overwrites `room`, four vectors.
+pub(super) fn group_order<T: Element, S: Vectors<T>>(simd: S, room: &mut [T]) -> [usize; MOST_LANES] {
+    room.chunks_exact_mut(4).enumerate().for_each(|(i, group)| group.fill(T::of(i as f64)));
+    let vectors = std::array::from_fn(|i| simd.read(&room[i * S::LANES..]));
+    simd.write(room, simd.ungroup(vectors)[0]);
+    let mut order = [0; MOST_LANES];
+    let places = room[..S::LANES].iter().map(|place| place.to_usize().unwrap_or(0));
+    order.iter_mut().zip(places).for_each(|(lane, place)| *lane = place);
+    room.fill(T::zero());
+    order
 }
 
 /// Vectors of `f32`.

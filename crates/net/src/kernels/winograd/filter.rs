@@ -6,6 +6,7 @@ use pulp::NullaryFnOnce;
 
 use super::layout::Stack;
 use super::minimal::{Filter, FilterGradient, PRODUCTS, transform};
+use super::tiles::read_four;
 use crate::kernels::simd::{Vectors, group_order};
 use crate::tensor::Element;
 
@@ -25,8 +26,6 @@ pub(super) struct Filters<'a, T> {
 const TAPS: usize = 9;
 /// Where the taps are read, four at a time.
 const PIECES: [usize; 3] = [0, 4, 5];
-/// Lanes of the widest registers.
-const MOST_LANES: usize = 16;
 
 /// Transforms the filters of some channels written: `G filter G^T`, a stack with a row for each channel read.
 pub(super) struct Spread<'a, 'b, T, S> {
@@ -58,8 +57,7 @@ impl<T: Element, S: Vectors<T>> NullaryFnOnce for Spread<'_, '_, T, S> {
         let Self { simd, filters, read, written, room, width, stack } = self;
         let stride = Stack { rows: read.len(), width, lanes: S::LANES }.stride();
         let (pieces, taps) = room.split_at_mut(PIECES.len() * 4 * width);
-        let mut order = [0; MOST_LANES];
-        group_order(simd, &mut pieces[..4 * S::LANES], &mut order[..S::LANES]);
+        let order = group_order(simd, &mut pieces[..4 * S::LANES]);
         pieces.fill(T::zero());
         for (row, channel) in read.enumerate() {
             filters.row::<S>(channel, written.clone(), &order, pieces);
@@ -107,14 +105,7 @@ impl<T: Element> Filters<'_, T> {
 #[inline(always)]
 fn ungroup<T: Element, S: Vectors<T>>(simd: S, pieces: &[T], flipped: bool, taps: &mut [T]) {
     for i in 0..PIECES.len() {
-        let piece = &pieces[i * 4 * S::LANES..];
-        let groups = [
-            simd.read(piece),
-            simd.read(&piece[S::LANES..]),
-            simd.read(&piece[2 * S::LANES..]),
-            simd.read(&piece[3 * S::LANES..]),
-        ];
-        let vectors = simd.ungroup(groups);
+        let vectors = simd.ungroup(read_four(simd, &pieces[i * 4 * S::LANES..], S::LANES));
         for j in 0..4 {
             let tap = PIECES[i] + j;
             let tap = if flipped { TAPS - 1 - tap } else { tap };
@@ -160,8 +151,7 @@ impl<T: Element, S: Vectors<T>> NullaryFnOnce for Collect<'_, '_, T, S> {
         let stride = Stack { rows: written.len(), width, lanes: S::LANES }.stride();
         let (taps, room) = room.split_at_mut(TAPS * S::LANES);
         let (groups, filters) = room.split_at_mut(4 * S::LANES);
-        let mut order = [0; MOST_LANES];
-        group_order(simd, groups, &mut order[..S::LANES]);
+        let order = group_order(simd, groups);
         for (row, channel) in written.enumerate() {
             for lane in (0..read.len()).step_by(S::LANES) {
                 transform::<T, S, FilterGradient, 3, PRODUCTS>(
@@ -184,13 +174,15 @@ impl<T: Element, S: Vectors<T>> NullaryFnOnce for Collect<'_, '_, T, S> {
 
 /// From a vector for each tap to filters in order.
 #[inline(always)]
-fn group<T: Element, S: Vectors<T>>(simd: S, taps: &[T], order: &[usize], groups: &mut [T], filters: &mut [T]) {
+fn group<T: Element, S: Vectors<T>>(
+    simd: S,
+    taps: &[T],
+    order: &[usize],
+    groups: &mut [T],
+    filters: &mut [T],
+) {
     for piece in PIECES {
-        let mut vectors = [simd.read(&taps[piece * S::LANES..]); 4];
-        for j in 1..4 {
-            vectors[j] = simd.read(&taps[(piece + j) * S::LANES..]);
-        }
-        let vectors = simd.group(vectors);
+        let vectors = simd.group(read_four(simd, &taps[piece * S::LANES..], S::LANES));
         for j in 0..4 {
             simd.write(&mut groups[j * S::LANES..], vectors[j]);
         }

@@ -124,8 +124,8 @@ impl<T: Element> Memory<T> {
             filters_len,
             kept,
             products: scratch.take_aligned(Stack { rows, width: written, lanes }.len()),
-            strip: scratch.take_aligned(source.strip_len(PRODUCTS)),
-            output: scratch.take_aligned(OUTPUTS * OUTPUTS * columns * written),
+            strip: scratch.take_aligned(source.strip_len::<S>(PRODUCTS)),
+            output: scratch.take_aligned(OUTPUTS * OUTPUTS * columns * written + 4 * lanes),
             room: scratch.take_aligned(Spread::<T, S>::room(written)),
             steps: (0..read).collect(),
         }
@@ -133,7 +133,9 @@ impl<T: Element> Memory<T> {
 
     fn give(self, scratch: &mut Scratch<T>) {
         let Self { tiles, filters, products, strip, output, room, .. } = self;
-        [tiles, filters, products, strip, output, room].into_iter().for_each(|buffer| scratch.give_aligned(buffer));
+        [tiles, filters, products, strip, output, room]
+            .into_iter()
+            .for_each(|buffer| scratch.give_aligned(buffer));
     }
 }
 

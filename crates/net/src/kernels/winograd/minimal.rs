@@ -143,7 +143,13 @@ impl<T: Element, S: Vectors<T>> Transform<T, S, TAPS, PRODUCTS> for FilterGradie
 /// # Panics
 /// Where a slice does not hold all elements.
 #[inline(always)]
-pub(super) fn transform<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const C: usize>(
+pub(super) fn transform<
+    T: Element,
+    S: Vectors<T>,
+    X: Transform<T, S, R, C>,
+    const R: usize,
+    const C: usize,
+>(
     simd: S,
     (from, [from_row, from_column]): (&[T], [usize; 2]),
     (to, [to_row, to_column]): (&mut [T], [usize; 2]),

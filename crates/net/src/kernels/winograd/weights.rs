@@ -83,7 +83,7 @@ impl<T: Element> Memory<T> {
         let (rows, lanes) = (units * sources[0].grid.columns, S::LANES);
         let tiles_len = sources.map(|s| Stack { rows, width: s.panels.widest(), lanes }.len());
         let [read, written] = sources.map(|s| s.panels.widest());
-        let strip = sources[0].strip_len(PRODUCTS).max(sources[1].strip_len(OUTPUTS));
+        let strip = sources[0].strip_len::<S>(PRODUCTS).max(sources[1].strip_len::<S>(OUTPUTS));
         Self {
             tiles: [0, 1].map(|i| scratch.take_aligned(sources[i].panels.count * tiles_len[i])),
             tiles_len,
