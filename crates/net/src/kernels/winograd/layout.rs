@@ -56,7 +56,7 @@ impl Stack {
     /// Distance of two matrices: an odd number of vectors, so that the elements of a tile do not compete for one set of
     /// the cache.
     pub(super) fn stride(&self) -> usize {
-        (self.rows * self.width / self.lanes | 1) * self.lanes
+        ((self.rows * self.width / self.lanes) | 1) * self.lanes
     }
 
     /// Elements of all matrices.

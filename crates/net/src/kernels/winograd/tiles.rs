@@ -7,7 +7,7 @@ use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{PRODUCTS, Transform, transform};
-use crate::kernels::simd::{Vectors, group_order as order};
+use crate::kernels::simd::{Vectors, group_order};
 use crate::tensor::Element;
 
 /// Planes that are cut into tiles of `C x C`, `step` apart.
@@ -118,7 +118,7 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const 
         let (columns, padded) = (source.columns(C), source.panels.padded());
         let tiles = units.len() * source.grid.columns;
         let (groups, strip) = strip.split_at_mut(4 * S::LANES);
-        let order = &order::<T, S>(simd, groups)[..S::LANES];
+        let order = &group_order(simd, groups)[..S::LANES];
         for (at, unit) in units.enumerate() {
             source.strip(simd, (unit, C), (groups, order), strip);
             for panel in 0..source.panels.count {
@@ -172,7 +172,7 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const 
         let rows = self.units.len() * columns;
         let stride = Stack { rows, width, lanes: S::LANES }.stride();
         let (groups, strip) = self.strip.split_at_mut(4 * S::LANES);
-        let order = &order::<T, S>(simd, groups)[..S::LANES];
+        let order = &group_order(simd, groups)[..S::LANES];
         for (at, unit) in self.units.clone().enumerate() {
             for tile in 0..columns {
                 let from = (at * columns + tile) * width;
