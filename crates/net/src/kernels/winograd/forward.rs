@@ -44,7 +44,7 @@ pub struct Forward<'a, 'b, T> {
 }
 
 /// Elements of transformed tiles that are held at a time.
-const HELD: usize = 1 << 18;
+const HELD: usize = 1 << 19;
 
 impl<T: Element> Forward<'_, '_, T> {
     pub(super) fn run<S: Vectors<T>>(self, simd: S) {
