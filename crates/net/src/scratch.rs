@@ -1,5 +1,6 @@
 //! Memory that is used again, so that a steady state asks the system for none.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::kernels::{Cut, Tables};
@@ -9,6 +10,30 @@ use crate::tensor::Element;
 const KEPT: usize = 64;
 /// Free buffers that all threads share; more are given back to the system.
 const POOLED: usize = 256;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// A buffer that begins at a cache line.
+#[derive(Debug)]
+pub(crate) struct Aligned<T> {
+    buffer: Vec<T>,
+    start: usize,
+}
+
+impl<T> Deref for Aligned<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.buffer[self.start..]
+    }
+}
+
+impl<T> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.buffer[self.start..]
+    }
+}
 
 /// Buffers that kernels borrow and give back; one thread at a time uses it.
 #[derive(Debug)]
@@ -86,6 +111,19 @@ impl<T: Element> Scratch<T> {
             fitting(&mut self.free, len).or_else(|| fitting(&mut self.pool.lock(), len)).unwrap_or_default();
         buffer.resize(len, T::zero());
         buffer
+    }
+
+    /// A buffer of `len` elements with arbitrary content that begins at a cache line, so that no vector lies across two.
+    pub(crate) fn take_aligned(&mut self, len: usize) -> Aligned<T> {
+        let spare = LINE / size_of::<T>();
+        let buffer = self.take(len + spare);
+        let start = buffer.as_ptr().align_offset(LINE).min(spare);
+        Aligned { buffer, start }
+    }
+
+    /// Gives an aligned buffer back.
+    pub(crate) fn give_aligned(&mut self, aligned: Aligned<T>) {
+        self.give(aligned.buffer);
     }
 
     /// A buffer of `len` zeros.

@@ -2,6 +2,7 @@
 
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
+use super::winograd::{Forward, Reading, Side, Weights};
 use crate::error::OpError;
 use crate::op::Scratch;
 use crate::tensor::{Element, checked_len};
@@ -227,6 +228,18 @@ pub fn forward<T: Element>(
     y: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
+    let work = Forward {
+        geometry: g,
+        side: Side::Output,
+        from: x,
+        weights: w,
+        bias,
+        to: &mut *y,
+        scratch: &mut *scratch,
+    };
+    if T::kernels().minimal(Reading::Forward(work)) {
+        return;
+    }
     let images = x.len() / (g.groups * g.input_len()).max(1);
     let frame = g.framed(x, scratch);
     let mut tables = scratch.take_tables();
@@ -254,6 +267,18 @@ pub fn forward<T: Element>(
 /// The gradient of the input, from that of the output; overwrites `dx`. It is also the forward reading of the
 /// transposed convolution.
 pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], scratch: &mut Scratch<T>) {
+    let work = Forward {
+        geometry: g,
+        side: Side::Input,
+        from: dy,
+        weights: w,
+        bias: None,
+        to: &mut *dx,
+        scratch: &mut *scratch,
+    };
+    if T::kernels().minimal(Reading::Forward(work)) {
+        return;
+    }
     let images = dx.len() / (g.groups * g.input_len()).max(1);
     let (before, size) = g.gradient_frame();
     let frame = Frame::new(dy, g.output, size, before, scratch);
@@ -289,6 +314,10 @@ pub fn backward_weight<T: Element>(
     (dw, start): (&mut [T], Start<'_, T>),
     scratch: &mut Scratch<T>,
 ) {
+    let work = Weights { geometry: g, x, dy, dw: &mut *dw, start, scratch: &mut *scratch };
+    if T::kernels().minimal(Reading::Weights(work)) {
+        return;
+    }
     let images = dy.len() / (g.groups * g.output_len()).max(1);
     let frame = g.framed(x, scratch);
     let mut tables = scratch.take_tables();

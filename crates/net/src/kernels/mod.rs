@@ -15,10 +15,12 @@ mod simd;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod winograd;
 
 pub use gemm::{Matrix, gemm};
 pub(crate) use product::{Cut, Tables};
 pub use product::{Product, Run, Start};
+pub use winograd::{Forward, Reading, Side, Weights};
 
 use crate::op::Scratch;
 
@@ -26,6 +28,10 @@ use crate::op::Scratch;
 pub trait Kernels<T>: Send + Sync {
     /// Computes a product into `c`.
     fn product(&self, product: &Product<'_, T>, c: &mut [T], scratch: &mut Scratch<T>);
+
+    /// Computes a convolution by minimal filtering where that pays; says whether it did. Double precision, which serves to judge
+    /// single precision, stays with the definition.
+    fn minimal(&self, reading: Reading<'_, '_, T>) -> bool;
 }
 
 /// Single precision, with the instruction set of this machine.
@@ -35,6 +41,14 @@ impl Kernels<f32> for SingleKernels {
     fn product(&self, product: &Product<'_, f32>, c: &mut [f32], scratch: &mut Scratch<f32>) {
         simd::single(product::Job { product, c, scratch });
     }
+
+    fn minimal(&self, reading: Reading<'_, '_, f32>) -> bool {
+        let pays = reading.pays();
+        if pays {
+            simd::single(reading);
+        }
+        pays
+    }
 }
 
 /// Double precision, with the instruction set of this machine.
@@ -43,5 +57,9 @@ pub(crate) struct DoubleKernels;
 impl Kernels<f64> for DoubleKernels {
     fn product(&self, product: &Product<'_, f64>, c: &mut [f64], scratch: &mut Scratch<f64>) {
         simd::double(product::Job { product, c, scratch });
+    }
+
+    fn minimal(&self, _: Reading<'_, '_, f64>) -> bool {
+        false
     }
 }

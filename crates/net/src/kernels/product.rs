@@ -9,7 +9,7 @@ use std::ops::Range;
 use pulp::NullaryFnOnce;
 
 use super::simd::{Vectors, Work};
-use super::tile::Tile;
+use super::tile::{ROWS, Tile, height};
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -101,13 +101,9 @@ const BLOCK: usize = 512;
 /// Elements that are packed before the rows of the first factor pass over them.
 const PACKED: usize = 1 << 16;
 /// Vectors of columns in a panel.
-const VECTORS: usize = 3;
-/// Rows of a tile where there are 32 registers, and where there are 16.
-const ROWS: [usize; 2] = [8, 4];
+pub(super) const VECTORS: usize = 3;
 /// Rows of a panel that are packed at a time.
 const LINES: usize = 64;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// Elements copied at once.
 const COPY: usize = 16;
 
@@ -192,9 +188,7 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
         let mut cut = std::mem::take(&mut scratch.cut);
         cut.columns(product.runs, width, (product.b_column, product.c_column));
         let group = (PACKED / (block * width)).clamp(1, cut.panels.len().max(1));
-        // Panels begin at a cache line: a vector never lies across two.
-        let mut memory = scratch.take(group * block * width + LINE / size_of::<T>());
-        let aligned = memory.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
+        let mut memory = scratch.take_aligned(group * block * width);
         let mut spill = scratch.take(ROWS[0] * width);
         for first in (0..steps.max(1)).step_by(block) {
             let last = (first + block).min(steps);
@@ -203,7 +197,7 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
                     simd,
                     product,
                     c: &mut *c,
-                    packed: &mut memory[aligned..],
+                    packed: &mut memory,
                     spill: &mut spill,
                     pieces: &cut.pieces,
                     first,
@@ -212,7 +206,7 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
                 pass.run(panels, block * width);
             }
         }
-        scratch.give(memory);
+        scratch.give_aligned(memory);
         scratch.give(spill);
         scratch.cut = cut;
     }
@@ -262,8 +256,7 @@ impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
         }
         let (mut row, rows) = (0, self.product.rows);
         while row < rows {
-            let height = if S::REGISTERS >= 32 { ROWS[0] } else { ROWS[1] }.min(rows - row);
-            let height = if height.is_power_of_two() { height } else { height.next_power_of_two() / 2 };
+            let height = height::<T, S>(rows - row);
             for (slot, panel) in panels.iter().enumerate() {
                 match height {
                     8 => self.tile::<8>(row, panel, slot * size),

@@ -1,5 +1,6 @@
 //! The vectors of an element type in each instruction set, chosen when the program runs.
 
+use crate::tensor::Element;
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Vectors of `T` in one instruction set.
@@ -14,6 +15,11 @@ pub(super) trait Vectors<T>: Copy {
     fn splat(self, value: T) -> Self::V;
     /// `a * b + c`, rounded once: the same bits in every instruction set.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// From as many groups of four elements as a register has lanes to the vectors of their first, second, third and
+    /// fourth elements. Each instruction set has its own order of the groups in a vector, see [`group_order`].
+    fn ungroup(self, groups: [Self::V; 4]) -> [Self::V; 4];
+    /// The inverse of [`Self::ungroup`].
+    fn group(self, vectors: [Self::V; 4]) -> [Self::V; 4];
     /// Runs `f` compiled for this instruction set.
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
 
@@ -36,6 +42,37 @@ pub(super) trait Vectors<T>: Copy {
         // SAFETY: as the caller promises; `V` is `LANES` elements of `T` without padding.
         unsafe { to.cast::<Self::V>().write_unaligned(value) }
     }
+
+    /// The first vector of a slice, which must have as many elements.
+    #[inline(always)]
+    fn read(self, from: &[T]) -> Self::V {
+        assert!(from.len() >= Self::LANES);
+        // SAFETY: the slice is long enough.
+        unsafe { self.load(from.as_ptr()) }
+    }
+
+    /// Writes the first vector of a slice, which must have as many elements.
+    #[inline(always)]
+    fn write(self, to: &mut [T], value: Self::V) {
+        assert!(to.len() >= Self::LANES);
+        // SAFETY: the slice is long enough.
+        unsafe { self.store(to.as_mut_ptr(), value) }
+    }
+}
+
+/// Lanes of the widest registers.
+const MOST_LANES: usize = 16;
+
+/// The place among the groups of [`Vectors::ungroup`] that goes to each lane; overwrites `room`, four vectors.
+pub(super) fn group_order<T: Element, S: Vectors<T>>(simd: S, room: &mut [T]) -> [usize; MOST_LANES] {
+    room.chunks_exact_mut(4).enumerate().for_each(|(i, group)| group.fill(T::of(i as f64)));
+    let vectors = std::array::from_fn(|i| simd.read(&room[i * S::LANES..]));
+    simd.write(room, simd.ungroup(vectors)[0]);
+    let mut order = [0; MOST_LANES];
+    let places = room[..S::LANES].iter().map(|place| place.to_usize().unwrap_or(0));
+    order.iter_mut().zip(places).for_each(|(lane, place)| *lane = place);
+    room.fill(T::zero());
+    order
 }
 
 /// Vectors of `f32`.
@@ -53,6 +90,14 @@ impl<S: Simd> Vectors<f32> for Single<S> {
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         self.0.mul_add_f32s(a, b, c)
+    }
+    #[inline(always)]
+    fn ungroup(self, groups: [Self::V; 4]) -> [Self::V; 4] {
+        self.0.deinterleave_shfl_f32s(groups)
+    }
+    #[inline(always)]
+    fn group(self, vectors: [Self::V; 4]) -> [Self::V; 4] {
+        self.0.interleave_shfl_f32s(vectors)
     }
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
@@ -75,6 +120,14 @@ impl<S: Simd> Vectors<f64> for Double<S> {
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         self.0.mul_add_f64s(a, b, c)
+    }
+    #[inline(always)]
+    fn ungroup(self, groups: [Self::V; 4]) -> [Self::V; 4] {
+        self.0.deinterleave_shfl_f64s(groups)
+    }
+    #[inline(always)]
+    fn group(self, vectors: [Self::V; 4]) -> [Self::V; 4] {
+        self.0.interleave_shfl_f64s(vectors)
     }
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::conv::{self, Geometry};
-use super::{Matrix, Product, Run, Start, gemm, product, simd};
+use super::{Forward, Matrix, Product, Reading, Run, Side, Start, Weights, gemm, product, simd};
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -30,6 +30,9 @@ fn geometries() -> Vec<Geometry> {
         square(3, 16, 28, 3, 1),
         square(20, 33, 7, 3, 1),
         square(150, 17, 3, 3, 1),
+        square(17, 50, 9, 3, 1),
+        square(65, 16, 6, 3, 2),
+        Geometry { input: [1, 10, 7], output: [1, 8, 7], pad: [0, 0, 1], ..square(18, 20, 1, 3, 1) },
         square(5, 7, 4, 1, 0),
         square(2, 3, 4, 1, 2),
         square(2, 2, 5, 2, 0),
@@ -79,6 +82,17 @@ fn products(g: &Geometry, images: usize, mut visit: impl FnMut(usize, usize, usi
     }
 }
 
+/// The output, and the gradients of input and weights, by the definition.
+fn definition<T: Element>(g: &Geometry, x: &[T], w: &[T], dy: &[T]) -> [Vec<f64>; 3] {
+    let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|len| vec![0.0; len]);
+    products(g, x.len() / (g.groups * g.input_len()), |i, j, k| {
+        y[k] += x[i].f64() * w[j].f64();
+        dx[i] += dy[k].f64() * w[j].f64();
+        dw[j] += dy[k].f64() * x[i].f64();
+    });
+    [y, dx, dw]
+}
+
 fn close<T: Element>(what: &str, g: &Geometry, got: &[T], expected: &[f64], tolerance: f64) {
     let scale = expected.iter().fold(1e-30f64, |m, v| m.max(v.abs()));
     for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
@@ -96,13 +110,9 @@ fn follows_the_definition<T: Element>(tolerance: f64) {
         let bias: Vec<T> = random(g.groups * g.out_channels, 3);
         let dy: Vec<T> = random(images * g.groups * g.output_len(), 4);
         let plane = |i: usize| i / g.pixels() % bias.len();
-        let mut y: Vec<f64> = (0..dy.len()).map(|i| bias[plane(i)].f64()).collect();
-        let (mut dx, mut dw, mut db) = (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; bias.len()]);
-        products(&g, images, |i, j, k| {
-            y[k] += x[i].f64() * w[j].f64();
-            dx[i] += dy[k].f64() * w[j].f64();
-            dw[j] += dy[k].f64() * x[i].f64();
-        });
+        let [mut y, dx, dw] = definition(&g, &x, &w, &dy);
+        y.iter_mut().enumerate().for_each(|(i, y)| *y += bias[plane(i)].f64());
+        let mut db = vec![0.0; bias.len()];
         dy.iter().enumerate().for_each(|(i, d)| db[plane(i)] += d.f64());
         let mut got = vec![T::nan(); y.len()];
         conv::forward(&g, &x, &w, Some(&bias), &mut got, &mut scratch);
@@ -123,6 +133,85 @@ fn follows_the_definition<T: Element>(tolerance: f64) {
 fn convolutions_follow_the_definition() {
     follows_the_definition::<f32>(2e-6);
     follows_the_definition::<f64>(1e-14);
+}
+
+/// Convolutions that minimal filtering computes, the last one in several groups of strips.
+fn filtered() -> Vec<Geometry> {
+    let mut filtered: Vec<Geometry> = geometries();
+    let size = [1, 40, 40];
+    filtered.push(Geometry { input: size, output: size, pad: [0, 1, 1], ..filtered[4].clone() });
+    filtered.retain(|g| {
+        let y = vec![0f32; 4 * g.output_len()];
+        let mut scratch = Scratch::default();
+        let weights =
+            Weights { geometry: g, x: &[], dy: &y, dw: &mut [], start: Start::Zero, scratch: &mut scratch };
+        Reading::Weights(weights).pays()
+    });
+    filtered
+}
+
+/// Calls `run` for the output, the gradient of the input and that of the weights.
+fn readings<T: Element>(
+    g: &Geometry,
+    [x, w, dy]: [&[T]; 3],
+    mut run: impl FnMut(Reading<'_, '_, T>),
+) -> [Vec<T>; 3] {
+    let mut results = [dy.len(), x.len(), w.len()].map(|len| vec![T::nan(); len]);
+    let (mut scratch, [y, dx, dw]) = (Scratch::default(), &mut results);
+    for (side, from, to) in [(Side::Output, x, y), (Side::Input, dy, dx)] {
+        let (geometry, weights, scratch) = (g, w, &mut scratch);
+        run(Reading::Forward(Forward { geometry, side, from, weights, bias: None, to, scratch }));
+    }
+    run(Reading::Weights(Weights { geometry: g, x, dy, dw, start: Start::Zero, scratch: &mut scratch }));
+    results
+}
+
+fn drawn<T: Element>(g: &Geometry, images: usize) -> [Vec<T>; 3] {
+    let lens = [images * g.input_len(), g.weights(), images * g.output_len()];
+    std::array::from_fn(|i| random(lens[i], 10 + i as u64))
+}
+
+#[test]
+fn minimal_filtering_is_the_definition() {
+    assert!(filtered().len() > 3);
+    for g in filtered() {
+        let [x, w, dy] = drawn::<f64>(&g, 3);
+        let results = readings(&g, [&x, &w, &dy], |reading| simd::double(reading));
+        for (got, expected) in results.iter().zip(definition(&g, &x, &w, &dy)) {
+            close("minimal filtering", &g, got, &expected, 1e-14);
+        }
+    }
+}
+
+#[test]
+fn minimal_filtering_has_the_same_bits_with_and_without_vectors() {
+    for g in filtered() {
+        let [x, w, dy] = drawn::<f32>(&g, 3);
+        let fast = readings(&g, [&x, &w, &dy], |reading| simd::single(reading));
+        let plain = readings(&g, [&x, &w, &dy], |reading| simd::scalar(reading));
+        for (reading, (fast, plain)) in fast.iter().zip(&plain).enumerate() {
+            assert!(fast == plain, "reading {reading} of {g:?}: other bits");
+        }
+    }
+}
+
+/// The loss of precision: 256 channels of rectified activations and weights as they are initialised.
+#[test]
+fn minimal_filtering_keeps_single_precision() {
+    let g = Geometry {
+        in_channels: 256,
+        out_channels: 32,
+        input: [1, 14, 14],
+        output: [1, 14, 14],
+        ..geometries().swap_remove(1)
+    };
+    let [mut x, mut w, dy] = drawn::<f32>(&g, 2);
+    x.iter_mut().for_each(|x| *x = x.max(0.0));
+    w.iter_mut().for_each(|w| *w /= (g.reduction() as f32).sqrt());
+    let results = readings(&g, [&x, &w, &dy], |reading| simd::single(reading));
+    for (got, expected) in results.iter().zip(definition(&g, &x, &w, &dy)) {
+        close("minimal filtering", &g, got, &expected, 5e-6);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use pulp::NullaryFnOnce;
 
 use super::simd::Vectors;
+use crate::tensor::Element;
 
 /// `M` rows times `N` vectors of columns of `c += a b`.
 ///
@@ -69,6 +70,64 @@ impl<T: Copy, S: Vectors<T>, const M: usize, const N: usize> NullaryFnOnce for T
                     simd.store(c.add(i * c_row + j * S::LANES), sums[i][j]);
                 }
             }
+        }
+    }
+}
+
+/// Rows of a tile where there are 32 registers, and where there are 16.
+pub(super) const ROWS: [usize; 2] = [8, 4];
+
+/// The height of the next tile, with so many rows left.
+pub(super) fn height<T, S: Vectors<T>>(rows: usize) -> usize {
+    let height = if S::REGISTERS >= 32 { ROWS[0] } else { ROWS[1] }.min(rows);
+    if height.is_power_of_two() { height } else { height.next_power_of_two() / 2 }
+}
+
+/// One packed panel against all rows: `c = a b`, or `c += a b`, with dense rows of the result.
+pub(super) struct Block<'a, 'b, T> {
+    /// First factor: element `(i, k)` lies at `i * a_row + steps[k]`.
+    pub(super) a: &'a [T],
+    pub(super) a_row: usize,
+    pub(super) steps: &'a [usize],
+    /// Second factor: `steps.len()` rows of `width` elements.
+    pub(super) panel: &'a [T],
+    /// `rows x width`.
+    pub(super) c: &'b mut [T],
+    pub(super) rows: usize,
+    /// Up to three vectors.
+    pub(super) width: usize,
+    /// Whether the result has arbitrary content and is to be overwritten.
+    pub(super) fresh: bool,
+}
+
+impl<T: Element> Block<'_, '_, T> {
+    pub(super) fn run<S: Vectors<T>>(mut self, simd: S) {
+        let reach = (self.rows - 1) * self.a_row + self.steps.iter().copied().max().unwrap_or(0);
+        assert!(reach < self.a.len(), "the first factor exceeds its memory");
+        assert!(self.steps.len() * self.width <= self.panel.len(), "the second factor exceeds its memory");
+        assert!(self.rows * self.width <= self.c.len(), "the result exceeds its memory");
+        let mut row = 0;
+        while row < self.rows {
+            let height = height::<T, S>(self.rows - row);
+            match height {
+                8 => self.tile::<S, 8>(simd, row),
+                4 => self.tile::<S, 4>(simd, row),
+                2 => self.tile::<S, 2>(simd, row),
+                _ => self.tile::<S, 1>(simd, row),
+            }
+            row += height;
+        }
+    }
+
+    fn tile<S: Vectors<T>, const M: usize>(&mut self, simd: S, row: usize) {
+        let (a_row, steps, c_row) = (self.a_row, self.steps, self.width);
+        let (a, panel) = (self.a[row * a_row..].as_ptr(), self.panel.as_ptr());
+        let c = self.c[row * c_row..].as_mut_ptr();
+        let start = self.fresh.then_some([T::zero(); M]);
+        match self.width / S::LANES {
+            1 => simd.vectorize(Tile::<T, S, M, 1> { simd, a, a_row, steps, panel, c, c_row, start }),
+            2 => simd.vectorize(Tile::<T, S, M, 2> { simd, a, a_row, steps, panel, c, c_row, start }),
+            _ => simd.vectorize(Tile::<T, S, M, 3> { simd, a, a_row, steps, panel, c, c_row, start }),
         }
     }
 }

@@ -33,6 +33,11 @@ fn samples() -> Vec<Sample> {
             vec![In::data(&[3, 6, 5]), In::weight(&[4, 3, 3, 3]), In::weight(&[4])],
         ),
         Sample::new(
+            "3x3 by minimal filtering",
+            vec![ints("pads", &[1, 0, 1, 1])],
+            vec![In::data(&[16, 7, 8]), In::weight(&[17, 16, 3, 3]), In::weight(&[17])],
+        ),
+        Sample::new(
             "stride, dilation, groups, uneven padding",
             vec![
                 ints("strides", &[2, 1]),

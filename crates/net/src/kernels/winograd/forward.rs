@@ -1,0 +1,209 @@
+//! The output and, with flipped filters, the gradient of the input.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::filter::{Filters, Spread};
+use super::layout::{Grid, Panels, Stack};
+use super::minimal::{Input, OUTPUTS, Output, PRODUCTS};
+use super::plane;
+use super::tiles::{Gather, Scatter, Source};
+use crate::kernels::conv::Geometry;
+use crate::kernels::simd::Vectors;
+use crate::kernels::tile::Block;
+use crate::op::Scratch;
+use crate::scratch::Aligned;
+use crate::tensor::Element;
+
+/// Which side of a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The output, from the input.
+    Output,
+    /// The gradient of the input, from that of the output.
+    Input,
+}
+
+/// A convolution of all images, or the gradient of its input.
+#[derive(Debug)]
+pub struct Forward<'a, 'b, T> {
+    /// Shapes.
+    pub geometry: &'a Geometry,
+    /// What is computed.
+    pub side: Side,
+    /// What is read: the input, or the gradient of the output.
+    pub from: &'a [T],
+    /// `out_channels x in_channels x 3 x 3`.
+    pub weights: &'a [T],
+    /// Added to each channel.
+    pub bias: Option<&'a [T]>,
+    /// What is overwritten.
+    pub to: &'b mut [T],
+    /// Memory.
+    pub scratch: &'b mut Scratch<T>,
+}
+
+/// Elements of transformed tiles that are held at a time.
+const HELD: usize = 1 << 19;
+
+impl<T: Element> Forward<'_, '_, T> {
+    pub(super) fn run<S: Vectors<T>>(self, simd: S) {
+        let g = self.geometry;
+        let (input, output) = ((g.in_channels, plane(g.input)), (g.out_channels, plane(g.output)));
+        let ((read, from), (written, to), pad) = match self.side {
+            Side::Output => (input, output, plane(g.pad)),
+            Side::Input => (output, input, plane(g.pad).map(|p| 2 - p)),
+        };
+        let filters = match self.side {
+            Side::Output => Filters { taps: self.weights, written: 9 * read, read: 9, flipped: false },
+            Side::Input => Filters { taps: self.weights, written: 9, read: 9 * written, flipped: true },
+        };
+        let grid = Grid::over(to);
+        let (reads, writes) = (Panels::new(read, S::LANES), Panels::new(written, S::LANES));
+        let source = Source { planes: self.from, panels: reads, size: from, pad, step: OUTPUTS, grid };
+        // A unit is a strip of tiles in one image.
+        let units = self.to.len() / (written * to[0] * to[1]) * grid.rows;
+        let group = source.group(units, HELD);
+        let mut memory = Memory::take::<S>(&source, writes, group, group < units, self.scratch);
+        let mut layer = Layer { simd, source, writes, filters, bias: self.bias, size: to, planes: self.to };
+        for first in (0..units).step_by(group) {
+            layer.strips(first..(first + group).min(units), &mut memory);
+        }
+        memory.give(self.scratch);
+    }
+}
+
+/// A forward reading that is set up.
+struct Layer<'a, 'b, T, S> {
+    simd: S,
+    source: Source<'a, T>,
+    writes: Panels,
+    filters: Filters<'a, T>,
+    bias: Option<&'a [T]>,
+    size: [usize; 2],
+    planes: &'b mut [T],
+}
+
+/// What the steps hand to each other.
+struct Memory<T> {
+    /// Transformed tiles, a stack for each panel of channels read.
+    tiles: Aligned<T>,
+    /// Elements of such a stack.
+    tiles_len: usize,
+    /// Transformed filters of one pair of panels, or of all pairs.
+    filters: Aligned<T>,
+    /// Elements of the filters of one pair of panels.
+    filters_len: usize,
+    /// Whether the filters of all pairs are kept for the next strips.
+    kept: bool,
+    /// Products of one panel of channels written.
+    products: Aligned<T>,
+    strip: Aligned<T>,
+    output: Aligned<T>,
+    room: Aligned<T>,
+    steps: Vec<usize>,
+}
+
+impl<T: Element> Memory<T> {
+    fn take<S: Vectors<T>>(
+        source: &Source<'_, T>,
+        writes: Panels,
+        units: usize,
+        kept: bool,
+        scratch: &mut Scratch<T>,
+    ) -> Self {
+        let (rows, lanes, columns) = (units * source.grid.columns, S::LANES, source.grid.columns);
+        let (read, written) = (source.panels.widest(), writes.widest());
+        let tiles_len = Stack { rows, width: read, lanes }.len();
+        let filters_len = Stack { rows: read, width: written, lanes }.len();
+        let pairs = if kept { source.panels.count * writes.count } else { 1 };
+        Self {
+            tiles: scratch.take_aligned(source.panels.count * tiles_len),
+            tiles_len,
+            filters: scratch.take_aligned(pairs * filters_len),
+            filters_len,
+            kept,
+            products: scratch.take_aligned(Stack { rows, width: written, lanes }.len()),
+            strip: scratch.take_aligned(source.strip_len::<S>(PRODUCTS)),
+            output: scratch.take_aligned(OUTPUTS * OUTPUTS * columns * written + 4 * lanes),
+            room: scratch.take_aligned(Spread::<T, S>::room(written)),
+            steps: (0..read).collect(),
+        }
+    }
+
+    fn give(self, scratch: &mut Scratch<T>) {
+        let Self { tiles, filters, products, strip, output, room, .. } = self;
+        [tiles, filters, products, strip, output, room]
+            .into_iter()
+            .for_each(|buffer| scratch.give_aligned(buffer));
+    }
+}
+
+impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
+    /// The output of some strips.
+    fn strips(&mut self, units: Range<usize>, memory: &mut Memory<T>) {
+        let simd = self.simd;
+        simd.vectorize(Scatter {
+            simd,
+            transform: PhantomData::<Input>,
+            source: &self.source,
+            units: units.clone(),
+            strip: &mut memory.strip,
+            stacks: &mut memory.tiles,
+            distance: memory.tiles_len,
+        });
+        for panel in 0..self.writes.count {
+            for part in 0..self.source.panels.count {
+                self.products((part, panel), units.clone(), memory);
+            }
+            simd.vectorize(Gather {
+                simd,
+                transform: PhantomData::<Output>,
+                panels: self.writes,
+                panel,
+                grid: self.source.grid,
+                units: units.clone(),
+                stack: &memory.products,
+                bias: self.bias,
+                strip: &mut memory.output,
+                planes: &mut *self.planes,
+                size: self.size,
+            });
+        }
+    }
+
+    /// Adds the products of one panel of channels read to those of one panel of channels written.
+    fn products(&self, (part, panel): (usize, usize), units: Range<usize>, memory: &mut Memory<T>) {
+        let (simd, lanes, rows) = (self.simd, S::LANES, units.len() * self.source.grid.columns);
+        let (read, width) = (self.source.panels.range(part).len(), self.writes.range(panel).len());
+        let channels = self.source.panels.existing(part);
+        let filters = Stack { rows: channels.len(), width, lanes };
+        let slot = if memory.kept { part * self.writes.count + panel } else { 0 };
+        let stack = &mut memory.filters[slot * memory.filters_len..];
+        if units.start == 0 || !memory.kept {
+            simd.vectorize(Spread {
+                simd,
+                filters: self.filters,
+                read: channels.clone(),
+                written: self.writes.existing(panel),
+                room: &mut memory.room,
+                width,
+                stack: &mut *stack,
+            });
+        }
+        let (tiles, products) = (Stack { rows, width: read, lanes }, Stack { rows, width, lanes });
+        for product in 0..PRODUCTS * PRODUCTS {
+            let block = Block {
+                a: &memory.tiles[part * memory.tiles_len + product * tiles.stride()..],
+                a_row: read,
+                steps: &memory.steps[..channels.len()],
+                panel: &stack[product * filters.stride()..],
+                c: &mut memory.products[product * products.stride()..],
+                rows,
+                width,
+                fresh: part == 0,
+            };
+            block.run(simd);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The gradient of the weights: products of the transformed inputs and the transformed gradient of the outputs, summed over tiles,
+//! are the gradient of the transformed filters.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::filter::{Collect, Gradients};
+use super::layout::{Grid, Panels, Stack};
+use super::minimal::{Input, OUTPUTS, OutputGradient, PRODUCTS};
+use super::plane;
+use super::tiles::{Scatter, Source};
+use crate::kernels::Start;
+use crate::kernels::conv::Geometry;
+use crate::kernels::simd::Vectors;
+use crate::kernels::tile::Block;
+use crate::op::Scratch;
+use crate::scratch::Aligned;
+use crate::tensor::Element;
+
+/// The gradient of the weights, summed over all images.
+#[derive(Debug)]
+pub struct Weights<'a, 'b, T> {
+    /// Shapes.
+    pub geometry: &'a Geometry,
+    /// Input.
+    pub x: &'a [T],
+    /// Gradient of the output.
+    pub dy: &'a [T],
+    /// `out_channels x in_channels x 3 x 3`.
+    pub dw: &'b mut [T],
+    /// Whether the gradient is added to `dw`.
+    pub start: Start<'a, T>,
+    /// Memory.
+    pub scratch: &'b mut Scratch<T>,
+}
+
+/// Elements of transformed tiles, of inputs or of outputs, that are held at a time.
+const HELD: usize = 1 << 18;
+
+impl<T: Element> Weights<'_, '_, T> {
+    pub(super) fn run<S: Vectors<T>>(self, simd: S) {
+        let g = self.geometry;
+        let (grid, step) = (Grid::over(plane(g.output)), OUTPUTS);
+        let (reads, writes) = (Panels::new(g.in_channels, S::LANES), Panels::new(g.out_channels, S::LANES));
+        let (size, pad) = (plane(g.input), plane(g.pad));
+        let x = Source { planes: self.x, panels: reads, size, pad, step, grid };
+        let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], step, grid };
+        let units = self.dy.len() / g.output_len() * grid.rows;
+        let group = x.group(units, HELD).min(dy.group(units, HELD));
+        let mut memory = Memory::take::<S>([&x, &dy], group, self.scratch);
+        for first in (0..units).step_by(group) {
+            let fresh = first == 0 && !matches!(self.start, Start::Result);
+            let gradients = Gradients { taps: &mut *self.dw, written: 9 * g.in_channels, fresh };
+            Sum { simd, x, dy, units: first..(first + group).min(units) }.run(gradients, &mut memory);
+        }
+        memory.give(self.scratch);
+    }
+}
+
+/// The sum over some strips.
+struct Sum<'a, T, S> {
+    simd: S,
+    x: Source<'a, T>,
+    dy: Source<'a, T>,
+    units: Range<usize>,
+}
+
+/// What the steps hand to each other.
+struct Memory<T> {
+    /// Transformed inputs and gradients of outputs, a stack for each panel of channels.
+    tiles: [Aligned<T>; 2],
+    /// Elements of such stacks.
+    tiles_len: [usize; 2],
+    /// Gradient of the transformed filters of one pair of panels.
+    filters: Aligned<T>,
+    strip: Aligned<T>,
+    room: Aligned<T>,
+    steps: Vec<usize>,
+}
+
+impl<T: Element> Memory<T> {
+    fn take<S: Vectors<T>>(sources: [&Source<'_, T>; 2], units: usize, scratch: &mut Scratch<T>) -> Self {
+        let (rows, lanes) = (units * sources[0].grid.columns, S::LANES);
+        let tiles_len = sources.map(|s| Stack { rows, width: s.panels.widest(), lanes }.len());
+        let [read, written] = sources.map(|s| s.panels.widest());
+        let strip = sources[0].strip_len::<S>(PRODUCTS).max(sources[1].strip_len::<S>(OUTPUTS));
+        Self {
+            tiles: [0, 1].map(|i| scratch.take_aligned(sources[i].panels.count * tiles_len[i])),
+            tiles_len,
+            filters: scratch.take_aligned(Stack { rows: written, width: read, lanes }.len()),
+            strip: scratch.take_aligned(strip),
+            room: scratch.take_aligned(Collect::<T, S>::ROOM),
+            steps: Vec::with_capacity(rows),
+        }
+    }
+
+    fn give(self, scratch: &mut Scratch<T>) {
+        let Self { tiles: [x, dy], filters, strip, room, .. } = self;
+        [x, dy, filters, strip, room].into_iter().for_each(|buffer| scratch.give_aligned(buffer));
+    }
+}
+
+impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
+    fn run(self, mut gradients: Gradients<'_, T>, memory: &mut Memory<T>) {
+        let (simd, units) = (self.simd, self.units.clone());
+        let [x, dy] = &mut memory.tiles;
+        let transform = PhantomData::<Input>;
+        let (source, strip, distance) = (&self.x, &mut *memory.strip, memory.tiles_len[0]);
+        simd.vectorize(Scatter { simd, transform, source, units: units.clone(), strip, stacks: x, distance });
+        let transform = PhantomData::<OutputGradient>;
+        let (source, strip, distance) = (&self.dy, &mut *memory.strip, memory.tiles_len[1]);
+        simd.vectorize(Scatter { simd, transform, source, units, strip, stacks: dy, distance });
+        for written in 0..self.dy.panels.count {
+            for read in 0..self.x.panels.count {
+                self.products((read, written), memory);
+                simd.vectorize(Collect {
+                    simd,
+                    gradients: &mut gradients,
+                    read: self.x.panels.existing(read),
+                    written: self.dy.panels.existing(written),
+                    width: self.x.panels.range(read).len(),
+                    room: &mut memory.room,
+                    stack: &memory.filters,
+                });
+            }
+        }
+    }
+
+    /// The gradient of the transformed filters of one pair of panels.
+    fn products(&self, (read, written): (usize, usize), memory: &mut Memory<T>) {
+        let (lanes, tiles) = (S::LANES, self.units.len() * self.x.grid.columns);
+        let (width, across) = (self.x.panels.range(read).len(), self.dy.panels.range(written).len());
+        let rows = self.dy.panels.existing(written).len();
+        let [x, dy] = [width, across].map(|width| Stack { rows: tiles, width, lanes }.stride());
+        let filters = Stack { rows, width, lanes }.stride();
+        memory.steps.clear();
+        memory.steps.extend((0..tiles).map(|tile| tile * across));
+        for product in 0..PRODUCTS * PRODUCTS {
+            let block = Block {
+                a: &memory.tiles[1][written * memory.tiles_len[1] + product * dy..],
+                a_row: 1,
+                steps: &memory.steps,
+                panel: &memory.tiles[0][read * memory.tiles_len[0] + product * x..],
+                c: &mut memory.filters[product * filters..],
+                rows,
+                width,
+                fresh: true,
+            };
+            block.run(self.simd);
+        }
+    }
+}
