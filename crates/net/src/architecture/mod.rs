@@ -1,0 +1,12 @@
+//! Networks that can be built and trained: each is an ONNX model like any other.
+//!
+//! Initial weights are uniform in +-1/sqrt(fan in), PyTorch's default, drawn from the seed of the request.
+
+mod classifier;
+mod dropout;
+mod layers;
+mod reconstruction;
+
+pub use classifier::{Classifier, ClassifierKind, classifier};
+pub use dropout::with_dropout;
+pub use reconstruction::{Conv1d, DnCnn, conv1d, dncnn};
