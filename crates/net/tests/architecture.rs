@@ -48,6 +48,9 @@ fn parameters_are_those_of_the_papers() {
     assert_eq!((model.parameters().len(), model.parameters().scalars()), (34, expected));
     // after the hidden layers 2, 4, ... 16
     assert_eq!(dropouts(&model), 8);
+    let after =
+        |hidden: usize| dropouts(&dncnn(&DnCnn { width: 2, depth: hidden + 1, ..DnCnn::default() }).unwrap());
+    assert_eq!([after(1), after(2), after(3)], [0, 1, 1]);
     assert_eq!(dropouts(&small_dncnn(true, 0.0)), 0);
 }
 
