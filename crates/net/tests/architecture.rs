@@ -61,6 +61,18 @@ fn weights_follow_the_seed() {
     assert_ne!(of(1), of(2));
 }
 
+/// With weights of PyTorch's default size the last of 17 layers sees next to nothing of the input.
+#[test]
+fn depth_does_not_swallow_the_signal() {
+    let spec = DnCnn { width: 16, depth: 17, dropout: 0.0, residual: false, ..DnCnn::default() };
+    let model = dncnn(&spec).unwrap();
+    let x = wave(&[1, 1, 24, 24]);
+    let [seen, nothing] = [&x, &x.map(|_| 0.0)].map(|x| forward(&model, x, 0));
+    let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, |m: f32, v| m.max(v.abs()));
+    let response = largest(&mut seen.data().iter().zip(nothing.data()).map(|(a, b)| a - b));
+    assert!((1e-4..10.0).contains(&response), "{response}");
+}
+
 #[test]
 fn a_residual_network_subtracts_what_the_other_returns() {
     let x = wave(&[2, 1, 9, 9]);

@@ -72,13 +72,13 @@ fn vgg_small(net: &mut Layers, mut x: String, spec: &Classifier) {
             x = net.builder.node("MaxPool", shape.to_vec(), &[&x]);
         }
         for factor in stage {
-            let conv = Conv { from: channels, to: base * factor, kernel: 3, stride: 1, start: Start::Random };
+            let conv = Conv { from: channels, to: base * factor, kernel: 3, stride: 1, start: Start::FanIn };
             x = net.conv(&x, &conv);
             x = net.builder.node("Relu", vec![], &[&x]);
             channels = base * factor;
         }
     }
-    x = net.conv(&x, &Conv { from: channels, to: spec.classes, kernel: 1, stride: 1, start: Start::Random });
+    x = net.conv(&x, &Conv { from: channels, to: spec.classes, kernel: 1, stride: 1, start: Start::FanIn });
     x = net.builder.node("GlobalAveragePool", vec![], &[&x]);
     net.builder.push("Flatten", "logits", vec![attribute::int("axis", 1)], &[&x], &["logits"]);
 }
@@ -86,16 +86,16 @@ fn vgg_small(net: &mut Layers, mut x: String, spec: &Classifier) {
 fn resnet_small(net: &mut Layers, x: String, spec: &Classifier) {
     let base = spec.base.unwrap_or(16);
     let mut channels = base;
-    let stem = Conv { from: spec.channels, to: base, kernel: 3, stride: 1, start: Start::Random };
+    let stem = Conv { from: spec.channels, to: base, kernel: 3, stride: 1, start: Start::FanIn };
     let mut x = net.conv(&x, &stem);
     x = net.builder.node("Relu", vec![], &[&x]);
     for (factor, stride) in [(1, 1), (2, 2), (4, 2), (8, 2), (8, 1)] {
         let to = base * factor;
-        let mut y = net.conv(&x, &Conv { from: channels, to, kernel: 3, stride, start: Start::Random });
+        let mut y = net.conv(&x, &Conv { from: channels, to, kernel: 3, stride, start: Start::FanIn });
         y = net.builder.node("Relu", vec![], &[&y]);
         y = net.conv(&y, &Conv { from: to, to, kernel: 3, stride: 1, start: Start::Zero });
         if channels != to || stride != 1 {
-            x = net.conv(&x, &Conv { from: channels, to, kernel: 1, stride, start: Start::Random });
+            x = net.conv(&x, &Conv { from: channels, to, kernel: 1, stride, start: Start::FanIn });
         }
         let sum = net.builder.node("Add", vec![], &[&x, &y]);
         x = net.builder.node("Relu", vec![], &[&sum]);
@@ -103,7 +103,7 @@ fn resnet_small(net: &mut Layers, x: String, spec: &Classifier) {
     }
     x = net.builder.node("GlobalAveragePool", vec![], &[&x]);
     x = net.builder.node("Flatten", vec![attribute::int("axis", 1)], &[&x]);
-    let [weight, bias] = net.weights("head", &[spec.classes, channels], channels, Start::Random);
+    let [weight, bias] = net.weights("head", &[spec.classes, channels], Start::FanIn);
     let transposed = vec![attribute::int("transB", 1)];
     net.builder.push("Gemm", "logits", transposed, &[&x, &weight, &bias], &["logits"]);
 }

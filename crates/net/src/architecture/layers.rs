@@ -12,7 +12,10 @@ pub(super) const OPSET: i64 = 17;
 /// How weights begin.
 #[derive(Clone, Copy)]
 pub(super) enum Start {
-    Random,
+    /// Weights and biases uniform in +-1/sqrt(fan in), PyTorch's default.
+    FanIn,
+    /// Weights uniform in +-sqrt(6 / (fan in + fan out)), biases 0 (Glorot and Bengio 2010), Keras' default.
+    Glorot,
     Zero,
 }
 
@@ -53,8 +56,7 @@ impl Layers {
         let name = format!("conv{}", self.convolutions);
         self.convolutions += 1;
         let shape = [&[conv.to, conv.from][..], &vec![conv.kernel; self.axes]].concat();
-        let fan_in = shape.iter().skip(1).product();
-        let [weight, bias] = self.weights(&name, &shape, fan_in, conv.start);
+        let [weight, bias] = self.weights(&name, &shape, conv.start);
         let pad = (conv.kernel / 2) as i64;
         let attributes = vec![
             attribute::ints("kernel_shape", &vec![conv.kernel as i64; self.axes]),
@@ -75,25 +77,23 @@ impl Layers {
         self.builder.node("Dropout", vec![], &[&x, &ratio])
     }
 
-    /// Adds `<name>.weight` and `<name>.bias`.
-    pub(super) fn weights(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        fan_in: usize,
-        start: Start,
-    ) -> [String; 2] {
-        let bound = match start {
-            Start::Random => 1.0 / (fan_in as f32).sqrt(),
-            Start::Zero => 0.0,
+    /// Adds `<name>.weight` of shape (outputs, inputs, kernel ...) and `<name>.bias`.
+    pub(super) fn weights(&mut self, name: &str, shape: &[usize], start: Start) -> [String; 2] {
+        let product = |axis: &[usize]| axis.iter().product::<usize>() as f32;
+        let (outputs, taps) = (product(&shape[..1]), product(&shape[2..]));
+        let fan_in = product(&shape[1..]);
+        let [weight, bias] = match start {
+            Start::FanIn => [1.0 / fan_in.sqrt(); 2],
+            Start::Glorot => [(6.0 / (fan_in + outputs * taps)).sqrt(), 0.0],
+            Start::Zero => [0.0; 2],
         };
-        let mut draw = |shape: &[usize]| {
+        let mut draw = |shape: &[usize], bound: f32| {
             let mut tensor = Tensor::full(shape, 0f32);
             tensor.data_mut().iter_mut().for_each(|w| *w = bound * (2.0 * self.rng.random::<f32>() - 1.0));
             tensor
         };
         let names = [format!("{name}.weight"), format!("{name}.bias")];
-        let tensors = [draw(shape), draw(&shape[..1])];
+        let tensors = [draw(shape, weight), draw(&shape[..1], bias)];
         names.iter().zip(&tensors).for_each(|(name, tensor)| self.builder.weight(name, tensor));
         names
     }

@@ -1,6 +1,5 @@
 //! Networks that can be built and trained: each is an ONNX model like any other.
-//!
-//! Initial weights are uniform in +-1/sqrt(fan in), PyTorch's default, drawn from the seed of the request.
+//! Initial weights are drawn from the seed of the request.
 
 mod classifier;
 mod dropout;

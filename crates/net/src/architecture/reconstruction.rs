@@ -1,4 +1,7 @@
 //! Networks that turn a measurement into an image or signal.
+//!
+//! Without normalisation the initial weights decide whether a deep network trains: with PyTorch's default a layer and its ReLU
+//! shrink a signal to 0.4 of its spread, and 17 of them stand still. With Glorot's, the default of the authors' Keras, it is 0.7.
 
 use super::layers::{Conv, Layers, OPSET, Start};
 use crate::error::NetError;
@@ -50,7 +53,7 @@ pub fn conv1d(spec: &Conv1d) -> Result<Model, NetError> {
         x = net.dropout(x, rate);
         from = to;
     }
-    let last = Conv { from, to: 1, kernel: 5, stride: 1, start: Start::Random };
+    let last = Conv { from, to: 1, kernel: 5, stride: 1, start: Start::Glorot };
     net.conv_to("reconstruction", &x, &last);
     net.builder.output("reconstruction", DType::Float, Some(&dims));
     Model::from_proto(net.builder.finish(OPSET))
@@ -103,7 +106,7 @@ pub fn dncnn(spec: &DnCnn) -> Result<Model, NetError> {
         x = net.dropout(x, if layer % 2 == 0 { spec.dropout } else { 0.0 });
         from = spec.width;
     }
-    let last = Conv { from, to: spec.channels, kernel: 3, stride: 1, start: Start::Random };
+    let last = Conv { from, to: spec.channels, kernel: 3, stride: 1, start: Start::Glorot };
     if spec.residual {
         let noise = net.conv(&x, &last);
         net.builder.push("Sub", "reconstruction", vec![], &["image", &noise], &["reconstruction"]);
@@ -116,7 +119,7 @@ pub fn dncnn(spec: &DnCnn) -> Result<Model, NetError> {
 
 /// A convolution and its ReLU.
 fn hidden(net: &mut Layers, x: &str, from: usize, to: usize, kernel: usize) -> String {
-    let x = net.conv(x, &Conv { from, to, kernel, stride: 1, start: Start::Random });
+    let x = net.conv(x, &Conv { from, to, kernel, stride: 1, start: Start::Glorot });
     net.builder.node("Relu", vec![], &[&x])
 }
 
