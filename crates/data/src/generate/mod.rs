@@ -25,7 +25,7 @@ pub struct Pairs {
 impl Pairs {
     /// Joins pairs in order.
     fn concat(parts: &[Pairs]) -> Self {
-        let joined = |of: fn(&Pairs) -> &Vec<f32>| parts.iter().flat_map(|part| of(part)).copied().collect();
+        let joined = |of: fn(&Pairs) -> &Vec<f32>| parts.iter().flat_map(of).copied().collect();
         Pairs { input: joined(|pair| &pair.input), target: joined(|pair| &pair.target) }
     }
 }
