@@ -107,6 +107,29 @@ fn counts_do_not_saturate() {
     assert_eq!(smallest_lambda(&[&scores], share(many - 1)).unwrap(), Some(1.0));
 }
 
+/// Enough pixels for several parts, images of two sizes.
+#[test]
+fn parts_and_threads_do_not_matter() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let sizes = [1 << 19, 1 << 18, 1 << 19, 1 << 18, 1 << 19];
+    let images: Vec<Vec<f32>> =
+        sizes.iter().map(|&size| (0..size).map(|_| rng.random::<f32>()).collect()).collect();
+    let slices: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| smallest_lambda(&slices, 0.1).unwrap().unwrap())
+    };
+    let lambda = with_threads(1);
+    assert_eq!(lambda, with_threads(3));
+    let risk = |lambda: f32| {
+        let share = |image: &Vec<f32>| {
+            image.iter().filter(|&&score| score > lambda).count() as f64 / image.len() as f64
+        };
+        images.iter().map(share).sum::<f64>() / 5.0
+    };
+    assert!(risk(lambda) <= 0.1 && risk(lambda.next_down()) > 0.1);
+}
+
 #[test]
 fn what_cannot_be_selected_from() {
     assert_eq!(smallest_lambda(&[], 0.1).unwrap(), None);
