@@ -3,17 +3,20 @@
 //! A *case* is one unit of prediction, here an image. [`Cases`] holds a stack of same-size [`Images`], a fine label
 //! per case (tissue type, cell type), optionally a group (patient, slide, smear) and any further columns.
 //! [`formats`] reads and writes files and is the only module that touches the disk; [`split`] divides cases without
-//! ever putting a group on two sides; [`generate`] draws data sets in which the failures are planted and known.
+//! ever putting a group on two sides; [`generate`] draws data sets in which the failures are planted and
+//! known, and the problems of reconstruction.
 
 mod cases;
 mod error;
 pub mod formats;
 pub mod generate;
 mod images;
+mod picture;
 pub mod split;
 mod table;
 
 pub use cases::Cases;
 pub use error::{Error, Result};
 pub use images::{Images, Layout, Pixels};
+pub use picture::Picture;
 pub use table::{Column, Table};

@@ -33,6 +33,14 @@ pub enum LearnError {
         /// Column of the entry.
         column: usize,
     },
+    /// A value of a list is NaN or infinite.
+    #[error("{what}: value {index} is not finite")]
+    NotFiniteValue {
+        /// The list.
+        what: &'static str,
+        /// Zero-based place of the value.
+        index: usize,
+    },
     /// A parameter lies outside its range.
     #[error("{name} = {value}: must be {rule}")]
     Parameter {
@@ -49,6 +57,14 @@ pub enum LearnError {
 pub(crate) fn check_finite(x: ArrayView2<'_, f32>) -> Result<(), LearnError> {
     match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some(((row, column), _)) => Err(LearnError::NotFinite { row, column }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses NaN and infinities in a list, naming the first one.
+pub(crate) fn check_finite_values(what: &'static str, values: &[f32]) -> Result<(), LearnError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(LearnError::NotFiniteValue { what, index }),
         None => Ok(()),
     }
 }

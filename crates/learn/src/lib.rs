@@ -6,6 +6,7 @@
 //! prints.
 
 pub mod biclustering;
+pub mod conformal;
 mod distance;
 mod eigen;
 mod error;
@@ -19,5 +20,6 @@ pub mod scores;
 pub mod silhouette;
 pub mod stats;
 pub mod umap;
+pub mod uncertainty;
 
 pub use error::LearnError;

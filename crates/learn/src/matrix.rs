@@ -5,6 +5,7 @@
 //! a missing entry is `None`; a mean leaves `None`s out and says how many values it stands on.
 
 use crate::error::{LearnError, check_lengths};
+use crate::stats::mean;
 use ndarray::ArrayView2;
 
 /// Mean and spread over the subtypes of one run.
@@ -26,11 +27,6 @@ impl Summary {
         let variance = present.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / present.len() as f64;
         Some(Self { mean, std: variance.sqrt(), count: present.len() })
     }
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), v| (sum + v, count + 1));
-    (count > 0).then(|| sum / count as f64)
 }
 
 /// Learnability L(F_i) = m(M_i, F_i): the diagonal.

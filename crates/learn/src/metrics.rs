@@ -13,7 +13,8 @@ pub use calibration::{
 };
 pub use correlation::{cosine, kendall, pearson, spearman};
 pub use ranking::{auroc, average_precision, fpr_at_tpr};
-pub use selective::{augrc, aurc, aurc_optimal};
+pub(crate) use selective::{accepted_losses, mean_running_risk};
+pub use selective::{augrc, augrc_of_losses, aurc, aurc_of_losses, aurc_optimal};
 
 /// Indices from the highest value to the lowest, equal values in the given order.
 fn descending(values: &[f64]) -> Vec<usize> {

@@ -18,11 +18,17 @@ pub fn normal_quantile(p: f64) -> f64 {
     -std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * p)
 }
 
+/// Mean of the values, `None` if there are none.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), v| (sum + v, count + 1));
+    (count > 0).then(|| sum / count as f64)
+}
+
 fn normal_cdf(z: f64) -> f64 {
     0.5 * statrs::function::erf::erfc(-z / std::f64::consts::SQRT_2)
 }
 
-fn check_level(level: f64) -> Result<(), LearnError> {
+pub(crate) fn check_level(level: f64) -> Result<(), LearnError> {
     let inside = level > 0.0 && level < 1.0;
     if inside {
         Ok(())

@@ -2,13 +2,13 @@
 //! and metadata.
 
 use std::fs;
-use std::io::BufReader;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use image::DynamicImage;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader, Limits};
 use rayon::prelude::*;
 
+use super::image_file::{decode, is_grey};
 use super::{Format, Source, has_extension, read_csv, read_parquet};
 use crate::cases::Cases;
 use crate::error::{Error, Result};
@@ -20,9 +20,6 @@ pub(super) const FORMAT: Format = Format {
     reads: |path| is_table(path) || path.is_dir(),
     read,
 };
-
-/// One decoded image file takes no more than this.
-const MAX_IMAGE_BYTES: u64 = 128 << 20;
 
 fn is_table(path: &Path) -> bool {
     has_extension(path, "csv") || has_extension(path, "parquet")
@@ -140,10 +137,11 @@ fn metadata(table: &Table, source: &Source, rows: &[usize]) -> std::collections:
 /// Decodes all files, in parallel; grey where all are grey, else RGB.
 fn read_images(folder: &Path, names: &[String], resize: Option<(u32, u32)>) -> Result<Images> {
     let folder = folder.canonicalize()?;
-    let first = decode(&folder, names.first().map_or("", String::as_str), resize)?;
+    let decode = |name: &str| decode(&folder, name).map(|image| resized(image, resize));
+    let first = decode(names.first().map_or("", String::as_str))?;
     let (height, width) = (first.height(), first.width());
     let decode_checked = |name: &String| {
-        let image = decode(&folder, name, resize)?;
+        let image = decode(name)?;
         if (image.height(), image.width()) == (height, width) {
             return Ok((is_grey(&image), image.into_rgb8().into_raw()));
         }
@@ -158,39 +156,11 @@ fn read_images(folder: &Path, names: &[String], resize: Option<(u32, u32)>) -> R
     Images::new("images", &shape, Pixels::U8(pixels))
 }
 
-fn is_grey(image: &DynamicImage) -> bool {
-    !image.color().has_color()
-}
-
-fn decode(folder: &Path, name: &str, resize: Option<(u32, u32)>) -> Result<DynamicImage> {
-    let bad = |cause: String| Error::Image { name: name.to_owned(), cause };
-    let path = inside(folder, name)?;
-    let file = fs::File::open(path).map_err(|error| bad(error.to_string()))?;
-    let mut reader = ImageReader::new(BufReader::new(file))
-        .with_guessed_format()
-        .map_err(|error| bad(error.to_string()))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_IMAGE_BYTES);
-    reader.limits(limits);
-    let image = reader.decode().map_err(|error| bad(error.to_string()))?;
-    Ok(match resize {
+fn resized(image: DynamicImage, size: Option<(u32, u32)>) -> DynamicImage {
+    match size {
         Some((height, width)) if (image.height(), image.width()) != (height, width) => {
             image.resize_exact(width, height, FilterType::Triangle)
         }
         _ => image,
-    })
-}
-
-/// The real path of a file, which must lie in `folder` (canonical) even after links are followed.
-fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
-    let outside = || Error::OutsideFolder { name: name.to_owned() };
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    if !Path::new(name).components().all(plain) {
-        return Err(outside());
     }
-    let path = folder
-        .join(name)
-        .canonicalize()
-        .map_err(|error| Error::Image { name: name.to_owned(), cause: error.to_string() })?;
-    if path.starts_with(folder) { Ok(path) } else { Err(outside()) }
 }

@@ -11,12 +11,14 @@ mod atomic;
 mod batch;
 mod csv;
 mod folder;
+mod image_file;
 mod medmnist;
 mod npy;
 mod npy_header;
 mod npy_pair;
 mod npz;
 mod parquet;
+mod pictures;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +29,7 @@ pub use csv::read_csv;
 pub use npy::{read_npy, write_npy};
 pub use npz::{NpzFile, read_npz, write_npz};
 pub use parquet::{read_parquet, write_parquet};
+pub use pictures::read_pictures;
 
 use crate::cases::Cases;
 use crate::error::{Error, Result, dims};

@@ -7,6 +7,10 @@ mod assign;
 
 pub use assign::{Assignment, StratumCounts, assign};
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
 use crate::cases::Cases;
 use crate::error::{Error, Result};
 
@@ -90,4 +94,27 @@ pub fn resplit(cases: &Cases, fraction: f64, seed: u64) -> Result<(Vec<usize>, V
         return Err(Error::Request(format!("too few {groups} for a split: one side would be empty")));
     }
     Ok((first, second))
+}
+
+/// Deals single units (photographs) to train, validation and test by count, at random; the numbers of each part ascend.
+/// What is left over is in no part.
+///
+/// # Errors
+/// [`Error::Request`] where a part would be empty or there are fewer units than asked for.
+pub fn deal(units: usize, counts: [usize; 3], seed: u64) -> Result<[Vec<usize>; 3]> {
+    let wanted = counts.iter().fold(0usize, |sum, &count| sum.saturating_add(count));
+    if counts.contains(&0) || wanted > units {
+        let [train, validation, test] = counts;
+        return Err(Error::Request(format!(
+            "{units} cannot be split into {train} to train, {validation} to validate and {test} to test"
+        )));
+    }
+    let mut order: Vec<usize> = (0..units).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut order = order.into_iter();
+    Ok(counts.map(|count| {
+        let mut part: Vec<usize> = order.by_ref().take(count).collect();
+        part.sort_unstable();
+        part
+    }))
 }

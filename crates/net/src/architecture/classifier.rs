@@ -1,11 +1,9 @@
-//! Networks that can be built and trained: each is an ONNX model like any other.
+//! Classifiers.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
+use super::layers::{Conv, Layers, OPSET, Start};
 use crate::error::NetError;
 use crate::graph::Dim;
-use crate::onnx::{Builder, Model, attribute};
+use crate::onnx::{Model, attribute};
 use crate::tensor::{DType, Tensor, Value};
 
 /// A classifier to build. Input `image` (N, `channels`, `height`, `width`) with values 0 to 255, output `logits`
@@ -40,15 +38,12 @@ pub enum ClassifierKind {
     ResnetSmall,
 }
 
-/// Operator set of built networks: read by every common runtime.
-const OPSET: i64 = 17;
-
 /// Builds a classifier with random weights: uniform in +-1/sqrt(fan in), PyTorch's default.
 ///
 /// # Errors
 /// An image too small for the network's poolings.
 pub fn classifier(spec: &Classifier) -> Result<Model, NetError> {
-    let mut net = Layers::new(spec.seed);
+    let mut net = Layers::new("classifier", 2, spec.seed);
     let dims = [
         Dim::Free("batch".into()),
         Dim::Fixed(spec.channels),
@@ -77,13 +72,13 @@ fn vgg_small(net: &mut Layers, mut x: String, spec: &Classifier) {
             x = net.builder.node("MaxPool", shape.to_vec(), &[&x]);
         }
         for factor in stage {
-            let conv = Conv { from: channels, to: base * factor, kernel: 3, stride: 1, start: Start::Random };
+            let conv = Conv { from: channels, to: base * factor, kernel: 3, stride: 1, start: Start::FanIn };
             x = net.conv(&x, &conv);
             x = net.builder.node("Relu", vec![], &[&x]);
             channels = base * factor;
         }
     }
-    x = net.conv(&x, &Conv { from: channels, to: spec.classes, kernel: 1, stride: 1, start: Start::Random });
+    x = net.conv(&x, &Conv { from: channels, to: spec.classes, kernel: 1, stride: 1, start: Start::FanIn });
     x = net.builder.node("GlobalAveragePool", vec![], &[&x]);
     net.builder.push("Flatten", "logits", vec![attribute::int("axis", 1)], &[&x], &["logits"]);
 }
@@ -91,16 +86,16 @@ fn vgg_small(net: &mut Layers, mut x: String, spec: &Classifier) {
 fn resnet_small(net: &mut Layers, x: String, spec: &Classifier) {
     let base = spec.base.unwrap_or(16);
     let mut channels = base;
-    let stem = Conv { from: spec.channels, to: base, kernel: 3, stride: 1, start: Start::Random };
+    let stem = Conv { from: spec.channels, to: base, kernel: 3, stride: 1, start: Start::FanIn };
     let mut x = net.conv(&x, &stem);
     x = net.builder.node("Relu", vec![], &[&x]);
     for (factor, stride) in [(1, 1), (2, 2), (4, 2), (8, 2), (8, 1)] {
         let to = base * factor;
-        let mut y = net.conv(&x, &Conv { from: channels, to, kernel: 3, stride, start: Start::Random });
+        let mut y = net.conv(&x, &Conv { from: channels, to, kernel: 3, stride, start: Start::FanIn });
         y = net.builder.node("Relu", vec![], &[&y]);
         y = net.conv(&y, &Conv { from: to, to, kernel: 3, stride: 1, start: Start::Zero });
         if channels != to || stride != 1 {
-            x = net.conv(&x, &Conv { from: channels, to, kernel: 1, stride, start: Start::Random });
+            x = net.conv(&x, &Conv { from: channels, to, kernel: 1, stride, start: Start::FanIn });
         }
         let sum = net.builder.node("Add", vec![], &[&x, &y]);
         x = net.builder.node("Relu", vec![], &[&sum]);
@@ -108,69 +103,7 @@ fn resnet_small(net: &mut Layers, x: String, spec: &Classifier) {
     }
     x = net.builder.node("GlobalAveragePool", vec![], &[&x]);
     x = net.builder.node("Flatten", vec![attribute::int("axis", 1)], &[&x]);
-    let [weight, bias] = net.weights("head", &[spec.classes, channels], channels, Start::Random);
+    let [weight, bias] = net.weights("head", &[spec.classes, channels], Start::FanIn);
     let transposed = vec![attribute::int("transB", 1)];
     net.builder.push("Gemm", "logits", transposed, &[&x, &weight, &bias], &["logits"]);
-}
-
-/// How weights begin.
-#[derive(Clone, Copy)]
-enum Start {
-    Random,
-    Zero,
-}
-
-struct Conv {
-    from: usize,
-    to: usize,
-    kernel: usize,
-    stride: usize,
-    start: Start,
-}
-
-/// A builder that draws weights.
-struct Layers {
-    builder: Builder,
-    rng: ChaCha8Rng,
-    convolutions: usize,
-}
-
-impl Layers {
-    fn new(seed: u64) -> Self {
-        Self { builder: Builder::new("classifier"), rng: ChaCha8Rng::seed_from_u64(seed), convolutions: 0 }
-    }
-
-    fn conv(&mut self, x: &str, conv: &Conv) -> String {
-        let name = format!("conv{}", self.convolutions);
-        self.convolutions += 1;
-        let fan_in = conv.from * conv.kernel * conv.kernel;
-        let [weight, bias] =
-            self.weights(&name, &[conv.to, conv.from, conv.kernel, conv.kernel], fan_in, conv.start);
-        let pad = (conv.kernel / 2) as i64;
-        let size = [conv.kernel as i64; 2];
-        let attributes = vec![
-            attribute::ints("kernel_shape", &size),
-            attribute::ints("pads", &[pad; 4]),
-            attribute::ints("strides", &[conv.stride as i64; 2]),
-        ];
-        self.builder.push("Conv", &name, attributes, &[x, &weight, &bias], &[&name]);
-        name
-    }
-
-    /// Adds `<name>.weight` and `<name>.bias`.
-    fn weights(&mut self, name: &str, shape: &[usize], fan_in: usize, start: Start) -> [String; 2] {
-        let bound = match start {
-            Start::Random => 1.0 / (fan_in as f32).sqrt(),
-            Start::Zero => 0.0,
-        };
-        let mut draw = |shape: &[usize]| {
-            let mut tensor = Tensor::full(shape, 0f32);
-            tensor.data_mut().iter_mut().for_each(|w| *w = bound * (2.0 * self.rng.random::<f32>() - 1.0));
-            tensor
-        };
-        let names = [format!("{name}.weight"), format!("{name}.bias")];
-        let tensors = [draw(shape), draw(&shape[..1])];
-        names.iter().zip(&tensors).for_each(|(name, tensor)| self.builder.weight(name, tensor));
-        names
-    }
 }

@@ -1,0 +1,11 @@
+//! Networks that can be built and trained: each is an ONNX model like any other.
+//! Initial weights are drawn from the seed of the request.
+
+mod classifier;
+mod dropout;
+mod layers;
+mod reconstruction;
+
+pub use classifier::{Classifier, ClassifierKind, classifier};
+pub use dropout::with_dropout;
+pub use reconstruction::{Conv1d, DnCnn, conv1d, dncnn};
