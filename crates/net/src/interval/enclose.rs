@@ -1,6 +1,7 @@
 //! What an operator's interval reading works with.
 
 use super::emit::Emitter;
+use super::rounding::Error;
 use super::{Bounds, Rounding};
 use crate::error::OpError;
 use crate::onnx::proto::{AttributeProto, NodeProto};
@@ -72,7 +73,8 @@ impl Enclose<'_> {
     /// The same operator on the largest magnitudes of its inputs, with attributes without their signs. `None` inputs stay
     /// out; points that are no data (axes, sizes) stay as they are.
     pub fn copy_of_magnitudes(&mut self) -> String {
-        let trainable = crate::ops::find(self.node.op_type.as_deref().unwrap_or("")).map_or(&[][..], |e| e.trainable);
+        let trainable =
+            crate::ops::find(self.node.op_type.as_deref().unwrap_or("")).map_or(&[][..], |e| e.trainable);
         let mut names = Vec::with_capacity(self.inputs.len());
         for (i, x) in self.inputs.clone().into_iter().enumerate() {
             names.push(match x {
@@ -205,17 +207,17 @@ impl Enclose<'_> {
         self.extremum("Max", &ends)
     }
 
-    /// A point near the middle of a box, and a bound of the distance of any point of the box from it.
-    ///
-    /// # Errors
-    /// None for floating-point values.
-    pub fn centre_and_radius(&mut self, x: &Bounds) -> Result<(String, String), OpError> {
-        let half = self.number(0.5);
+    /// The sum of the ends of a box and a bound of their distance: every point of the box lies within half the distance of
+    /// half the sum.
+    pub fn sum_and_width(&mut self, x: &Bounds) -> (String, String) {
         let sum = self.append("Add", vec![], &[&x.lo, &x.hi]);
-        let centre = self.append("Mul", vec![], &[&sum, &half]);
-        let [lo, hi, at] = [&x.lo, &x.hi, &centre].map(Bounds::point);
-        let sides = [self.apply("Sub", vec![], &[&hi, &at])?, self.apply("Sub", vec![], &[&at, &lo])?];
-        Ok((centre, self.extremum("Max", &sides.map(|side| side.hi))))
+        let width = self.append("Sub", vec![], &[&x.hi, &x.lo]);
+        let width = self.rounded(Bounds::point(width), |cx| {
+            // The sum is rounded as well, and stays where it is.
+            let size = cx.append("Abs", vec![], &[&sum]);
+            Error { relative: 1.0, ..cx.units_of(size, 1.0) }
+        });
+        (sum, width.hi)
     }
 
     /// `Min` or `Max` of some values.

@@ -50,13 +50,13 @@ impl IntervalNetwork {
     pub fn new(base: &Model, part: &Part) -> Result<Self, NetError> {
         let chosen = part.parameters(base.graph())?;
         let graph = base.graph().parameters().iter().zip(base.parameters().iter());
-        let (names, centres): (Vec<String>, Vec<Tensor<f32>>) = graph
-            .filter(|(p, _)| chosen.contains(&p.name))
-            .map(|(p, t)| (p.name.clone(), t.clone()))
-            .unzip();
+        let (names, centres): (Vec<String>, Vec<Tensor<f32>>) =
+            graph.filter(|(p, _)| chosen.contains(&p.name)).map(|(p, t)| (p.name.clone(), t.clone())).unzip();
         let boxes = names.iter().cloned().zip(centres.iter().map(|t| [t.clone(), t.clone()])).collect();
-        let proto = rewrite(base, &Spec { outputs: Outputs::AroundAndRaw, ..spec(boxes, Rounding::Nearest) })?;
-        let ends: BTreeSet<String> = names.iter().flat_map(|p| [format!("{p}/lo"), format!("{p}/hi")]).collect();
+        let proto =
+            rewrite(base, &Spec { outputs: Outputs::AroundAndRaw, ..spec(boxes, Rounding::Nearest) })?;
+        let ends: BTreeSet<String> =
+            names.iter().flat_map(|p| [format!("{p}/lo"), format!("{p}/hi")]).collect();
         let model = Model::with_trainable(proto, &ends)?;
         let found: BTreeSet<&String> = model.graph().parameters().iter().map(|p| &p.name).collect();
         if let Some(name) = ends.iter().find(|name| !found.contains(name)) {
@@ -129,7 +129,12 @@ impl Part {
     fn parameters(&self, graph: &Graph) -> Result<BTreeSet<String>, NetError> {
         let layers = graph.layers();
         let of = |layer: &crate::graph::Layer| -> Vec<String> {
-            layer.parameters.iter().filter_map(|&p| graph.parameters().get(p)).map(|p| p.name.clone()).collect()
+            layer
+                .parameters
+                .iter()
+                .filter_map(|&p| graph.parameters().get(p))
+                .map(|p| p.name.clone())
+                .collect()
         };
         let chosen: BTreeSet<String> = match self {
             Self::All => graph.parameters().iter().map(|p| p.name.clone()).collect(),
@@ -138,7 +143,8 @@ impl Part {
                 let mut chosen = BTreeSet::new();
                 for name in names {
                     let node = layers.iter().find(|l| l.name == *name).map(of);
-                    let own = graph.parameters().iter().find(|p| p.name == *name).map(|p| vec![p.name.clone()]);
+                    let own =
+                        graph.parameters().iter().find(|p| p.name == *name).map(|p| vec![p.name.clone()]);
                     let found = node.or(own).ok_or_else(|| {
                         NetError::input(format!("`{name}` is neither a parameter nor a node that has some"))
                     })?;

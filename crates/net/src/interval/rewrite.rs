@@ -33,11 +33,19 @@ pub fn enclose(model: &Model, options: &IntervalOptions) -> Result<Model, NetErr
     let mut boxes = BTreeMap::new();
     for (parameter, centre) in model.graph().parameters().iter().zip(model.parameters().iter()) {
         if let Some((below, above)) = options.deltas.get(&parameter.name) {
-            let ends = [shifted(centre, below, -1.0, options.rounding), shifted(centre, above, 1.0, options.rounding)];
+            let ends = [
+                shifted(centre, below, -1.0, options.rounding),
+                shifted(centre, above, 1.0, options.rounding),
+            ];
             boxes.insert(parameter.name.clone(), ends);
         }
     }
-    let spec = Spec { boxed_inputs: options.boxed_inputs, boxes, rounding: options.rounding, outputs: Outputs::Bounds };
+    let spec = Spec {
+        boxed_inputs: options.boxed_inputs,
+        boxes,
+        rounding: options.rounding,
+        outputs: Outputs::Bounds,
+    };
     Model::from_proto(rewrite(model, &spec)?)
 }
 
@@ -243,7 +251,8 @@ impl<'a> Rewrite<'a> {
         let Some(names) = inputs.iter().map(name).collect::<Option<Vec<_>>>() else { return false };
         let op_type = proto.op_type.as_deref().unwrap_or("");
         let outputs: Vec<&str> = proto.output.iter().map(String::as_str).collect();
-        let named = proto.name.as_deref().filter(|n| !n.is_empty()).or(outputs.first().copied()).unwrap_or("");
+        let named =
+            proto.name.as_deref().filter(|n| !n.is_empty()).or(outputs.first().copied()).unwrap_or("");
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.emitter.builder.push(op_type, named, proto.attribute.clone(), &names, &outputs);
         true
@@ -295,10 +304,13 @@ impl<'a> Rewrite<'a> {
         let mut raw = Vec::new();
         for (&output, declared) in self.graph.outputs().iter().zip(&declared) {
             let name = self.graph.name(output);
-            let Known { bounds, point, .. } = self.known[output.0].clone().ok_or_else(|| self.unbounded(output))?;
+            let Known { bounds, point, .. } =
+                self.known[output.0].clone().ok_or_else(|| self.unbounded(output))?;
             let around = match self.spec.outputs {
                 Outputs::Bounds => None,
-                _ => Some(point.ok_or_else(|| NetError::model(format!("`{name}` is not computed as a point")))?),
+                _ => Some(
+                    point.ok_or_else(|| NetError::model(format!("`{name}` is not computed as a point")))?,
+                ),
             };
             if around.is_some() {
                 self.emitter.builder.output_like(name, declared);

@@ -165,10 +165,11 @@ impl<T: Element> Op<T> for Dropout {
         let [lo, hi] = [&x.lo, &x.hi].map(|end| cx.append("Div", vec![], &[end, &kept]));
         let scaled = Bounds { nonnegative: x.nonnegative, ..Bounds::new(lo, hi) };
         let scaled = cx.rounded(scaled, |_| Error::relative(4.0));
-        let [lo, hi] = [(&x.lo, &scaled.lo, "Min"), (&x.hi, &scaled.hi, "Max")].map(|(end, scaled, extremum)| {
-            let reached = cx.append(extremum, vec![], &[scaled, &zero]);
-            cx.append("Where", vec![], &[&mode, &reached, end])
-        });
+        let [lo, hi] =
+            [(&x.lo, &scaled.lo, "Min"), (&x.hi, &scaled.hi, "Max")].map(|(end, scaled, extremum)| {
+                let reached = cx.append(extremum, vec![], &[scaled, &zero]);
+                cx.append("Where", vec![], &[&mode, &reached, end])
+            });
         cx.output(0, Bounds { nonnegative: x.nonnegative, ..Bounds::new(lo, hi) });
         Ok(())
     }

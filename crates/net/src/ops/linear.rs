@@ -36,7 +36,7 @@ pub(super) fn enclose_linear(
     let mut bounds = if w.is_point() && bias[0] == bias[1] {
         match x.is_point() {
             true => Bounds::point(product(cx, &x.lo, &w.lo, &bias[0])),
-            false => around_centre(cx, &x, &w.lo, &bias[0])?,
+            false => around_centre(cx, &x, &w.lo, &bias[0]),
         }
     } else {
         Terms::new(cx, &x, &w).sum(cx, linear, bias)
@@ -58,12 +58,15 @@ fn product(cx: &mut Enclose<'_>, x: &str, w: &str, bias: &str) -> String {
 }
 
 /// One weight and a box of data: the image of the centre, and the radius through `|w|` (Rump, *Fast and parallel interval
-/// arithmetic*, BIT 1999).
-fn around_centre(cx: &mut Enclose<'_>, x: &Bounds, w: &str, bias: &str) -> Result<Bounds, OpError> {
-    let (centre, radius) = cx.centre_and_radius(x)?;
-    let size = cx.append("Abs", vec![], &[w]);
-    let (centre, radius) = (product(cx, &centre, w, bias), cx.copy(&[&radius, &size]));
-    Ok(Bounds::new(cx.append("Sub", vec![], &[&centre, &radius]), cx.append("Add", vec![], &[&centre, &radius])))
+/// arithmetic*, BIT 1999). The weight is halved instead of both.
+fn around_centre(cx: &mut Enclose<'_>, x: &Bounds, w: &str, bias: &str) -> Bounds {
+    let (sum, width) = cx.sum_and_width(x);
+    let half = cx.number(0.5);
+    let half = cx.append("Mul", vec![], &[w, &half]);
+    let size = cx.append("Abs", vec![], &[&half]);
+    let (centre, radius) = (product(cx, &sum, &half, bias), cx.copy(&[&width, &size]));
+    let [lo, hi] = ["Sub", "Add"].map(|op| cx.append(op, vec![], &[&centre, &radius]));
+    Bounds::new(lo, hi)
 }
 
 /// Parts of `x`, and for each bound the parts of `w` that they are multiplied by.

@@ -96,7 +96,13 @@ impl Blocks {
     }
 
     /// `x - mean(x)` where one value is at one end of its box and all others are at the other.
-    fn deviation(&self, cx: &mut Enclose<'_>, own: &str, others: &str, n: &Bounds) -> Result<Bounds, OpError> {
+    fn deviation(
+        &self,
+        cx: &mut Enclose<'_>,
+        own: &str,
+        others: &str,
+        n: &Bounds,
+    ) -> Result<Bounds, OpError> {
         let (own, others) = (Bounds::point(own), Bounds::point(others));
         let mean = self.mean(cx, &others)?;
         let deviation = cx.apply("Sub", vec![], &[&own, &mean])?;
@@ -148,14 +154,21 @@ impl Blocks {
         if self.x.is_point() {
             return Ok((self.x.clone(), None));
         }
-        let (centre, radius) = cx.centre_and_radius(&self.x)?;
+        let (sum, width) = cx.sum_and_width(&self.x);
+        let half = cx.number(0.5);
+        let [centre, radius] = [sum, width].map(|twice| cx.append("Mul", vec![], &[&twice, &half]));
         let square = square(cx, &Bounds::point(radius))?;
         let mean = self.mean(cx, &square)?;
         Ok((Bounds::point(centre), Some(cx.apply("Sqrt", vec![], &[&mean])?)))
     }
 
     /// Both ends of a mean of squares over the box, given it at the centre and how far its root may be away.
-    fn range(&self, cx: &mut Enclose<'_>, squares: &Bounds, near: Option<&Bounds>) -> Result<[Bounds; 2], OpError> {
+    fn range(
+        &self,
+        cx: &mut Enclose<'_>,
+        squares: &Bounds,
+        near: Option<&Bounds>,
+    ) -> Result<[Bounds; 2], OpError> {
         // A difference of rounded numbers may come out below 0.
         let squares = cx.apply("Relu", vec![], &[squares])?;
         let Some(near) = near else { return Ok([squares.clone(), squares]) };
