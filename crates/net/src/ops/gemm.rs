@@ -172,7 +172,8 @@ impl<T: Element> Op<T> for Gemm {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let linear = Linear { alpha: self.alpha, beta: self.beta, ..Linear::PLAIN };
+        let needs_bias = cx.opset() < 11;
+        let linear = Linear { alpha: self.alpha, beta: self.beta, needs_bias, ..Linear::PLAIN };
         let bounds = enclose_linear(cx, linear, |cx, [x, _]| cx.dimension(x, i64::from(!self.trans_a)))?;
         cx.output(0, bounds);
         Ok(())

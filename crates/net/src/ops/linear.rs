@@ -14,11 +14,13 @@ pub(super) struct Linear {
     /// Axes of `w` that count the channels (axis 1) of `x` and of the output, where several products can be one product
     /// of stacked channels.
     pub(super) channels: Option<[i64; 2]>,
+    /// Whether the operator cannot do without a bias.
+    pub(super) needs_bias: bool,
 }
 
 impl Linear {
     /// Without factors, nothing stacked.
-    pub(super) const PLAIN: Self = Self { alpha: 1.0, beta: 1.0, channels: None };
+    pub(super) const PLAIN: Self = Self { alpha: 1.0, beta: 1.0, channels: None, needs_bias: false };
 }
 
 /// Bounds of a linear operator: the four-term formula of METHODS 2.1, with the terms left out that vanish for
@@ -35,8 +37,8 @@ pub(super) fn enclose_linear(
     }
     let mut bounds = if w.is_point() && bias[0] == bias[1] {
         match x.is_point() {
-            true => Bounds::point(product(cx, &x.lo, &w.lo, &bias[0])),
-            false => around_centre(cx, &x, &w.lo, &bias[0]),
+            true => Bounds::point(product(cx, linear, &x.lo, &w.lo, &bias[0])),
+            false => around_centre(cx, linear, &x, &w.lo, &bias[0]),
         }
     } else {
         Terms::new(cx, &x, &w).sum(cx, linear, bias)
@@ -53,18 +55,27 @@ pub(super) fn enclose_linear(
     }))
 }
 
-fn product(cx: &mut Enclose<'_>, x: &str, w: &str, bias: &str) -> String {
-    if bias.is_empty() { cx.copy(&[x, w]) } else { cx.copy(&[x, w, bias]) }
+fn product(cx: &mut Enclose<'_>, linear: Linear, x: &str, w: &str, bias: &str) -> String {
+    if !bias.is_empty() {
+        return cx.copy(&[x, w, bias]);
+    }
+    match linear.needs_bias {
+        true => {
+            let zero = cx.number(0.0);
+            cx.copy(&[x, w, &zero])
+        }
+        false => cx.copy(&[x, w]),
+    }
 }
 
 /// One weight and a box of data: the image of the centre, and the radius through `|w|` (Rump, *Fast and parallel interval
 /// arithmetic*, BIT 1999). The weight is halved instead of both.
-fn around_centre(cx: &mut Enclose<'_>, x: &Bounds, w: &str, bias: &str) -> Bounds {
+fn around_centre(cx: &mut Enclose<'_>, linear: Linear, x: &Bounds, w: &str, bias: &str) -> Bounds {
     let (sum, width) = cx.sum_and_width(x);
     let half = cx.number(0.5);
     let half = cx.append("Mul", vec![], &[w, &half]);
     let size = cx.append("Abs", vec![], &[&half]);
-    let (centre, radius) = (product(cx, &sum, &half, bias), cx.copy(&[&width, &size]));
+    let (centre, radius) = (product(cx, linear, &sum, &half, bias), product(cx, linear, &width, &size, ""));
     let [lo, hi] = ["Sub", "Add"].map(|op| cx.append(op, vec![], &[&centre, &radius]));
     Bounds::new(lo, hi)
 }
@@ -112,12 +123,14 @@ impl Terms {
     fn sum(self, cx: &mut Enclose<'_>, linear: Linear, [bias_lo, bias_hi]: [String; 2]) -> Bounds {
         match linear.channels {
             // The ends are rounded in opposite directions: they need values of their own.
-            Some(axes) if cx.rounding() == Rounding::Nearest => self.at_once(cx, axes, [bias_lo, bias_hi]),
+            Some(axes) if cx.rounding() == Rounding::Nearest => {
+                self.at_once(cx, linear, axes, [bias_lo, bias_hi])
+            }
             _ => {
                 let [lo, hi] = [(&self.lo, bias_lo), (&self.hi, bias_hi)].map(|(w, bias)| {
                     let mut sum = String::new();
                     for (x, w) in self.x.iter().zip(w) {
-                        let term = product(cx, x, w, if sum.is_empty() { &bias } else { "" });
+                        let term = product(cx, linear, x, w, if sum.is_empty() { &bias } else { "" });
                         sum = if sum.is_empty() { term } else { cx.append("Add", vec![], &[&sum, &term]) };
                     }
                     sum
@@ -140,7 +153,7 @@ impl Terms {
         let w = join(to, &ends);
         let bias = if bias_lo.is_empty() { String::new() } else { join(0, &[bias_lo, bias_hi]) };
         let x = self.stacked.unwrap_or_else(|| join(1, &self.x));
-        let both = product(cx, &x, &w, &bias);
+        let both = product(cx, linear, &x, &w, &bias);
         cx.unstack(&both)
     }
 }
