@@ -141,7 +141,13 @@ impl Terms {
     }
 
     /// All products as one: the parts of `x` are channels beside each other, and so are the bounds.
-    fn at_once(self, cx: &mut Enclose<'_>, [from, to]: [i64; 2], [bias_lo, bias_hi]: [String; 2]) -> Bounds {
+    fn at_once(
+        self,
+        cx: &mut Enclose<'_>,
+        linear: Linear,
+        [from, to]: [i64; 2],
+        [bias_lo, bias_hi]: [String; 2],
+    ) -> Bounds {
         let mut join = |axis, parts: &[String]| match parts {
             [one] => one.clone(),
             parts => {
