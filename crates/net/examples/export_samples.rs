@@ -1,14 +1,20 @@
-//! Writes every example of the operator table and every reference model (with changed weights) as `.onnx`, with
-//! inputs and our outputs as `.npz` beside it, for other runtimes to compare: `export_samples FOLDER`.
+//! Writes every example of the operator table, its bounds with outward rounding, every reference model (with changed
+//! weights) and an interval network as `.onnx`, with inputs and our outputs as `.npz` beside it, for other runtimes to compare:
+//! `export_samples FOLDER`.
 
 use std::error::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use modelmend_net::interval::network::{IntervalNetwork, Part};
+use modelmend_net::interval::{IntervalOptions, Rounding, enclose};
 use modelmend_net::ops::TABLE;
-use modelmend_net::{Model, Runtime, Settings, Tensor};
+use modelmend_net::{Model, Parameters, Runtime, Settings, Tensor};
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
 use ndarray_npy::{NpzReader, NpzWriter};
+
+#[path = "../tests/network/nets.rs"]
+mod nets;
 
 const IMAGES: usize = 3;
 
@@ -22,8 +28,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             let model = sample.model(entry.name, seed)?;
             let label: String =
                 sample.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-            export(&folder, &format!("{}-{label}", entry.name), &model, &sample.batch(IMAGES, seed))?;
+            let inputs = sample.batch(IMAGES, seed);
+            export(&folder, &format!("{}-{label}", entry.name), &model, &inputs)?;
+            bounds(&folder, &format!("bounds-{}-{label}", entry.name), &model, &inputs)?;
         }
+    }
+    let network = IntervalNetwork::new(&nets::convolutions(2, 3, &[1, 8, 8, 1], 1)?, &Part::Last(2))?;
+    for (name, rounding) in [("nearest", Rounding::Nearest), ("outward", Rounding::Outward)] {
+        let model = network.export(&widened(&network), rounding)?;
+        export(&folder, &format!("network-{name}"), &model, &[nets::images(&[IMAGES, 1, 9, 8], 2)])?;
     }
     let shared = std::env::var("MODELMEND_SHARED").unwrap_or_else(|_| "../shared".to_owned());
     let reference = Path::new(&shared).join("reference/models");
@@ -34,6 +47,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// The bounds of a model around its inputs, where it has an interval reading.
+fn bounds(folder: &Path, name: &str, model: &Model, inputs: &[Tensor<f32>]) -> Result<(), Box<dyn Error>> {
+    let options =
+        IntervalOptions { boxed_inputs: true, rounding: Rounding::Outward, ..IntervalOptions::default() };
+    match enclose(model, &options) {
+        Ok(bounds) => {
+            let ends: Vec<Tensor<f32>> =
+                inputs.iter().flat_map(|x| [x.map(|v| v - 0.05), x.map(|v| v + 0.05)]).collect();
+            export(folder, name, &bounds, &ends)
+        }
+        // Some inputs must be points.
+        Err(_) => Ok(()),
+    }
+}
+
+/// The boxes of an interval network, each a little wider than a point.
+fn widened(network: &IntervalNetwork) -> Parameters<f32> {
+    let mut parameters = network.model().parameters().clone();
+    for (i, end) in parameters.iter_mut().enumerate() {
+        let away = if i % 2 == 0 { -0.01 } else { 0.01 };
+        end.data_mut().iter_mut().for_each(|w| *w += away);
+    }
+    parameters
 }
 
 /// A reference model with other weights, on the inputs of its reference.

@@ -40,7 +40,8 @@ impl Intervals {
         let out = tensors::output_path(self.out, &self.input, "intervals")?;
         let fed = tensors::feed(&self.model, &self.input, &[])?;
         let deltas = self.deltas.as_deref().map(read_deltas).transpose()?.unwrap_or_default();
-        let options = IntervalOptions { boxed_inputs: self.radius > 0.0, deltas };
+        let options =
+            IntervalOptions { boxed_inputs: self.radius > 0.0, deltas, ..IntervalOptions::default() };
         let bounds = enclose(&fed.model, &options)?;
         let inputs: Vec<Tensor<f32>> = if options.boxed_inputs {
             fed.inputs.iter().flat_map(|x| [x.map(|v| v - self.radius), x.map(|v| v + self.radius)]).collect()

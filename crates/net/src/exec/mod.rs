@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 pub use backward::Sink;
 pub use plan::Plan;
+pub(crate) use plan::constant_outputs;
 
 use crate::error::NetError;
 use crate::graph::{Dim, Graph, Parameters, ValueId};

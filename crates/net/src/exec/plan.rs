@@ -195,6 +195,16 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// The outputs of a node whose inputs are all known, with their content.
+pub(crate) fn constant_outputs(
+    operator: &dyn Op<f64>,
+    inputs: &[Option<Fact>],
+) -> Result<Vec<Fact>, crate::error::OpError> {
+    let mut facts = operator.infer(inputs)?;
+    fold(operator, inputs, &mut facts)?;
+    Ok(facts)
+}
+
 /// Computes the outputs of a node whose inputs are all known.
 fn fold(
     operator: &dyn Op<f64>,

@@ -4,6 +4,15 @@
 //! output, so that one engine runs, trains and exports it. METHODS: Oala et al. 2021, section "interval neural
 //! networks"; interval arithmetic after Moore.
 
+mod bounds;
+mod emit;
+mod enclose;
+mod fold;
+pub mod network;
 mod rewrite;
+pub mod rounding;
 
-pub use rewrite::{Bounds, Enclose, IntervalOptions, enclose};
+pub use bounds::Bounds;
+pub use enclose::Enclose;
+pub use rewrite::{IntervalOptions, enclose};
+pub use rounding::Rounding;

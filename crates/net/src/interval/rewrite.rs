@@ -2,162 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::emit::Emitter;
+use super::fold;
+use super::{Bounds, Enclose, Rounding};
 use crate::error::{NetError, OpError};
 use crate::graph::{Graph, Node, ValueId};
-use crate::onnx::proto::{AttributeProto, NodeProto, TensorProto};
-use crate::onnx::{Builder, Model};
-use crate::tensor::{DType, Element, Tensor, Value};
-
-/// Names of the two values that bound one value of the original graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Lower bound.
-    pub lo: String,
-    /// Upper bound.
-    pub hi: String,
-    /// Whether the lower bound is known to be at least 0 (after a ReLU): half the products vanish.
-    pub nonnegative: bool,
-}
-
-impl Bounds {
-    /// A value that is known exactly.
-    pub fn point(name: impl Into<String>) -> Self {
-        let name = name.into();
-        Self { lo: name.clone(), hi: name, nonnegative: false }
-    }
-
-    /// A box.
-    pub fn new(lo: impl Into<String>, hi: impl Into<String>) -> Self {
-        Self { lo: lo.into(), hi: hi.into(), nonnegative: false }
-    }
-
-    /// A box whose lower bound is at least 0.
-    pub fn nonnegative(lo: impl Into<String>, hi: impl Into<String>) -> Self {
-        Self { nonnegative: true, ..Self::new(lo, hi) }
-    }
-
-    /// Whether both bounds are the same value.
-    pub fn is_point(&self) -> bool {
-        self.lo == self.hi
-    }
-}
-
-/// The interval reading of one node: bounds of the inputs are given, nodes are appended, bounds of the outputs set.
-#[derive(Debug)]
-pub struct Enclose<'a> {
-    node: &'a NodeProto,
-    inputs: Vec<Option<Bounds>>,
-    outputs: Vec<Option<Bounds>>,
-    builder: &'a mut Builder,
-}
-
-impl Enclose<'_> {
-    /// Bounds of input `i`, which must be given.
-    pub fn input(&self, i: usize) -> Result<Bounds, OpError> {
-        self.optional(i).ok_or_else(|| OpError::invalid(format!("input {i} is missing")))
-    }
-
-    /// Bounds of input `i`, where it is given.
-    pub fn optional(&self, i: usize) -> Option<Bounds> {
-        self.inputs.get(i).cloned().flatten()
-    }
-
-    /// Number of input slots.
-    pub fn inputs(&self) -> usize {
-        self.inputs.len()
-    }
-
-    /// Number of output slots.
-    pub fn outputs(&self) -> usize {
-        self.outputs.len()
-    }
-
-    /// Input `i`, which must be a point here; `what` names it in the objection.
-    pub fn point(&self, i: usize, what: &str) -> Result<Option<String>, OpError> {
-        match self.optional(i) {
-            None => Ok(None),
-            Some(bounds) if bounds.is_point() => Ok(Some(bounds.lo)),
-            Some(_) => {
-                Err(OpError::unsupported(format!("interval reading with a box for {what} (input {i})")))
-            }
-        }
-    }
-
-    /// The same operator with the same attributes on other inputs (empty name: left out); names of its outputs.
-    pub fn copy_all(&mut self, inputs: &[&str]) -> Vec<String> {
-        let op_type = self.node.op_type.clone().unwrap_or_default();
-        let fresh = |name: &String, builder: &mut Builder| {
-            if name.is_empty() { String::new() } else { builder.fresh(name) }
-        };
-        let outputs: Vec<String> = self.node.output.iter().map(|name| fresh(name, self.builder)).collect();
-        let refs: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        let name = refs.first().copied().unwrap_or("").to_owned();
-        self.builder.push(&op_type, &name, self.node.attribute.clone(), inputs, &refs);
-        outputs
-    }
-
-    /// [`Self::copy_all`] for operators with one output.
-    pub fn copy(&mut self, inputs: &[&str]) -> String {
-        self.copy_all(inputs).swap_remove(0)
-    }
-
-    /// Appends another operator and returns the name of its output.
-    pub fn append(&mut self, op_type: &str, attributes: Vec<AttributeProto>, inputs: &[&str]) -> String {
-        self.builder.node(op_type, attributes, inputs)
-    }
-
-    /// Appends a constant.
-    pub fn constant<T: Element>(&mut self, value: &Value<T>) -> String {
-        let name = self.builder.fresh("constant");
-        self.builder.initializer(&name, value);
-        name
-    }
-
-    /// `max(x, 0)`.
-    pub fn positive_part(&mut self, x: &str) -> String {
-        self.append("Relu", vec![], &[x])
-    }
-
-    /// `min(x, 0)`.
-    pub fn negative_part(&mut self, x: &str) -> String {
-        let zero = self.constant(&Value::Float(Tensor::scalar(0f32)));
-        self.append("Min", vec![], &[x, &zero])
-    }
-
-    /// The point of the box `x` that lies nearest to a number.
-    pub fn nearest(&mut self, x: &Bounds, number: f64) -> String {
-        let number = self.constant(&Value::Float(Tensor::scalar(number as f32)));
-        let above = self.append("Max", vec![], &[&x.lo, &number]);
-        self.append("Min", vec![], &[&above, &x.hi])
-    }
-
-    /// Sets the bounds of output `i`.
-    pub fn output(&mut self, i: usize, bounds: Bounds) {
-        if let Some(slot) = self.outputs.get_mut(i) {
-            *slot = Some(bounds);
-        }
-    }
-
-    /// The reading of an operator that grows with its first input and takes points for all others.
-    pub fn monotone(&mut self, nonnegative: bool) -> Result<(), OpError> {
-        let x = self.input(0)?;
-        let rest: Vec<String> = (1..self.inputs())
-            .map(|i| self.point(i, "a further input").map(Option::unwrap_or_default))
-            .collect::<Result<_, _>>()?;
-        let mut ends = [&x.lo, &x.hi].map(|end| {
-            let inputs: Vec<&str> =
-                std::iter::once(end.as_str()).chain(rest.iter().map(String::as_str)).collect();
-            self.copy_all(&inputs)
-        });
-        for i in 0..self.outputs() {
-            let [lo, hi] = [0, 1].map(|e| std::mem::take(&mut ends[e][i]));
-            if !lo.is_empty() {
-                self.output(i, Bounds { nonnegative, ..Bounds::new(lo, hi) });
-            }
-        }
-        Ok(())
-    }
-}
+use crate::onnx::Model;
+use crate::onnx::proto::{ModelProto, NodeProto, ValueInfoProto};
+use crate::tensor::{DType, Element, Tensor};
 
 /// What becomes a box.
 #[derive(Clone, Debug, Default)]
@@ -166,21 +18,35 @@ pub struct IntervalOptions {
     pub boxed_inputs: bool,
     /// Parameters with deltas: lower and upper distance, each at least 0 and in the parameter's shape.
     pub deltas: BTreeMap<String, (Tensor<f32>, Tensor<f32>)>,
+    /// What rounding errors the bounds answer for.
+    pub rounding: Rounding,
 }
 
 /// The model whose outputs are `<output>/lo` and `<output>/hi`.
+///
+/// A quotient whose divisor may be 0 is bounded by the infinities.
 ///
 /// # Errors
 /// Names the first node without an interval reading; deltas for unknown parameters, of other shapes or below 0.
 pub fn enclose(model: &Model, options: &IntervalOptions) -> Result<Model, NetError> {
     check_deltas(model.graph(), options)?;
-    let mut rewrite = Rewrite::new(model);
-    rewrite.inputs(options);
-    rewrite.parameters(model, options);
-    for node in model.graph().nodes() {
-        rewrite.node(node)?;
+    let mut boxes = BTreeMap::new();
+    for (parameter, centre) in model.graph().parameters().iter().zip(model.parameters().iter()) {
+        if let Some((below, above)) = options.deltas.get(&parameter.name) {
+            let ends = [
+                shifted(centre, below, -1.0, options.rounding),
+                shifted(centre, above, 1.0, options.rounding),
+            ];
+            boxes.insert(parameter.name.clone(), ends);
+        }
     }
-    rewrite.finish(model)
+    let spec = Spec {
+        boxed_inputs: options.boxed_inputs,
+        boxes,
+        rounding: options.rounding,
+        outputs: Outputs::Bounds,
+    };
+    Model::from_proto(rewrite(model, &spec)?)
 }
 
 fn check_deltas(graph: &Graph, options: &IntervalOptions) -> Result<(), NetError> {
@@ -206,123 +72,269 @@ fn check_deltas(graph: &Graph, options: &IntervalOptions) -> Result<(), NetError
     Ok(())
 }
 
+/// `centre + sign delta`, rounded as the bounds are.
+fn shifted(centre: &Tensor<f32>, delta: &Tensor<f32>, sign: f32, rounding: Rounding) -> Tensor<f32> {
+    let mut end = centre.clone();
+    for (w, &d) in end.data_mut().iter_mut().zip(delta.data()) {
+        *w += sign * d;
+        if rounding == Rounding::Outward && d > 0.0 {
+            *w = if sign < 0.0 { w.next_down() } else { w.next_up() };
+        }
+    }
+    end
+}
+
+/// What a rewritten graph returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outputs {
+    /// For each output `y` its bounds `<y>/lo` and `<y>/hi`.
+    Bounds,
+    /// For each output `y` the value itself and `<y>/lo <= y <= <y>/hi`.
+    Around,
+    /// The same, and for each output the bounds `<y>/lo/raw` and `<y>/hi/raw` before they were made to hold `y`.
+    AroundAndRaw,
+}
+
+/// What becomes of a graph.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    pub(super) boxed_inputs: bool,
+    /// Ends of the parameters that are boxes.
+    pub(super) boxes: BTreeMap<String, [Tensor<f32>; 2]>,
+    pub(super) rounding: Rounding,
+    /// The point values need point inputs.
+    pub(super) outputs: Outputs,
+}
+
+/// The rewritten graph.
+pub(super) fn rewrite(model: &Model, spec: &Spec) -> Result<ModelProto, NetError> {
+    let mut rewrite = Rewrite::new(model, spec);
+    rewrite.inputs();
+    rewrite.parameters(model);
+    for node in model.graph().nodes() {
+        rewrite.node(node)?;
+    }
+    rewrite.finish(model)
+}
+
+/// What is known of a value of the original graph.
+#[derive(Clone, Debug)]
+struct Known {
+    bounds: Bounds,
+    /// The value itself, where the rewritten graph computes it.
+    point: Option<String>,
+    dtype: DType,
+    /// Whether it depends on data or parameters by more than their shapes.
+    varies: bool,
+    /// Whether it depends on data.
+    data: bool,
+}
+
+impl Known {
+    /// The name of the value itself.
+    fn point(&self) -> Option<String> {
+        self.point.clone().or_else(|| self.bounds.is_point().then(|| self.bounds.lo.clone()))
+    }
+}
+
 struct Rewrite<'a> {
     graph: &'a Graph,
-    builder: Builder,
-    bounds: Vec<Option<Bounds>>,
+    spec: &'a Spec,
+    emitter: Emitter,
+    known: Vec<Option<Known>>,
     /// The file's nodes by the name of their first output.
     protos: BTreeMap<&'a str, &'a NodeProto>,
-    /// Initialisers of the file, taken over where a point reading asks for them.
-    initializers: BTreeMap<&'a str, &'a TensorProto>,
 }
 
 impl<'a> Rewrite<'a> {
-    fn new(model: &'a Model) -> Self {
-        let message = model.proto().graph.as_ref();
-        let nodes = message.map_or(&[][..], |g| &g.node);
-        let tensors = message.map_or(&[][..], |g| &g.initializer);
+    fn new(model: &'a Model, spec: &'a Spec) -> Self {
+        let nodes = model.proto().graph.as_ref().map_or(&[][..], |g| &g.node);
         let first = |n: &'a NodeProto| n.output.iter().find(|o| !o.is_empty()).map(|o| (o.as_str(), n));
+        let mut emitter = Emitter::new(model.opset(), spec.rounding);
+        // Values of the original keep their names, and bounds the names that belong to them.
+        for name in &model.graph().names {
+            for name in [name.clone(), format!("{name}/lo"), format!("{name}/hi")] {
+                emitter.builder.fresh(&name);
+            }
+        }
         Self {
             graph: model.graph(),
-            builder: Builder::new("interval"),
-            bounds: vec![None; model.graph().value_count()],
+            spec,
+            emitter,
+            known: vec![None; model.graph().value_count()],
             protos: nodes.iter().filter_map(first).collect(),
-            initializers: tensors.iter().filter_map(|t| t.name.as_deref().map(|n| (n, t))).collect(),
         }
     }
 
-    fn inputs(&mut self, options: &IntervalOptions) {
+    fn inputs(&mut self) {
         for input in self.graph.inputs() {
-            let bounds = if options.boxed_inputs && input.dtype == DType::Float {
-                Bounds::new(format!("{}/lo", input.name), format!("{}/hi", input.name))
-            } else {
-                Bounds::point(&input.name)
+            let boxed = self.spec.boxed_inputs && input.dtype == DType::Float;
+            let bounds = match boxed {
+                true => Bounds::new(format!("{}/lo", input.name), format!("{}/hi", input.name)),
+                false => Bounds::point(&input.name),
             };
-            self.builder.input(&bounds.lo, input.dtype, &input.dims);
-            if !bounds.is_point() {
-                self.builder.input(&bounds.hi, input.dtype, &input.dims);
+            for end in bounds.ends() {
+                self.emitter.builder.input(end, input.dtype, &input.dims);
             }
-            self.bounds[input.value.0] = Some(bounds);
+            let point = (!boxed).then(|| input.name.clone());
+            self.known[input.value.0] =
+                Some(Known { bounds, point, dtype: input.dtype, varies: true, data: true });
         }
     }
 
-    fn parameters(&mut self, model: &Model, options: &IntervalOptions) {
+    fn parameters(&mut self, model: &Model) {
         for (parameter, tensor) in self.graph.parameters().iter().zip(model.parameters().iter()) {
-            if let Some((below, above)) = options.deltas.get(&parameter.name) {
-                let bounds = Bounds::new(format!("{}/lo", parameter.name), format!("{}/hi", parameter.name));
-                let shifted = |delta: &Tensor<f32>, sign: f32| {
-                    let mut t = tensor.clone();
-                    t.data_mut().iter_mut().zip(delta.data()).for_each(|(w, d)| *w += sign * d);
-                    t
-                };
-                self.builder.weight(&bounds.lo, &shifted(below, -1.0));
-                self.builder.weight(&bounds.hi, &shifted(above, 1.0));
-                self.bounds[parameter.value.0] = Some(bounds);
-            } else {
-                self.builder.weight(&parameter.name, tensor);
-                self.bounds[parameter.value.0] = Some(Bounds::point(&parameter.name));
+            let mut bounds = Bounds::point(&parameter.name);
+            self.emitter.builder.weight(&parameter.name, tensor);
+            if let Some([lo, hi]) = self.spec.boxes.get(&parameter.name) {
+                bounds = Bounds::new(format!("{}/lo", parameter.name), format!("{}/hi", parameter.name));
+                self.emitter.builder.weight(&bounds.lo, lo);
+                self.emitter.builder.weight(&bounds.hi, hi);
             }
+            let point = Some(parameter.name.clone());
+            self.known[parameter.value.0] =
+                Some(Known { bounds, point, dtype: DType::Float, varies: true, data: false });
         }
         for (&value, constant) in &self.graph.constants {
             let name = self.graph.name(value);
-            if self.initializers.contains_key(name) {
-                self.builder.initializer(name, constant.as_ref());
-                self.bounds[value.0] = Some(Bounds::point(name));
-            }
+            self.emitter.builder.initializer(name, constant.as_ref());
+            self.known[value.0] = Some(Known {
+                bounds: Bounds::point(name),
+                point: Some(name.to_owned()),
+                dtype: constant.dtype(),
+                varies: false,
+                data: false,
+            });
         }
     }
 
     fn node(&mut self, node: &Node) -> Result<(), NetError> {
         let first = node.outputs.iter().flatten().next().map(|&v| self.graph.name(v));
         let Some(proto) = first.and_then(|name| self.protos.get(name).copied()) else { return Ok(()) };
-        let bounds = |v: &ValueId| {
-            let unknown = || NetError::model(format!("value `{}` has no bounds", self.graph.name(*v)));
-            self.bounds[v.0].clone().ok_or_else(unknown)
-        };
-        // A value without bounds must not pass for an optional input that is left out.
-        if let Some(&value) = node.inputs.iter().flatten().find(|v| self.bounds[v.0].is_none()) {
-            return Err(self.unbounded(value));
-        }
-        let inputs: Vec<Option<Bounds>> =
-            node.inputs.iter().map(|v| v.as_ref().map(bounds).transpose()).collect::<Result<_, _>>()?;
-        let points = inputs.iter().flatten().all(Bounds::is_point);
-        let mut cx = Enclose {
-            node: proto,
-            inputs,
-            outputs: vec![None; node.outputs.len()],
-            builder: &mut self.builder,
-        };
-        if points {
-            let names: Vec<String> =
-                cx.inputs.iter().map(|b| b.as_ref().map_or(String::new(), |b| b.lo.clone())).collect();
-            let refs: Vec<&str> = names.iter().map(String::as_str).collect();
-            for (i, name) in cx.copy_all(&refs).into_iter().enumerate().filter(|(_, n)| !n.is_empty()) {
-                cx.output(i, Bounds::point(name));
+        let inputs: Vec<Option<Known>> = node
+            .inputs
+            .iter()
+            // A value without bounds must not pass for an optional input that is left out.
+            .map(|v| v.map(|v| self.known[v.0].clone().ok_or_else(|| self.unbounded(v))).transpose())
+            .collect::<Result<_, _>>()?;
+        let dtype = result_type(&node.op_type, proto, &inputs);
+        let shape_only = node.op_type == "Shape";
+        let varies = !shape_only && inputs.iter().flatten().any(|k| k.varies);
+        let data = !shape_only && inputs.iter().flatten().any(|k| k.data);
+        let exact = self.spec.rounding == Rounding::Nearest || dtype != DType::Float || !varies;
+        let points = exact && inputs.iter().flatten().all(|k| k.bounds.is_point());
+
+        let wanted = points || self.spec.outputs != Outputs::Bounds;
+        let point = wanted && self.point(proto, &inputs);
+        let bounds = match points {
+            true => {
+                let nonnegative = self.nonnegative(node, proto, &inputs);
+                let of = |(v, nonnegative): (&Option<ValueId>, bool)| {
+                    v.map(|v| Bounds { nonnegative, ..Bounds::point(self.graph.name(v)) })
+                };
+                node.outputs.iter().zip(nonnegative).map(of).collect()
             }
-        } else {
-            // Enclosing does not depend on the floating-point type.
-            f32::readings(&*node.operator).enclose(&mut cx).map_err(|e| node.error(e))?;
-        }
-        for (value, bounds) in node.outputs.iter().zip(cx.outputs) {
-            if let Some(value) = value {
-                self.bounds[value.0] = bounds;
+            false => self.read(node, proto, &inputs)?,
+        };
+        for (value, bounds) in node.outputs.iter().zip(bounds) {
+            if let (Some(value), Some(bounds)) = (value, bounds) {
+                let point = point.then(|| self.graph.name(*value).to_owned());
+                self.known[value.0] = Some(Known { bounds, point, dtype, varies, data });
             }
         }
         Ok(())
     }
 
-    fn finish(mut self, model: &Model) -> Result<Model, NetError> {
-        let declared = model.proto().graph.iter().flat_map(|g| &g.output);
-        for (&output, declared) in self.graph.outputs().iter().zip(declared) {
+    /// Takes the node over as it is; whether all its inputs are there.
+    fn point(&mut self, proto: &NodeProto, inputs: &[Option<Known>]) -> bool {
+        let name = |k: &Option<Known>| k.as_ref().map_or(Some(String::new()), Known::point);
+        let Some(names) = inputs.iter().map(name).collect::<Option<Vec<_>>>() else { return false };
+        let op_type = proto.op_type.as_deref().unwrap_or("");
+        let outputs: Vec<&str> = proto.output.iter().map(String::as_str).collect();
+        let named =
+            proto.name.as_deref().filter(|n| !n.is_empty()).or(outputs.first().copied()).unwrap_or("");
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.emitter.builder.push(op_type, named, proto.attribute.clone(), &names, &outputs);
+        true
+    }
+
+    /// The interval reading of a node.
+    fn read(
+        &mut self,
+        node: &Node,
+        proto: &NodeProto,
+        inputs: &[Option<Known>],
+    ) -> Result<Vec<Option<Bounds>>, NetError> {
+        let mut cx = Enclose {
+            node: proto,
+            inputs: inputs.iter().map(|k| k.as_ref().map(|k| k.bounds.clone())).collect(),
+            outputs: vec![None; node.outputs.len()],
+            emitter: &mut self.emitter,
+        };
+        // Enclosing does not depend on the floating-point type.
+        f32::readings(&*node.operator).enclose(&mut cx).map_err(|e| node.error(e))?;
+        Ok(cx.outputs)
+    }
+
+    /// Which outputs of a node whose inputs are points cannot be negative: what its interval reading says of a box.
+    fn nonnegative(&self, node: &Node, proto: &NodeProto, inputs: &[Option<Known>]) -> Vec<bool> {
+        let no = vec![false; node.outputs.len()];
+        let mut aside = Emitter::new(self.emitter.opset, Rounding::Nearest);
+        let some_box = |k: &Known| match k.data && k.dtype == DType::Float {
+            true => Bounds { nonnegative: k.bounds.nonnegative, ..Bounds::new("lo", "hi") },
+            false => k.bounds.clone(),
+        };
+        if !inputs.iter().flatten().any(|k| k.data) {
+            return no;
+        }
+        let mut cx = Enclose {
+            node: proto,
+            inputs: inputs.iter().map(|k| k.as_ref().map(some_box)).collect(),
+            outputs: vec![None; node.outputs.len()],
+            emitter: &mut aside,
+        };
+        match f32::readings(&*node.operator).enclose(&mut cx) {
+            Ok(()) => cx.outputs.iter().map(|b| b.as_ref().is_some_and(|b| b.nonnegative)).collect(),
+            Err(_) => no,
+        }
+    }
+
+    fn finish(mut self, model: &Model) -> Result<ModelProto, NetError> {
+        let declared: Vec<&ValueInfoProto> = model.proto().graph.iter().flat_map(|g| &g.output).collect();
+        let mut raw = Vec::new();
+        for (&output, declared) in self.graph.outputs().iter().zip(&declared) {
             let name = self.graph.name(output);
-            let bounds = self.bounds[output.0].clone().ok_or_else(|| self.unbounded(output))?;
-            for (end, from) in [("lo", &bounds.lo), ("hi", &bounds.hi)] {
+            let Known { bounds, point, .. } =
+                self.known[output.0].clone().ok_or_else(|| self.unbounded(output))?;
+            let around = match self.spec.outputs {
+                Outputs::Bounds => None,
+                _ => Some(
+                    point.ok_or_else(|| NetError::model(format!("`{name}` is not computed as a point")))?,
+                ),
+            };
+            if around.is_some() {
+                self.emitter.builder.output_like(name, declared);
+            }
+            for (end, from, extremum) in [("lo", &bounds.lo, "Min"), ("hi", &bounds.hi, "Max")] {
                 let target = format!("{name}/{end}");
-                self.builder.push("Identity", &target, vec![], &[from], &[&target]);
-                self.builder.output_like(&target, declared);
+                match &around {
+                    // Two ways to the same number may round apart: the value belongs to its bounds.
+                    Some(y) => self.emitter.builder.push(extremum, &target, vec![], &[from, y], &[&target]),
+                    None => self.emitter.builder.push("Identity", &target, vec![], &[from], &[&target]),
+                }
+                self.emitter.builder.output_like(&target, declared);
+                raw.push((format!("{target}/raw"), from.clone(), *declared));
             }
         }
-        Model::from_proto(self.builder.finish(model.opset()))
+        if self.spec.outputs == Outputs::AroundAndRaw {
+            for (target, from, declared) in raw {
+                self.emitter.builder.push("Identity", &target, vec![], &[&from], &[&target]);
+                self.emitter.builder.output_like(&target, declared);
+            }
+        }
+        let mut proto = self.emitter.builder.finish(model.opset());
+        fold::prune(&mut proto);
+        Ok(proto)
     }
 
     /// The objection against a value whose node computes no bounds for it (a mask, a statistic).
@@ -333,5 +345,28 @@ impl<'a> Rewrite<'a> {
             Some(node) => node.error(OpError::unsupported(what)),
             None => NetError::model(format!("not supported: {what}")),
         }
+    }
+}
+
+/// The kind of the first output of a node.
+fn result_type(op_type: &str, proto: &NodeProto, inputs: &[Option<Known>]) -> DType {
+    use crate::onnx::proto::data_type;
+    let attribute = |name: &str| proto.attribute.iter().find(|a| a.name.as_deref() == Some(name));
+    let kind = |code: i64| match i32::try_from(code).unwrap_or(0) {
+        data_type::BOOL => DType::Bool,
+        data_type::INT32 | data_type::INT64 => DType::Int,
+        _ => DType::Float,
+    };
+    let of = |i: usize| inputs.get(i).and_then(Option::as_ref).map_or(DType::Float, |k| k.dtype);
+    match op_type {
+        "Shape" => DType::Int,
+        "Cast" => attribute("to").and_then(|a| a.i).map_or(DType::Float, kind),
+        "Where" => of(1),
+        "Constant" if ["value_int", "value_ints"].iter().any(|n| attribute(n).is_some()) => DType::Int,
+        "Constant" | "ConstantOfShape" => {
+            let tensor = attribute("value").and_then(|a| a.t.as_ref());
+            tensor.and_then(|t| t.data_type).map_or(DType::Float, |code| kind(i64::from(code)))
+        }
+        _ => of(0),
     }
 }

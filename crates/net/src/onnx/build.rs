@@ -21,6 +21,16 @@ pub mod attribute {
         AttributeProto { i: Some(value), ..named(name, attribute_type::INT) }
     }
 
+    /// `to` of a cast to floating point.
+    pub fn to_float() -> AttributeProto {
+        int("to", i64::from(super::data_type::FLOAT))
+    }
+
+    /// `to` of a cast to conditions.
+    pub fn to_bool() -> AttributeProto {
+        int("to", i64::from(super::data_type::BOOL))
+    }
+
     /// A number.
     pub fn float(name: &str, value: f32) -> AttributeProto {
         AttributeProto { f: Some(value), ..named(name, attribute_type::FLOAT) }

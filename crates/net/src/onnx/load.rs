@@ -85,14 +85,23 @@ fn parse(node: &NodeProto, opset: i64) -> Result<(Arc<dyn crate::op::Operator>, 
     Ok(((entry.parse)(&attributes)?, entry))
 }
 
-/// Builds graph and weights.
-pub(super) fn load(proto: &ModelProto) -> Result<(Graph, Parameters<f32>), NetError> {
+/// The operator of a node.
+pub(crate) fn operator(node: &NodeProto, opset: i64) -> Result<Arc<dyn crate::op::Operator>, OpError> {
+    parse(node, opset).map(|(operator, _)| operator)
+}
+
+/// Builds graph and weights. The parameters are the initialisers of these names, or by default those that the operators'
+/// table entries call weights.
+pub(super) fn load(
+    proto: &ModelProto,
+    named: Option<&BTreeSet<String>>,
+) -> Result<(Graph, Parameters<f32>), NetError> {
     let (graph, opset) = graph_of(proto)?;
     let mut loader = Loader::default();
     loader.initializers(graph)?;
     loader.inputs(graph)?;
     loader.nodes(graph, opset)?;
-    loader.finish(graph)
+    loader.finish(graph, named)
 }
 
 #[derive(Default)]
@@ -189,7 +198,11 @@ impl Loader {
         Ok(())
     }
 
-    fn finish(self, graph: &GraphProto) -> Result<(Graph, Parameters<f32>), NetError> {
+    fn finish(
+        self,
+        graph: &GraphProto,
+        named: Option<&BTreeSet<String>>,
+    ) -> Result<(Graph, Parameters<f32>), NetError> {
         let output = |info: &ValueInfoProto| {
             let name = info.name.as_deref().unwrap_or("");
             let undefined = || NetError::model(format!("graph output `{name}` is produced by no node"));
@@ -199,7 +212,10 @@ impl Loader {
         if outputs.is_empty() {
             return Err(NetError::model("the graph has no outputs"));
         }
-        let trainable = trainable(&self.nodes, &self.tensors);
+        let trainable = match named {
+            Some(names) => names.iter().filter_map(|n| self.ids.get(n).copied()).collect(),
+            None => trainable(&self.nodes, &self.tensors),
+        };
         let mut parameters = Vec::new();
         let mut weights = Vec::new();
         let mut constants = BTreeMap::new();

@@ -11,14 +11,17 @@ mod load;
 pub mod proto;
 mod tensors;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use attributes::Attributes;
 pub use build::{Builder, attribute};
 pub use difference::{Difference, difference, interface_difference};
+pub(crate) use load::operator;
 pub use load::{NodeReport, OPSETS};
 pub use tensors::from_bytes as tensor_from_bytes;
+pub(crate) use tensors::{tensor as tensor_proto, to_bytes as tensor_bytes};
 
 use crate::error::NetError;
 use crate::graph::{Graph, Parameters};
@@ -45,7 +48,13 @@ impl Model {
 
     /// Builds the graph of a message whose tensors are all inline.
     pub fn from_proto(proto: ModelProto) -> Result<Self, NetError> {
-        let (graph, parameters) = load::load(&proto)?;
+        let (graph, parameters) = load::load(&proto, None)?;
+        Ok(Self { proto, graph: Arc::new(graph), parameters })
+    }
+
+    /// [`Self::from_proto`] where the floating-point initialisers of these names are the parameters, and no others.
+    pub(crate) fn with_trainable(proto: ModelProto, names: &BTreeSet<String>) -> Result<Self, NetError> {
+        let (graph, parameters) = load::load(&proto, Some(names))?;
         Ok(Self { proto, graph: Arc::new(graph), parameters })
     }
 

@@ -134,6 +134,11 @@ pub(crate) fn tensor<T: Element>(name: &str, value: &Value<T>) -> TensorProto {
     }
 }
 
+/// The bytes of a tensor without a name.
+pub(crate) fn to_bytes<T: Element>(value: &Value<T>) -> Vec<u8> {
+    prost::Message::encode_to_vec(&tensor("", value))
+}
+
 fn dims(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&d| d as i64).collect()
 }

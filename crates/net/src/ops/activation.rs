@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::clip::clamp;
-use super::unary::{Course, Function, Unary, line};
+use super::unary::{Course, Deviation, Function, Unary, line};
 use super::{Entry, Sample, SampleInput};
 use crate::onnx::attribute;
 use crate::onnx::proto::AttributeProto;
@@ -72,6 +72,9 @@ impl Function for Relu {
     fn course(&self) -> Course {
         Course::RisingFromZero
     }
+    fn error(&self) -> Deviation {
+        Deviation::NONE
+    }
 }
 
 /// `x` where positive, else `alpha x`.
@@ -89,6 +92,10 @@ impl Function for LeakyRelu {
     }
     fn course(&self) -> Course {
         if self.alpha < 0.0 { Course::ValleyFromZero(0.0) } else { Course::Rising }
+    }
+    fn error(&self) -> Deviation {
+        // Of the product, and of the slope in single precision.
+        Deviation { result: 2.0, ..Deviation::NONE }
     }
 }
 
@@ -108,6 +115,9 @@ impl Function for Elu {
     fn course(&self) -> Course {
         if self.alpha < 0.0 { Course::ValleyFromZero(0.0) } else { Course::Rising }
     }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
+    }
 }
 
 /// `1 / (1 + e^-x)`.
@@ -123,6 +133,9 @@ impl Function for Sigmoid {
     }
     fn course(&self) -> Course {
         Course::RisingFromZero
+    }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
     }
 }
 
@@ -142,6 +155,9 @@ impl Function for HardSigmoid {
     }
     fn course(&self) -> Course {
         if self.alpha < 0.0 { Course::Falling } else { Course::RisingFromZero }
+    }
+    fn error(&self) -> Deviation {
+        Deviation { argument: 4.0 * self.alpha.abs(), constant: 4.0 * self.beta.abs(), ..Deviation::NONE }
     }
 }
 
@@ -166,6 +182,10 @@ impl Function for HardSwish {
     fn course(&self) -> Course {
         Course::Valley(-1.5)
     }
+    fn error(&self) -> Deviation {
+        // The factor is at most 1, and known to a few units of 1.
+        Deviation { argument: 6.0, ..Deviation::NONE }
+    }
 }
 
 #[derive(Debug)]
@@ -180,6 +200,9 @@ impl Function for Tanh {
     }
     fn course(&self) -> Course {
         Course::Rising
+    }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
     }
 }
 
@@ -196,5 +219,8 @@ impl Function for Softplus {
     }
     fn course(&self) -> Course {
         Course::RisingFromZero
+    }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
     }
 }

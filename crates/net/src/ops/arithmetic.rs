@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::binary::{Binary, Rule};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
+use crate::interval::rounding::{ELEMENTARY, Error};
 use crate::interval::{Bounds, Enclose};
 use crate::onnx::attribute;
 use crate::onnx::proto::{AttributeProto, data_type};
@@ -96,7 +97,8 @@ impl Rule for Add {
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
         let (lo, hi) = (cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.hi]));
-        Ok(Bounds { nonnegative: a.nonnegative && b.nonnegative, ..Bounds::new(lo, hi) })
+        let sum = Bounds { nonnegative: a.nonnegative && b.nonnegative, ..Bounds::new(lo, hi) };
+        Ok(rounded(cx, sum, 1.0))
     }
 }
 
@@ -117,7 +119,8 @@ impl Rule for Sub {
         -dy
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
-        Ok(Bounds::new(cx.copy(&[&a.lo, &b.hi]), cx.copy(&[&a.hi, &b.lo])))
+        let difference = Bounds::new(cx.copy(&[&a.lo, &b.hi]), cx.copy(&[&a.hi, &b.lo]));
+        Ok(rounded(cx, difference, 1.0))
     }
 }
 
@@ -138,14 +141,11 @@ impl Rule for Mul {
         dy * a
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
-        let mut corners = vec![cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.hi])];
-        if let ([lo, hi], true) = (corners.as_slice(), a.nonnegative && b.nonnegative) {
-            return Ok(Bounds::nonnegative(lo, hi));
+        if a.nonnegative && b.nonnegative {
+            let (lo, hi) = (cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.hi]));
+            return Ok(rounded(cx, Bounds::nonnegative(lo, hi), 1.0));
         }
-        if !a.is_point() && !b.is_point() {
-            corners.extend([cx.copy(&[&a.lo, &b.hi]), cx.copy(&[&a.hi, &b.lo])]);
-        }
-        Ok(hull(cx, &corners))
+        Ok(corners(cx, &a, &b, 1.0))
     }
 }
 
@@ -166,11 +166,10 @@ impl Rule for Div {
         -dy * (a / b) / b
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
+        let corners = corners(cx, &a, &b, 1.0);
         if b.is_point() {
-            let ends = [cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.lo])];
-            return Ok(hull(cx, &ends));
+            return Ok(corners);
         }
-        let corners = corners(cx, &a, &b);
         // Both ends of the divisor have the same sign, or nothing is known of the quotient.
         let product = cx.append("Mul", vec![], &[&b.lo, &b.hi]);
         let same_sign = cx.positive_part(&product);
@@ -178,14 +177,18 @@ impl Rule for Div {
     }
 }
 
-/// The box around the values at all corners of two boxes.
-fn corners(cx: &mut Enclose<'_>, a: &Bounds, b: &Bounds) -> Bounds {
-    let ends = |b: &Bounds| if b.is_point() { vec![b.lo.clone()] } else { vec![b.lo.clone(), b.hi.clone()] };
+/// The box around the values at all corners of two boxes, each of which has an error of some units of itself.
+fn corners(cx: &mut Enclose<'_>, a: &Bounds, b: &Bounds, units: f64) -> Bounds {
     let mut corners = vec![];
-    for a in ends(a) {
-        corners.extend(ends(b).iter().map(|b| cx.copy(&[&a, b])));
+    for a in a.ends() {
+        corners.extend(b.ends().iter().map(|b| cx.copy(&[a, b])));
     }
-    hull(cx, &corners)
+    let hull = cx.hull(&corners);
+    rounded(cx, hull, units)
+}
+
+fn rounded(cx: &mut Enclose<'_>, bounds: Bounds, units: f64) -> Bounds {
+    cx.rounded(bounds, |_| Error::relative(units))
 }
 
 /// The bounds where `condition` is not 0, and the whole line elsewhere.
@@ -200,12 +203,6 @@ fn known_where(cx: &mut Enclose<'_>, condition: &str, bounds: Bounds) -> Bounds 
 
 fn to(kind: i32) -> Vec<AttributeProto> {
     vec![attribute::int("to", i64::from(kind))]
-}
-
-/// The box around some corners.
-fn hull(cx: &mut Enclose<'_>, corners: &[String]) -> Bounds {
-    let corners: Vec<&str> = corners.iter().map(String::as_str).collect();
-    Bounds::new(cx.append("Min", vec![], &corners), cx.append("Max", vec![], &corners))
 }
 
 #[derive(Debug)]
@@ -239,7 +236,10 @@ impl Rule for Pow {
         if a == T::zero() && b >= T::zero() { T::zero() } else { dy * power(a, b) * a.ln() }
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
-        let ends = corners(cx, &a, &b);
+        let ends = corners(cx, &a, &b, ELEMENTARY);
+        if a.is_point() && b.is_point() {
+            return Ok(ends);
+        }
         if !b.is_point() {
             // On positive numbers a power is monotone in the base and in the exponent; elsewhere nothing is known.
             let positive = cx.positive_part(&a.lo);
@@ -248,9 +248,10 @@ impl Rule for Pow {
         // One exponent: the only turning point is 0, at which negative exponents have their pole.
         let zero = cx.nearest(&a, 0.0);
         let turn = cx.copy(&[&zero, &b.lo]);
+        let turn = rounded(cx, Bounds::point(turn), ELEMENTARY);
         let bounds = Bounds::new(
-            cx.append("Min", vec![], &[&ends.lo, &turn]),
-            cx.append("Max", vec![], &[&ends.hi, &turn]),
+            cx.append("Min", vec![], &[&ends.lo, &turn.lo]),
+            cx.append("Max", vec![], &[&ends.hi, &turn.hi]),
         );
         let exponent = cx.append("Cast", to(data_type::FLOAT), &[&b.lo]);
         let exponent = cx.positive_part(&exponent);
@@ -283,9 +284,10 @@ impl Rule for PRelu {
         // Linear on each side of 0 and in the slope: the extremes lie at the corners, and at 0 if the box holds it.
         let zero = cx.nearest(&x, 0.0);
         let mut corners = vec![cx.copy(&[&zero, &slope.lo])];
-        for slope in if slope.is_point() { vec![&slope.lo] } else { vec![&slope.lo, &slope.hi] } {
+        for slope in slope.ends() {
             corners.extend([cx.copy(&[&x.lo, slope]), cx.copy(&[&x.hi, slope])]);
         }
-        Ok(hull(cx, &corners))
+        let hull = cx.hull(&corners);
+        Ok(rounded(cx, hull, 1.0))
     }
 }

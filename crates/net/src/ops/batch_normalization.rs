@@ -133,15 +133,34 @@ impl<T: Element> Op<T> for BatchNormalization {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let x = cx.input(0)?;
-        let names = ["scale", "bias", "mean", "variance"];
-        let rest: Vec<String> = (1..5)
-            .map(|i| cx.point(i, names[i - 1]).map(Option::unwrap_or_default))
-            .collect::<Result<_, _>>()?;
-        // Per channel the map is monotone; its direction is the sign of the scale.
-        let [a, b] = [&x.lo, &x.hi].map(|end| cx.copy(&[end, &rest[0], &rest[1], &rest[2], &rest[3]]));
-        let (lo, hi) = (cx.append("Min", vec![], &[&a, &b]), cx.append("Max", vec![], &[&a, &b]));
-        cx.output(0, Bounds::new(lo, hi));
+        let [x, scale, bias, mean, var] =
+            [cx.input(0)?, cx.input(1)?, cx.input(2)?, cx.input(3)?, cx.input(4)?];
+        let var = match var.is_point() {
+            true => var,
+            false => Bounds::nonnegative(cx.positive_part(&var.lo), cx.positive_part(&var.hi)),
+        };
+        // Per channel the map is monotone in each of the difference, the scale and the variance (of which none is below
+        // 0): its extremes lie at corners.
+        let differences = [(&x.lo, &mean.hi), (&x.hi, &mean.lo)];
+        let mut corners = [vec![], vec![]];
+        for (x, mean) in differences {
+            for scale in scale.ends() {
+                for var in var.ends() {
+                    for (corners, bias) in corners.iter_mut().zip([&bias.lo, &bias.hi]) {
+                        corners.push(cx.copy(&[x, scale, bias, mean, var]));
+                    }
+                }
+            }
+        }
+        let [lo, hi] = [("Min", &corners[0]), ("Max", &corners[1])].map(|(op, ends)| cx.extremum(op, ends));
+        let bounds = cx.rounded(Bounds::new(lo, hi), |cx| {
+            let [x, scale, bias, mean] = [&x, &scale, &bias, &mean].map(|b| cx.magnitude(b));
+            // Runtimes may compute `x` times a slope plus a constant.
+            let mean = cx.append("Neg", vec![], &[&mean]);
+            let magnitude = cx.copy(&[&x, &scale, &bias, &mean, &var.lo]);
+            cx.units_of(magnitude, 32.0)
+        });
+        cx.output(0, bounds);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
-use crate::interval::Enclose;
+use crate::interval::{Bounds, Enclose};
 use crate::onnx::proto::data_type;
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
@@ -106,10 +106,23 @@ impl<T: Element> Op<T> for Cast {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        if self.to != Target::Float {
-            return Err(OpError::unsupported(
-                "interval reading of a cast of a box to integers or conditions",
-            ));
+        let x = cx.input(0)?;
+        match self.to {
+            Target::Float => {}
+            _ if x.is_point() => {}
+            Target::Bool => {
+                // True for certain where the box does not hold 0, and possibly where it is not 0 alone.
+                let above = cx.positive_part(&x.lo);
+                let below = cx.negative_part(&x.hi);
+                let certain = cx.append("Sub", vec![], &[&above, &below]);
+                let possible = cx.magnitude(&x);
+                let (lo, hi) = (cx.copy(&[&certain]), cx.copy(&[&possible]));
+                cx.output(0, Bounds::new(lo, hi));
+                return Ok(());
+            }
+            Target::Int32 | Target::Int64 => {
+                return Err(OpError::unsupported("interval reading of a cast of a box to integers"));
+            }
         }
         let nonnegative = cx.input(0)?.nonnegative;
         cx.monotone(nonnegative)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::linear::enclose_linear;
+use super::linear::{Linear, enclose_linear};
 use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
@@ -169,7 +169,11 @@ impl<T: Element> Op<T> for Conv {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let bounds = enclose_linear(cx)?;
+        let channels = (self.groups == 1).then_some([1, 0]);
+        let bounds = enclose_linear(cx, Linear { channels, ..Linear::PLAIN }, |cx, [_, w]| {
+            let rows = cx.append("Flatten", vec![], &[w]);
+            cx.dimension(&rows, 1)
+        })?;
         cx.output(0, bounds);
         Ok(())
     }

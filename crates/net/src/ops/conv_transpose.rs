@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::linear::enclose_linear;
+use super::linear::{Linear, enclose_linear};
 use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
@@ -167,7 +167,13 @@ impl<T: Element> Op<T> for ConvTranspose {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let bounds = enclose_linear(cx)?;
+        let channels = (self.groups == 1).then_some([0, 1]);
+        let bounds = enclose_linear(cx, Linear { channels, ..Linear::PLAIN }, |cx, [_, w]| {
+            // Every input channel through every place of the kernel, at most.
+            let places = cx.append("Flatten", vec![attribute::int("axis", 2)], &[w]);
+            let (channels, places) = (cx.dimension(w, 0), cx.dimension(&places, 1));
+            cx.append("Mul", vec![], &[&channels, &places])
+        })?;
         cx.output(0, bounds);
         Ok(())
     }

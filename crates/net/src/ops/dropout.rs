@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
+use crate::interval::rounding::Error;
 use crate::interval::{Bounds, Enclose};
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Inputs, Noise, Op, Operator};
@@ -158,14 +159,17 @@ impl<T: Element> Op<T> for Dropout {
             cx.output(1, Bounds::new(lo, all));
         }
         // In training every element may be dropped or kept and scaled.
-        let [one, zero, half] = [1.0f32, 0.0, 0.5].map(|v| cx.constant(&Value::Float(Tensor::scalar(v))));
+        let [one, zero, half] = [1.0, 0.0, 0.5].map(|v| cx.number(v));
         let ratio = cx.point(1, "the ratio")?.unwrap_or(half);
         let kept = cx.append("Sub", vec![], &[&one, &ratio]);
-        let [lo, hi] = [(&x.lo, "Min"), (&x.hi, "Max")].map(|(end, extremum)| {
-            let scaled = cx.append("Div", vec![], &[end, &kept]);
-            let reached = cx.append(extremum, vec![], &[&scaled, &zero]);
-            cx.append("Where", vec![], &[&mode, &reached, end])
-        });
+        let [lo, hi] = [&x.lo, &x.hi].map(|end| cx.append("Div", vec![], &[end, &kept]));
+        let scaled = Bounds { nonnegative: x.nonnegative, ..Bounds::new(lo, hi) };
+        let scaled = cx.rounded(scaled, |_| Error::relative(4.0));
+        let [lo, hi] =
+            [(&x.lo, &scaled.lo, "Min"), (&x.hi, &scaled.hi, "Max")].map(|(end, scaled, extremum)| {
+                let reached = cx.append(extremum, vec![], &[scaled, &zero]);
+                cx.append("Where", vec![], &[&mode, &reached, end])
+            });
         cx.output(0, Bounds { nonnegative: x.nonnegative, ..Bounds::new(lo, hi) });
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::unary::{Course, Function, Unary, line};
+use super::unary::{Course, Deviation, Function, Unary, line};
 use super::{Entry, Sample, SampleInput};
 use crate::tensor::Element;
 
@@ -35,6 +35,9 @@ impl Function for Neg {
     fn course(&self) -> Course {
         Course::Falling
     }
+    fn error(&self) -> Deviation {
+        Deviation::NONE
+    }
     fn integer(&self) -> Option<fn(i64) -> i64> {
         Some(i64::wrapping_neg)
     }
@@ -59,6 +62,9 @@ impl Function for Abs {
     fn course(&self) -> Course {
         Course::ValleyFromZero(0.0)
     }
+    fn error(&self) -> Deviation {
+        Deviation::NONE
+    }
     fn integer(&self) -> Option<fn(i64) -> i64> {
         Some(i64::wrapping_abs)
     }
@@ -77,6 +83,9 @@ impl Function for Sqrt {
     fn course(&self) -> Course {
         Course::RisingFromZero
     }
+    fn error(&self) -> Deviation {
+        Deviation { result: 1.0, ..Deviation::NONE }
+    }
 }
 
 #[derive(Debug)]
@@ -91,6 +100,9 @@ impl Function for Exp {
     }
     fn course(&self) -> Course {
         Course::RisingFromZero
+    }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
     }
 }
 
@@ -107,6 +119,9 @@ impl Function for Log {
     fn course(&self) -> Course {
         Course::Rising
     }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
+    }
 }
 
 #[derive(Debug)]
@@ -121,5 +136,8 @@ impl Function for Erf {
     }
     fn course(&self) -> Course {
         Course::Rising
+    }
+    fn error(&self) -> Deviation {
+        Deviation::ELEMENTARY
     }
 }

@@ -3,9 +3,10 @@
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::sync::Arc;
 
-use super::unary::{Course, Function, Unary, line, signs};
+use super::unary::{Course, Deviation, Function, Unary, line, signs};
 use super::{Entry, Interval};
 use crate::error::OpError;
+use crate::interval::rounding::ELEMENTARY;
 use crate::onnx::{Attributes, attribute};
 use crate::op::Operator;
 use crate::tensor::Element;
@@ -53,6 +54,10 @@ impl Function for Exact {
         // Where Phi(x) + x phi(x) = 0.
         Course::Valley(-0.751_791_524_693_563_5)
     }
+    fn error(&self) -> Deviation {
+        // One plus a number near -1 is known to units of 1, not of itself.
+        Deviation { argument: ELEMENTARY, ..Deviation::NONE }
+    }
 }
 
 /// `x / 2 (1 + tanh u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`.
@@ -81,5 +86,8 @@ impl Function for Approximate {
     fn course(&self) -> Course {
         // The zero of the slope, found by bisection in double precision.
         Course::Valley(-0.752_461_422_071_016_3)
+    }
+    fn error(&self) -> Deviation {
+        Deviation { argument: ELEMENTARY, ..Deviation::NONE }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::broadcast::{self, Loops, Run, update1};
-use super::linear::enclose_scaled;
+use super::linear::{Linear, enclose_linear};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
@@ -172,7 +172,9 @@ impl<T: Element> Op<T> for Gemm {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let bounds = enclose_scaled(cx, self.alpha, self.beta)?;
+        let needs_bias = cx.opset() < 11;
+        let linear = Linear { alpha: self.alpha, beta: self.beta, needs_bias, ..Linear::PLAIN };
+        let bounds = enclose_linear(cx, linear, |cx, [x, _]| cx.dimension(x, i64::from(!self.trans_a)))?;
         cx.output(0, bounds);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::broadcast::{self, Loops};
-use super::linear::enclose_linear;
+use super::linear::{Linear, enclose_linear};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::Enclose;
@@ -165,7 +165,7 @@ impl<T: Element> Op<T> for MatMul {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let bounds = enclose_linear(cx)?;
+        let bounds = enclose_linear(cx, Linear::PLAIN, |cx, [x, _]| cx.dimension(x, -1))?;
         cx.output(0, bounds);
         Ok(())
     }

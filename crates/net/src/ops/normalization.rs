@@ -1,6 +1,8 @@
 //! Normalisation by the statistics of each case: `InstanceNormalization`, `GroupNormalization` and
 //! `LayerNormalization` differ in what is normalised together and in where scale and bias apply.
 
+mod bounds;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ pub(super) static INSTANCE: Entry = Entry {
     attributes: &["epsilon"],
     trainable: &[1, 2],
     gradient: true,
-    interval: Interval::None,
+    interval: Interval::Sound,
     samples: || {
         vec![
             Sample::new("2-D", vec![attribute::float("epsilon", 0.1)], inputs(&[3, 4, 2], &[3])),
@@ -54,6 +56,8 @@ pub(super) static LAYER: Entry = Entry {
         vec![
             Sample::new("last axis", vec![], inputs(&[3, 5], &[5])),
             Sample::new("no bias", vec![attribute::float("epsilon", 0.1)], no_bias),
+            Sample::new("axis from the front", vec![attribute::int("axis", 2)], inputs(&[3, 5], &[5])),
+            Sample::new("one element", vec![], inputs(&[3, 1], &[1])),
             Sample::new("two axes", vec![attribute::int("axis", -2)], inputs(&[2, 3, 4], &[3, 4])),
             Sample::new("all statistics", vec![], inputs(&[3, 5], &[5])).outputs(3),
         ]
@@ -269,8 +273,8 @@ impl<T: Element> Op<T> for Normalization {
         Ok(())
     }
 
-    fn enclose(&self, _: &mut Enclose<'_>) -> Result<(), OpError> {
-        Err(OpError::unsupported("interval reading"))
+    fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
+        bounds::enclose(cx, self.kind, self.epsilon)
     }
 }
 

@@ -210,6 +210,18 @@ impl<T: Element> Op<T> for Pool {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let nonnegative = cx.input(0)?.nonnegative;
-        cx.monotone(nonnegative)
+        let bounds = cx.monotone_by_channel(nonnegative)?;
+        cx.output(0, bounds);
+        if let Kind::Average { .. } = self.kind {
+            cx.round_output(|cx| {
+                let magnitude = cx.copy_of_magnitudes();
+                let n = match self.kernel() {
+                    Some(kernel) => cx.number(kernel.iter().map(|&k| k as f64).product()),
+                    None => cx.elements_per_input(0, &magnitude),
+                };
+                cx.error_of_sum(magnitude, &n, 1.0, 1.0)
+            });
+        }
+        Ok(())
     }
 }

@@ -164,7 +164,15 @@ impl<T: Element> Op<T> for Reduce {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let nonnegative = cx.input(0)?.nonnegative;
-        cx.monotone(nonnegative)
+        cx.monotone(nonnegative)?;
+        if self.kind != Kind::Max {
+            cx.round_output(|cx| {
+                let magnitude = cx.copy_of_magnitudes();
+                let n = cx.elements_per_input(0, &magnitude);
+                cx.error_of_sum(magnitude, &n, 1.0, 1.0)
+            });
+        }
+        Ok(())
     }
 }
 

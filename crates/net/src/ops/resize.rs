@@ -194,6 +194,12 @@ impl<T: Element> Op<T> for Linear {
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         // Both weights are at least 0.
         let nonnegative = cx.input(0)?.nonnegative;
-        cx.monotone(nonnegative)
+        cx.monotone(nonnegative)?;
+        // A few roundings for each axis.
+        cx.round_output(|cx| {
+            let magnitude = cx.copy_of_magnitudes();
+            cx.units_of(magnitude, 64.0)
+        });
+        Ok(())
     }
 }

@@ -90,9 +90,16 @@ impl<T: Element> Op<T> for Where {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        let c = cx.point(0, "the condition")?.unwrap_or_default();
-        let (x, y) = (cx.input(1)?, cx.input(2)?);
-        let (lo, hi) = (cx.copy(&[&c, &x.lo, &y.lo]), cx.copy(&[&c, &x.hi, &y.hi]));
+        let (c, x, y) = (cx.input(0)?, cx.input(1)?, cx.input(2)?);
+        let [lo, hi] = [("Min", &x.lo, &y.lo), ("Max", &x.hi, &y.hi)].map(|(op, x, y)| {
+            if c.is_point() {
+                return cx.copy(&[&c.lo, x, y]);
+            }
+            // Where the condition is possible and not certain, either may come.
+            let either = cx.append(op, vec![], &[x, y]);
+            let possible = cx.copy(&[&c.lo, x, &either]);
+            cx.copy(&[&c.hi, &possible, y])
+        });
         cx.output(0, Bounds { nonnegative: x.nonnegative && y.nonnegative, ..Bounds::new(lo, hi) });
         Ok(())
     }

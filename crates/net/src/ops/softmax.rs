@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Entry, Interval, Sample, SampleInput, axes};
 use crate::error::OpError;
-use crate::interval::Enclose;
+use crate::interval::{Bounds, Enclose};
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
 use crate::tensor::Element;
@@ -15,7 +15,7 @@ pub(super) static SOFTMAX: Entry = Entry {
     attributes: &["axis"],
     trainable: &[],
     gradient: true,
-    interval: Interval::None,
+    interval: Interval::Exact,
     samples,
 };
 
@@ -26,6 +26,8 @@ fn samples() -> Vec<Sample> {
     vec![
         Sample::new("last axis", vec![], data()),
         Sample::new("channels", vec![attribute::int("axis", 1)], data()),
+        Sample::new("large logits", vec![], vec![SampleInput::data_in(&[5], -60.0, 60.0)]),
+        Sample::new("one class", vec![], vec![SampleInput::data(&[2, 1])]),
         Sample::new("all axes, older operator set", vec![], data()).opset(11),
         Sample::new("two axes, older operator set", vec![attribute::int("axis", -2)], data()).opset(12),
     ]
@@ -120,7 +122,72 @@ impl<T: Element> Op<T> for Softmax {
         Ok(())
     }
 
-    fn enclose(&self, _: &mut Enclose<'_>) -> Result<(), OpError> {
-        Err(OpError::unsupported("interval reading"))
+    /// An element grows with its own logit and falls with all others: each bound is attained at a corner.
+    fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
+        let x = cx.input(0)?;
+        let flatten = |cx: &mut Enclose<'_>, x: Bounds| match self.flat {
+            true => cx.apply("Flatten", vec![attribute::int("axis", self.axis)], &[&x]),
+            false => Ok(x),
+        };
+        let logits = flatten(cx, x.clone())?;
+        let (lo, hi) = (Bounds::point(&logits.lo), Bounds::point(&logits.hi));
+        let lo = self.at_corner(cx, &lo, &hi)?;
+        let hi = if x.is_point() { lo.clone() } else { self.at_corner(cx, &hi, &Bounds::point(&logits.lo))? };
+        let mut bounds = Bounds { nonnegative: !self.log, ..Bounds::new(lo.lo, hi.hi) };
+        if self.flat {
+            let shape = Bounds::point(cx.append("Shape", vec![], &[&x.lo]));
+            bounds = cx.apply("Reshape", vec![], &[&bounds, &shape])?;
+        }
+        cx.output(0, bounds);
+        Ok(())
+    }
+}
+
+/// A logit that adds nothing to a sum of exponentials.
+const NOTHING: f64 = -3e38;
+
+impl Softmax {
+    /// Every element at the corner where its own logit is `own` and all the others are `others`, as
+    /// `logistic(own - log sum_(others but its own) e^other)`.
+    ///
+    /// The sum without one term is the whole minus that term, but for a term that is larger than all others: there it
+    /// would lose what the others add, and is summed up again without it.
+    fn at_corner(&self, cx: &mut Enclose<'_>, own: &Bounds, others: &Bounds) -> Result<Bounds, OpError> {
+        let axis = [if self.flat { 1 } else { self.axis }];
+        let sum = |cx: &mut Enclose<'_>, x: &Bounds| cx.reduce("ReduceSum", &axis, x);
+        let most = cx.reduce("ReduceMax", &axis, others)?;
+        let below = cx.append("Sub", vec![], &[&others.lo, &most.lo]);
+        let below = Bounds::point(cx.append("Cast", vec![attribute::to_bool()], &[&below]));
+        let [nothing, zero, one] = [NOTHING, 0.0, 1.0].map(|v| Bounds::point(cx.number(v)));
+
+        let shifted = cx.apply("Sub", vec![], &[others, &most])?;
+        let terms = cx.apply("Exp", vec![], &[&shifted])?;
+        let all = sum(cx, &terms)?;
+        let without = cx.apply("Sub", vec![], &[&all, &terms])?;
+
+        let rest = cx.apply("Where", vec![], &[&below, others, &nothing])?;
+        let most_of_rest = cx.reduce("ReduceMax", &axis, &rest)?;
+        let shifted = cx.apply("Sub", vec![], &[&rest, &most_of_rest])?;
+        let terms = cx.apply("Exp", vec![], &[&shifted])?;
+        let sum_of_rest = sum(cx, &terms)?;
+
+        // Zero at a term that alone is the largest.
+        let largest = cx.append("Where", vec![], &[&below.lo, &zero.lo, &one.lo]);
+        let ties = cx.reduce_exactly("ReduceSum", &axis, &largest);
+        let ties = cx.append("Sub", vec![], &[&ties, &one.lo]);
+        let several = cx.append("Where", vec![], &[&below.lo, &one.lo, &ties]);
+        let several = Bounds::point(cx.append("Cast", vec![attribute::to_bool()], &[&several]));
+
+        let sum = cx.apply("Where", vec![], &[&several, &without, &sum_of_rest])?;
+        let shift = cx.apply("Where", vec![], &[&several, &most, &most_of_rest])?;
+        let log = cx.apply("Log", vec![], &[&sum])?;
+        let ahead = cx.apply("Sub", vec![], &[own, &shift])?;
+        if !self.log {
+            let odds = cx.apply("Sub", vec![], &[&ahead, &log])?;
+            return cx.apply("Sigmoid", vec![], &[&odds]);
+        }
+        let behind = cx.apply("Sub", vec![], &[&log, &ahead])?;
+        let loss = cx.apply("Softplus", vec![], &[&behind])?;
+        cx.apply("Neg", vec![], &[&loss])
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
+use crate::interval::rounding::{ELEMENTARY, Error};
 use crate::interval::{Bounds, Enclose};
 use crate::onnx::Attributes;
 use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
@@ -16,6 +17,8 @@ pub(super) trait Function: Debug + Send + Sync + 'static {
     /// The derivative at `x`, where the function has the value `y`. At a kink one of the two slopes.
     fn slope<T: Element>(&self, x: T, y: T) -> T;
     fn course(&self) -> Course;
+    /// How far a computed value may lie from the true one.
+    fn error(&self) -> Deviation;
     /// The value for an integer; `None` where the operator takes no integers.
     fn integer(&self) -> Option<fn(i64) -> i64> {
         None
@@ -37,25 +40,59 @@ pub(super) enum Course {
     ValleyFromZero(f64),
 }
 
-fn course(cx: &mut Enclose<'_>, course: Course) -> Result<(), OpError> {
-    let bottom = match course {
-        Course::Rising => return cx.monotone(false),
-        Course::RisingFromZero => return cx.monotone(true),
-        Course::Falling => None,
-        Course::Valley(at) | Course::ValleyFromZero(at) => Some(at),
-    };
+/// The distance of a computed value `y` from the true one at `x`, in units of rounding (see
+/// [`crate::interval::rounding`]): at most `result |y| + argument |x| + constant`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Deviation {
+    pub(super) result: f64,
+    pub(super) argument: f64,
+    pub(super) constant: f64,
+}
+
+impl Deviation {
+    /// The value is exact.
+    pub(super) const NONE: Self = Self { result: 0.0, argument: 0.0, constant: 0.0 };
+    /// That of a well-conditioned elementary function.
+    pub(super) const ELEMENTARY: Self = Self { result: ELEMENTARY, ..Self::NONE };
+}
+
+fn course(cx: &mut Enclose<'_>, course: Course) -> Result<Bounds, OpError> {
     let x = cx.input(0)?;
-    let (at_lo, at_hi) = (cx.copy(&[&x.lo]), cx.copy(&[&x.hi]));
-    let bounds = match bottom {
-        None => Bounds::new(at_hi, at_lo),
-        Some(bottom) => {
-            let lowest = cx.nearest(&x, bottom);
-            Bounds::new(cx.copy(&[&lowest]), cx.append("Max", vec![], &[&at_lo, &at_hi]))
+    let ends = |cx: &mut Enclose<'_>| (cx.copy(&[&x.lo]), cx.copy(&[&x.hi]));
+    Ok(match course {
+        Course::Rising | Course::RisingFromZero => {
+            cx.monotone_by_channel(matches!(course, Course::RisingFromZero))?
         }
-    };
-    let nonnegative = matches!(course, Course::ValleyFromZero(_));
-    cx.output(0, Bounds { nonnegative, ..bounds });
-    Ok(())
+        Course::Falling => {
+            let (at_lo, at_hi) = ends(cx);
+            Bounds::new(at_hi, at_lo)
+        }
+        Course::Valley(bottom) | Course::ValleyFromZero(bottom) => {
+            let (at_lo, at_hi) = ends(cx);
+            let lowest = cx.nearest(&x, bottom);
+            let nonnegative = matches!(course, Course::ValleyFromZero(_));
+            Bounds { nonnegative, ..Bounds::new(cx.copy(&[&lowest]), cx.extremum("Max", &[at_lo, at_hi])) }
+        }
+    })
+}
+
+/// The bounds with room for `error`.
+fn rounded(cx: &mut Enclose<'_>, bounds: Bounds, error: Deviation) -> Result<Bounds, OpError> {
+    if error.result + error.argument + error.constant == 0.0 {
+        return Ok(bounds);
+    }
+    let x = cx.input(0)?;
+    Ok(cx.rounded(bounds, |cx| {
+        let mut own = Error::relative(error.result);
+        if error.argument + error.constant > 0.0 {
+            let [argument, constant] = [error.argument, error.constant].map(|v| cx.number(v));
+            let size = cx.magnitude(&x);
+            let size = cx.append("Mul", vec![], &[&size, &argument]);
+            let size = cx.append("Add", vec![], &[&size, &constant]);
+            own.absolute = cx.units_of(size, 1.0).absolute;
+        }
+        own
+    }))
 }
 
 #[derive(Debug)]
@@ -96,7 +133,10 @@ impl<F: Function, T: Element> Op<T> for Unary<F> {
     }
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
-        course(cx, self.0.course())
+        let bounds = course(cx, self.0.course())?;
+        let bounds = rounded(cx, bounds, self.0.error())?;
+        cx.output(0, bounds);
+        Ok(())
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn data_boxes(case: &Case, images: usize, rng: &mut ChaCha8Rng) -> Ve
 }
 
 /// Distances below and above every weight.
-fn deltas(case: &Case, rng: &mut ChaCha8Rng) -> BTreeMap<String, (Tensor<f32>, Tensor<f32>)> {
+pub(crate) fn deltas(case: &Case, rng: &mut ChaCha8Rng) -> BTreeMap<String, (Tensor<f32>, Tensor<f32>)> {
     let graph = case.model.graph();
     let mut delta = |shape: &[usize]| {
         Tensor::full(shape, 0f32)
@@ -58,7 +58,7 @@ fn deltas(case: &Case, rng: &mut ChaCha8Rng) -> BTreeMap<String, (Tensor<f32>, T
 }
 
 /// A point of a box: a corner, or anywhere, element by element.
-fn draw((lo, hi): &Box2, corner: bool, rng: &mut ChaCha8Rng) -> Tensor<f64> {
+pub(crate) fn draw((lo, hi): &Box2, corner: bool, rng: &mut ChaCha8Rng) -> Tensor<f64> {
     let mut point = lo.clone();
     for (p, &hi) in point.data_mut().iter_mut().zip(hi.data()) {
         let t: f64 = rng.random();
@@ -81,7 +81,7 @@ pub(crate) fn ends(boxes: &[Box2]) -> Vec<Tensor<f64>> {
 }
 
 /// What is a box: the data, the weights, or both.
-const READINGS: [(bool, bool); 3] = [(true, false), (false, true), (true, true)];
+pub(crate) const READINGS: [(bool, bool); 3] = [(true, false), (false, true), (true, true)];
 
 #[test]
 fn bounds_enclose_what_the_operator_can_reach() {
@@ -100,7 +100,7 @@ fn bounds_enclose_what_the_operator_can_reach() {
             let what = format!("boxed data {boxed_data}, boxed weights {boxed_weights}");
             let mut rng = ChaCha8Rng::seed_from_u64(7);
             let deltas = if boxed_weights { deltas(case, &mut rng) } else { BTreeMap::new() };
-            let options = IntervalOptions { boxed_inputs: boxed_data, deltas };
+            let options = IntervalOptions { boxed_inputs: boxed_data, deltas, ..IntervalOptions::default() };
             let bounds = match enclose(&case.model, &options) {
                 Ok(bounds) => bounds,
                 Err(e) if e.to_string().contains(&format!("example of {}", case.entry.name)) => {

@@ -8,6 +8,7 @@ mod gradient;
 mod hull;
 mod interval;
 mod onnx;
+mod outward;
 mod per_sample;
 mod precision;
 mod rows;

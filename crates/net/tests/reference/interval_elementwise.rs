@@ -115,6 +115,7 @@ fn arithmetic() {
     check("sub", "Sub", vec![], &[Extra::Box]);
     check("mul_const_out", "Mul", vec![], &[Extra::Weight("mul_const")]);
     check("mul_interval", "Mul", vec![], &[Extra::Box]);
+    check("square", "Pow", vec![], &[Extra::Scalar(2.0)]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn layer(name: &str, op_type: &str, attributes: Vec<AttributeProto>, exact: bool
     if !point_weight {
         deltas.insert("w".to_owned(), delta(&w, &npz.get("w_lo"), &npz.get("w_hi")));
     }
-    let options = IntervalOptions { boxed_inputs: true, deltas };
+    let options = IntervalOptions { boxed_inputs: true, deltas, ..IntervalOptions::default() };
     let inputs = [x_lo, x_hi];
     // The rewrite rounds the ends of the weights once more, so double precision gains one digit only.
     for (bounds, tolerance) in

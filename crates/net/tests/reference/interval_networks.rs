@@ -40,7 +40,11 @@ fn network(name: &str, base: &str) {
         deltas.insert(parameter.name.clone(), delta(&centre.map(|&w| f64::from(w)), &lo, &hi));
     }
     for tag in ["box", "point"] {
-        let options = IntervalOptions { boxed_inputs: tag == "box", deltas: deltas.clone() };
+        let options = IntervalOptions {
+            boxed_inputs: tag == "box",
+            deltas: deltas.clone(),
+            ..IntervalOptions::default()
+        };
         let inputs = match tag {
             "box" => vec![npz.get("x_lo"), npz.get("x_hi")],
             _ => vec![npz.get("x")],

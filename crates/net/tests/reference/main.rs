@@ -9,6 +9,7 @@
 mod dropout;
 mod interval_elementwise;
 mod interval_layers;
+mod interval_losses;
 mod interval_networks;
 mod losses;
 mod models;
