@@ -11,7 +11,8 @@
 //!    the ones as often as on the others ([`Separation`]). It is the network of the last epoch: the one that respects the
 //!    compatibility constraint may have changed too little to show anything, and no validation case chose the last.
 //!
-//! A subtype is called mislabelled only if both are answered with no.
+//! A subtype is called mislabelled only if both are answered with no: the second if the difference, beyond chance, is no more
+//! than a tenth.
 
 use modelmend_data::split::Part;
 use modelmend_learn::neighbors::nearest_in;
@@ -27,6 +28,9 @@ use crate::resample::Resampling;
 const NEIGHBORS: usize = 10;
 /// A subtype's labels are contradicted if those of at least this share of its failures are.
 const CONTRADICTED_SHARE: f64 = 0.5;
+/// A network tells failures from their neighbours if it turns its answer on so much more of them, beyond chance. Above 0:
+/// the faintest difference is beyond chance where there are cases enough.
+const TOLD_APART: f64 = 0.1;
 /// Fewer failures than this do not show that a network cannot tell them apart.
 const FEWEST: usize = 5;
 
@@ -146,7 +150,8 @@ pub struct Suspicion {
 impl Suspicion {
     /// Whether both answers speak against the labels.
     pub fn mislabelled(&self) -> bool {
-        self.contradicted >= CONTRADICTED_SHARE && self.separation.is_some_and(|s| s.interval.0 <= 0.0)
+        let told_apart = |s: &Separation| s.interval.0 > TOLD_APART;
+        self.contradicted >= CONTRADICTED_SHARE && self.separation.is_some_and(|s| !told_apart(&s))
     }
 }
 

@@ -121,7 +121,7 @@ fn a_pull_is_the_loss_times_the_cosine_in_the_metric() {
     let count = own[0].1.len();
     let fisher: Vec<f64> =
         (0..count).map(|i| own.iter().map(|(_, g)| g[i] * g[i]).sum::<f64>() / own.len() as f64).collect();
-    let damping = 100.0 * fisher.iter().sum::<f64>() / count as f64;
+    let damping = fisher.iter().sum::<f64>() / count as f64;
     let product = |a: &[f64], b: &[f64]| -> f64 {
         a.iter().zip(b).zip(&fisher).map(|((a, b), f)| a * b / (f + damping)).sum()
     };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use modelmend_data::split::Part;
 use modelmend_failure::explain::explain;
-use modelmend_failure::label_noise::{Cases, Suspicion, contradicted, separation, shares};
+use modelmend_failure::label_noise::{Cases, Separation, Suspicion, contradicted, separation, shares};
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::resample::Resampling;
 use modelmend_failure::subtype::{
@@ -158,6 +158,9 @@ fn only_wrong_labels_cannot_be_told_from_their_neighbours() {
     let (separation, mislabelled) = verdict(2, &learned);
     assert!(!mislabelled && separation.unwrap().interval.0 > 0.3, "{separation:?}");
     assert_eq!(separation.unwrap().failures, 15);
+    // A faint difference, however certain, does not tell them apart.
+    let faint = Separation { value: 0.04, interval: (0.01, 0.07), failures: 220 };
+    assert!(Suspicion { contradicted: 1.0, separation: Some(faint) }.mislabelled());
     // With too few held-out failures there is no verdict.
     let mut few = planted.layout.clone();
     (430..438).for_each(|i| few.subtype[i] = None);

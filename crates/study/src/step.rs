@@ -103,7 +103,7 @@ impl Step {
         let mut parameters = String::new();
         canonical(&self.parameters, &mut parameters);
         Hash::of_fields(
-            "modelmend 1 step key",
+            "modelmend 2 step key",
             &[self.name.as_str().as_bytes(), &self.version.to_le_bytes(), parameters.as_bytes(), &inputs],
         )
     }
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn key_is_stable_between_builds() {
-        let expected = "db61d9a206bd669b7d829bb3563f324d83ea82773466672862f0a26ddccbcdd1";
+        let expected = "1ab4133ed9753b51046153001f29b2d132f775a7e1398163cb6f19ad0749c6aa";
         assert_eq!(step().key().to_string(), expected);
     }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use modelmend_data::{Cases, Column, Table};
 use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
-use modelmend_failure::repair::causes::pulls;
+use modelmend_failure::repair::causes::{pulls, strongest};
 use modelmend_learn::metrics::average_precision;
 use modelmend_report::input as page;
 use modelmend_study::Hash;
@@ -33,10 +33,10 @@ pub(crate) struct Causes {
     rehearsed: Rehearsed,
     /// Class that each was trained as.
     classes: Vec<usize>,
-    /// Pull of each toward all learnable failures, in nats.
-    total: Vec<f64>,
     /// Learnable subtype that each pulls most toward, counted from 0.
     toward: Vec<usize>,
+    /// How much, in nats.
+    pull: Vec<f64>,
     /// Training cases, the strongest pull first.
     ranked: Vec<usize>,
 }
@@ -62,30 +62,21 @@ pub(crate) fn causes(
     };
     let of_subtype = |&s: &usize| (0..analysed).filter(|&case| layout.subtype[case] == Some(s)).collect();
     let sets: Vec<Vec<usize>> = learnable.iter().map(of_subtype).collect();
-    let title = Title { name: StepName::Repair, label: "causes", version: 1 };
+    let title = Title { name: StepName::Repair, label: "causes", version: 2 };
     let step = context.step(title, &sets, hashes, |scope| {
         let scores = pulls(problem, &sets, &training, &Watch(scope))?;
         let scores: Vec<f32> = scores.iter().map(|&score| score as f32).collect();
         Ok(Artifact::new(training.len()).with_f32("pulls", &scores))
     })?;
-    let scores = Array2::from_shape_vec((training.len(), sets.len()), step.artifact.f32("pulls")?)?;
-    let sizes: Vec<f64> = sets.iter().map(|set| set.len() as f64).collect();
-    let whole: f64 = sizes.iter().sum();
-    let weighed = |row: ndarray::ArrayView1<'_, f32>| {
-        row.iter().zip(&sizes).map(|(&s, size)| f64::from(s) * size / whole).sum::<f64>()
-    };
-    let strongest = |row: ndarray::ArrayView1<'_, f32>| {
-        let best = row.iter().copied().enumerate().reduce(|a, b| if b.1 > a.1 { b } else { a });
-        best.map_or(0, |(set, _)| learnable[set])
-    };
-    let total: Vec<f64> = scores.rows().into_iter().map(weighed).collect();
-    let mut ranked: Vec<usize> = (0..total.len()).collect();
-    ranked.sort_by(|&a, &b| total[b].total_cmp(&total[a]).then(a.cmp(&b)));
+    let stored = step.artifact.f32("pulls")?.into_iter().map(f64::from).collect();
+    let strongest = strongest(&Array2::from_shape_vec((training.len(), sets.len()), stored)?);
+    let mut ranked: Vec<usize> = (0..strongest.len()).collect();
+    ranked.sort_by(|&a, &b| strongest[b].1.total_cmp(&strongest[a].1).then(a.cmp(&b)));
     Ok(Some(Causes {
         classes: problem.targets_of(&training),
-        toward: scores.rows().into_iter().map(strongest).collect(),
+        toward: strongest.iter().map(|(set, _)| learnable[*set]).collect(),
+        pull: strongest.into_iter().map(|(_, pull)| pull).collect(),
         rehearsed,
-        total,
         ranked,
     }))
 }
@@ -98,7 +89,7 @@ impl Causes {
         let score = |kind: &str| {
             let of_kind: Vec<bool> = planted.iter().map(|p| p.as_deref() == Some(kind)).collect();
             let cases = of_kind.iter().filter(|own| **own).count();
-            let average_precision = average_precision(&of_kind, &self.total).ok().flatten()?;
+            let average_precision = average_precision(&of_kind, &self.pull).ok().flatten()?;
             (cases >= FEWEST).then(|| page::PlantedCause {
                 kind: kind.to_owned(),
                 cases: cases as u64,
@@ -113,7 +104,7 @@ impl Causes {
     pub(crate) fn result(&self) -> CausesResult {
         let found = self.found().into_iter().map(|f| (f.kind, f.average_precision));
         CausesResult {
-            training: self.total.len() as u64,
+            training: self.pull.len() as u64,
             average_precision: found.collect::<BTreeMap<_, _>>(),
         }
     }
@@ -121,7 +112,7 @@ impl Causes {
     /// What the page shows.
     pub(crate) fn page(&self) -> page::Causes {
         let cases = &self.rehearsed.cases;
-        let shown = self.ranked.iter().take(PICTURES).filter(|&&case| self.total[case] > 0.0);
+        let shown = self.ranked.iter().take(PICTURES).filter(|&&case| self.pull[case] > 0.0);
         let one = |&case: &usize| page::CauseCase {
             id: cases.ids[case].clone(),
             picture: Some(page::Thumbnail {
@@ -130,21 +121,21 @@ impl Causes {
                 rgb: cases.images.rgb8(case),
             }),
             label: Some(self.classes[case]),
-            score: self.total[case],
+            score: self.pull[case],
             toward: Some((self.toward[case] + 1).to_string()),
         };
         page::Causes { summary: self.summary(), cases: shown.map(one).collect(), found: self.found() }
     }
 
     fn summary(&self) -> String {
-        let pull = |case: &usize| self.total[*case].max(0.0);
-        let first = ((STRONGEST * self.total.len() as f64).ceil() as usize).max(1);
+        let pull = |case: &usize| self.pull[*case].max(0.0);
+        let first = ((STRONGEST * self.pull.len() as f64).ceil() as usize).max(1);
         let strongest: f64 = self.ranked.iter().take(first).map(pull).sum();
         let whole: f64 = self.ranked.iter().map(pull).sum();
         format!(
             "Of {} training cases the {first} that pull most hold {:.0} % of all pull. Look at their labels first; \
              causes.parquet ranks all of them. The pull says what the network learned from, which need not be wrong.",
-            self.total.len(),
+            self.pull.len(),
             100.0 * strongest / whole.max(f64::MIN_POSITIVE)
         )
     }
@@ -157,7 +148,7 @@ impl Causes {
             ("id", Column::text(order().map(|case| cases.ids[case].clone()))),
             ("label", Column::text(order().map(|case| self.rehearsed.names.label(cases.labels[case])))),
             ("class", Column::integers(order().map(|case| self.classes[case] as i64))),
-            ("pull", Column::Float(order().map(|case| Some(self.total[case])).collect())),
+            ("pull", Column::Float(order().map(|case| Some(self.pull[case])).collect())),
             ("subtype", Column::integers(order().map(|case| self.toward[case] as i64 + 1))),
         ];
         let mut table = Table::new();

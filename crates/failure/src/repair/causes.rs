@@ -13,7 +13,7 @@ use crate::monitor::Monitor;
 use crate::problem::Problem;
 
 /// Added to the Fisher information, in means over all weights: weights of little information would otherwise decide.
-const DAMPING: f64 = 100.0;
+const DAMPING: f64 = 1.0;
 /// Most training cases behind the Fisher information.
 const FISHER_CASES: usize = 10_000;
 
@@ -48,6 +48,16 @@ pub fn pulls(
         row.iter_mut().zip(&reading.products).for_each(|(pull, product)| *pull = -scale * product);
     }
     Ok(pulls)
+}
+
+/// For each training case the set that it pulls most toward, and how much; the first of equals. What a case does to one kind of failure
+/// would be lost in a mean over kinds that ask for opposite changes.
+pub fn strongest(pulls: &Array2<f64>) -> Vec<(usize, f64)> {
+    let best = |row: ndarray::ArrayView1<'_, f64>| {
+        let best = row.iter().copied().enumerate().reduce(|a, b| if b.1 > a.1 { b } else { a });
+        best.unwrap_or((0, 0.0))
+    };
+    pulls.rows().into_iter().map(best).collect()
 }
 
 /// The inverse of the damped Fisher information of the training cases.

@@ -3,11 +3,12 @@
 use modelmend_data::split::Part;
 use modelmend_net::Parameters;
 
-use super::causes::pulls;
+use super::causes::{pulls, strongest};
 use super::fisher::fisher;
 use super::recipe::{Anchor, Failures, Recipe};
 use super::task::Task;
 use crate::error::Result;
+use crate::matrix::Target;
 use crate::monitor::Monitor;
 
 /// What recipes ask for, computed once for all of them.
@@ -44,8 +45,11 @@ impl Knowledge {
 
 fn causes(task: &Task<'_>, monitor: &dyn Monitor) -> Result<Vec<usize>> {
     let training: Vec<usize> = (task.analysed..task.problem.count()).collect();
-    let scores = pulls(task.problem, &[task.target(Part::Train)], &training, monitor)?;
-    let mut ranked: Vec<(f64, usize)> = scores.iter().copied().zip(training).collect();
+    let failures = |&subtype: &usize| task.layout.target(Target::Subtype(subtype), Part::Train);
+    let sets: Vec<Vec<usize>> = task.targets.iter().map(failures).collect();
+    let pulls = pulls(task.problem, &sets, &training, monitor)?;
+    let scores = strongest(&pulls).into_iter().map(|(_, score)| score);
+    let mut ranked: Vec<(f64, usize)> = scores.zip(training).collect();
     ranked.retain(|(score, _)| *score > 0.0);
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     Ok(ranked.into_iter().map(|(_, case)| case).collect())
