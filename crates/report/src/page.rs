@@ -78,7 +78,7 @@ fn header(context: &Context<'_>, study: &str, panels: &[(&panels::Panel, Markup)
             div class="title" {
                 h1 { (study) }
                 @if !context.input.facts.model.is_empty() {
-                    p class="subtitle" { "Failure report for " strong { (context.input.facts.model) } }
+                    p class="subtitle" { @if context.input.uncertainty.is_empty() { "Failure report for " } @else { "Uncertainty of " } strong { (context.input.facts.model) } }
                 }
             }
             nav aria-label="Panels" {

@@ -13,6 +13,7 @@ mod evidence;
 mod finetune;
 mod gate;
 mod outputs;
+mod reconstruction;
 mod repair;
 mod repair_page;
 mod report;

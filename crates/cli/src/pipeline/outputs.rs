@@ -313,10 +313,7 @@ pub(crate) fn write(
 ) -> Result<()> {
     let results: Vec<Results> = finished.iter().map(|f| f.results.clone()).collect();
     let first = finished.remove(0);
-    let inputs = inputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    let record = RunRecord::new(program, file, inputs, runner.records());
-    for folder in ["matrices", "models", "figures"] {
+    for folder in ["matrices", "models"] {
         std::fs::create_dir_all(out.join(folder))
             .with_context(|| format!("{}: cannot make it", out.join(folder).display()))?;
     }
@@ -337,16 +334,34 @@ pub(crate) fn write(
         &out.join("embedding.npy"),
         &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?,
     )?;
-    let seeds = file.study.seeds();
-    let mut report = report::with_provenance(first.report, &record, &seeds);
+    let mut report = first.report;
     let others: Vec<Repair> = finished.into_iter().flat_map(|f| f.report.repairs).collect();
     report.repairs.iter_mut().for_each(|repair| repair_page::over_runs(repair, &others));
+    documents(out, file, (&results, report), runner, inputs)
+}
+
+/// Writes what every study leaves behind: the page with its figures and documents, all numbers, where they come from.
+pub(super) fn documents(
+    out: &Path,
+    file: &StudyFile,
+    (results, report): (&[Results], ReportInput),
+    runner: &Runner<'_>,
+    inputs: &Mutex<BTreeMap<String, InputHash>>,
+) -> Result<()> {
+    let inputs = inputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let record = RunRecord::new(program, file, inputs, runner.records());
+    let failed = |name: &str| format!("{}: cannot write it", out.join(name).display());
+    let figures = out.join("figures");
+    std::fs::create_dir_all(&figures).with_context(|| format!("{}: cannot make it", figures.display()))?;
+    let report = report::with_provenance(report, &record, &file.study.seeds());
     modelmend_report::write::write(&report, out)?;
     if let Some(repair) = report.repairs.first() {
         let text = modelmend_report::repair_markdown(&report, repair);
         write_atomically(&out.join("repair.md"), &[text.as_bytes()]).with_context(|| failed("repair.md"))?;
     }
-    write_json(&out.join("results.json"), &over_runs(&results)?).with_context(|| failed("results.json"))?;
+    write_json(&out.join("results.json"), &over_runs(results)?).with_context(|| failed("results.json"))?;
     write_json(&out.join("run.json"), &record).with_context(|| failed("run.json"))?;
+    crate::output::line(&format!("report: {}", out.join("report.html").display()));
     Ok(())
 }

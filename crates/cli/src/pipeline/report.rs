@@ -53,6 +53,7 @@ pub(super) fn input(
         training: learning.map(training),
         provenance: page::Provenance::default(),
         repairs: Vec::new(),
+        uncertainty: Vec::new(),
         notes: results.notes.clone(),
     }
 }

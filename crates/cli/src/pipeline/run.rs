@@ -29,6 +29,7 @@ use super::divide::{self, Division, Material, Setting};
 use super::evidence::{self, Evidence};
 use super::finetune::{self, Extent, Job};
 use super::outputs::{self, Finished};
+use super::reconstruction;
 use super::repair;
 use super::represent::{self, Purpose};
 use super::subject::{self, Labelled, Subject};
@@ -79,23 +80,30 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
         choice.apply(study)?;
     }
     let file = file;
-    let Study::Classification(study) = &file.study else {
-        bail!(
-            "{}: task: reconstruction is not built yet; this version runs `task: classification`",
-            path.display()
-        );
-    };
     let out = options.out.clone().unwrap_or_else(|| file.output());
     let started = Started::new(&file.study, &out, options)?;
     let terminal = Terminal::new(options.quiet);
     let runner = started.runner(&terminal);
+    match &file.study {
+        Study::Classification(study) => classification(&file, study, &runner, &out),
+        Study::Reconstruction(study) => reconstruction::run(&file, study, &runner, &out).map(|()| 0),
+    }
+}
+
+/// Runs a classification study, seed by seed; returns the exit code.
+fn classification(
+    file: &StudyFile,
+    study: &ClassificationStudy,
+    runner: &Runner<'_>,
+    out: &Path,
+) -> Result<u8> {
     let inputs = Mutex::new(BTreeMap::new());
     let mut finished = Vec::new();
     for seed in file.study.seeds() {
-        let context = Context { runner: &runner, seed, inputs: &inputs };
+        let context = Context { runner, seed, inputs: &inputs };
         let trained = match &study.train {
             Some(section) if context.wants(StepName::Train) => {
-                Some(train::from_study(&context, &file, section)?)
+                Some(train::from_study(&context, file, section)?)
             }
             _ => None,
         };
@@ -103,9 +111,9 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
             continue;
         }
         let models = trained.as_ref().map(|t| (t.model.clone(), t.checkpoints.clone()));
-        let subject = subject::read(&context, &file, study, models)?;
+        let subject = subject::read(&context, file, study, models)?;
         let training = match study.repair {
-            Some(_) => subject::training(&file, &study.data, seed)?,
+            Some(_) => subject::training(file, &study.data, seed)?,
             None => None,
         };
         if let Some(done) = analyse(&context, study, subject, (trained, training))? {
@@ -117,8 +125,7 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
         return Ok(0);
     }
     let refusals: Vec<String> = finished.iter().filter_map(|f| f.refusal.clone()).collect();
-    outputs::write(&out, &file, finished, &runner, &inputs)?;
-    crate::output::line(&format!("report: {}", out.join("report.html").display()));
+    outputs::write(out, file, finished, runner, &inputs)?;
     refusals.iter().for_each(|reason| crate::output::line(&format!("refused: {reason}")));
     Ok(if refusals.is_empty() { 0 } else { crate::output::REFUSED })
 }

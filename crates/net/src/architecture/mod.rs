@@ -5,7 +5,9 @@ mod classifier;
 mod dropout;
 mod layers;
 mod reconstruction;
+mod variance;
 
 pub use classifier::{Classifier, ClassifierKind, classifier};
 pub use dropout::with_dropout;
 pub use reconstruction::{Conv1d, DnCnn, conv1d, dncnn};
+pub use variance::with_variance;

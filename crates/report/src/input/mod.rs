@@ -7,6 +7,7 @@ mod case;
 mod provenance;
 mod repair;
 mod subtyping;
+mod uncertainty;
 
 pub use case::{Case, MetadataColumn, MetadataValues, Part, Thumbnail};
 pub use provenance::{InputFile, Provenance, StepRecord};
@@ -18,6 +19,8 @@ pub use subtyping::{
     CaseSet, Finding, FinetuningCurve, FinetuningSeries, Matrix, MatrixOrder, Measure, Selection, Side,
     Stage, Subtype, Subtyping, TruthScores,
 };
+
+pub use uncertainty::{DirectionAccuracy, NoiseLevel, UncertaintyRow};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +48,8 @@ pub struct ReportInput {
     pub training: Option<TrainingCurves>,
     /// Repairs, accepted or refused.
     pub repairs: Vec<Repair>,
+    /// Uncertainty methods, where a study asks for them.
+    pub uncertainty: Vec<UncertaintyRow>,
     /// Where the numbers come from.
     pub provenance: Provenance,
     /// What a reader must know before he believes the numbers, one sentence each.

@@ -12,6 +12,7 @@ mod selection;
 mod subtypings;
 mod summary;
 mod training;
+mod uncertainty;
 
 use std::collections::BTreeSet;
 
@@ -103,6 +104,13 @@ const PANELS: &[Panel] = &[
         short: "Training",
         render: training::render,
         figures: training::figures,
+    },
+    Panel {
+        id: "uncertainty",
+        title: "Which output to distrust",
+        short: "Uncertainty",
+        render: uncertainty::render,
+        figures: uncertainty::figures,
     },
     Panel {
         id: "provenance",

@@ -217,6 +217,12 @@ pub struct UncertaintyScore {
     pub coverage: Option<f64>,
     /// Mean width of the intervals.
     pub width: Option<f64>,
+    /// Share of pixels inside their interval after conformal calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_coverage: Option<f64>,
+    /// Mean width of the intervals after conformal calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_width: Option<f64>,
     /// Measured time. Differs between machines and runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_per_image: Option<f64>,

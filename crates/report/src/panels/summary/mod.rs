@@ -26,7 +26,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
         (notes(&input.notes))
         @for repair in &input.repairs { (repaired(repair)) }
         @if let Some(kinds) = kinds { (kinds) }
-        (glossary())
+        @if !input.subtypings.is_empty() { (glossary()) }
     })
 }
 

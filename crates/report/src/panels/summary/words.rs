@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::method_title;
+use super::super::{method_title, uncertainty};
 use crate::fields::name_of;
 use crate::format;
 use crate::input::{Finding, ReportInput, Subtype, Subtyping};
@@ -14,10 +14,27 @@ const REPAIRED: f64 = 0.7;
 /// From this Independence on, a kind is called a kind of its own.
 const INDEPENDENT: f64 = 0.3;
 
+/// Which uncertainty marks the errors best.
+fn what_marks(input: &ReportInput, model: &str) -> String {
+    let items = format::count(input.facts.cases);
+    let rows = input.uncertainty.iter().filter_map(|row| Some((row, row.pearson?)));
+    match rows.reduce(|a, b| if b.1.value > a.1.value { b } else { a }) {
+        None => format!("{model} on {items} test items; no method could be measured."),
+        Some((row, pearson)) => format!(
+            "{model} on {items} test items: its errors are marked best by the uncertainty of {}, whose correlation with |error| is {}.",
+            uncertainty::title(&row.method),
+            format::with_interval(Some(pearson), 3)
+        ),
+    }
+}
+
 /// How many cases fail.
 pub(super) fn what_fails(input: &ReportInput) -> String {
     let facts = &input.facts;
     let model = if facts.model.is_empty() { "The network" } else { &facts.model };
+    if !input.uncertainty.is_empty() {
+        return what_marks(input, model);
+    }
     let mut text = format!(
         "{model} gets {} of {} cases wrong",
         format::count(facts.failures),

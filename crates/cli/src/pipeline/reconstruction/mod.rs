@@ -1,0 +1,117 @@
+//! A study of an image-to-image network: where its output cannot be trusted.
+
+mod methods;
+mod page;
+mod problem;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+use modelmend_data::split::Part;
+use modelmend_net::Model;
+use modelmend_report::input::{Facts, ReportInput};
+use modelmend_study::cache::InputHash;
+use modelmend_study::record::Results;
+use modelmend_study::runner::Runner;
+use modelmend_study::schema::{ReconstructionStudy, StudyFile};
+use modelmend_study::step::StepName;
+
+use self::methods::Outcome;
+use self::problem::Material;
+use super::context::Context;
+use super::outputs;
+
+/// Runs a reconstruction study, seed by seed, and writes the output folder.
+pub(super) fn run(
+    file: &StudyFile,
+    study: &ReconstructionStudy,
+    runner: &Runner<'_>,
+    out: &Path,
+) -> Result<()> {
+    if !study.stress.is_empty() {
+        bail!("{}: stress: stress tests are not built yet; leave the section out", file.path.display());
+    }
+    let inputs: Mutex<BTreeMap<String, InputHash>> = Mutex::new(BTreeMap::new());
+    let (mut runs, mut results, mut models) = (Vec::new(), Vec::new(), Vec::new());
+    let mut items = 0;
+    for seed in file.study.seeds() {
+        let context = Context { runner, seed, inputs: &inputs };
+        let Some((outcomes, made, count)) = one(&context, file, study)? else { continue };
+        items = count;
+        results.push(page::results(&study.name, seed, (count, &outcomes)));
+        runs.push(outcomes);
+        if models.is_empty() {
+            models = made;
+        }
+    }
+    if runs.is_empty() {
+        crate::output::line("stopped as asked; run again without --until for the results");
+        return Ok(());
+    }
+    let report = report(study, &runs, items);
+    write(out, file, (&results, report, &models), runner, &inputs)
+}
+
+type Done = (Vec<Outcome>, Vec<(String, Model)>, usize);
+
+/// One run; `None` where the user wants to stop before the methods.
+fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> Result<Option<Done>> {
+    let (material, data) = Material::read(context, file, study)?;
+    let mut models = Vec::new();
+    let base = match (&study.model, &study.train) {
+        (Some(path), _) => Model::read(&file.resolve(path))?,
+        (None, Some(train)) => {
+            let trained = methods::train(context, (&material, data), train)?;
+            models.push(("trained.onnx".to_owned(), trained.clone()));
+            trained
+        }
+        (None, None) => bail!("{}: either `model` or `train` must be given", file.path.display()),
+    };
+    if !context.wants(StepName::Uncertainty) {
+        return Ok(None);
+    }
+    let mut outcomes = Vec::new();
+    for wanted in &study.uncertainty {
+        let (outcome, model) = methods::ask(context, study, (&material, data), (&base, wanted))?;
+        models.extend(model.map(|model| (format!("{}.onnx", outcome.method), model)));
+        outcomes.push(outcome);
+    }
+    let items = material.source()?.count(Part::Test);
+    Ok(Some((outcomes, models, items)))
+}
+
+fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> ReportInput {
+    let model =
+        study.model.as_ref().map_or_else(|| "The network trained here".to_owned(), ToString::to_string);
+    let mut notes = Vec::new();
+    if study.conformal.is_some() && runs.iter().flatten().any(|outcome| outcome.calibrated.is_none()) {
+        notes.push("Too few validation items for conformal calibration at this level.".to_owned());
+    }
+    for beta in runs.iter().take(1).flatten().filter_map(|outcome| outcome.beta) {
+        notes.push(format!("Price of width (beta) of the interval network: {beta:.2e}."));
+    }
+    ReportInput {
+        study: study.name.clone(),
+        facts: Facts { model, cases: items as u64, seed: study.seed, ..Facts::default() },
+        uncertainty: page::rows(runs, study.seed),
+        notes,
+        ..ReportInput::default()
+    }
+}
+
+fn write(
+    out: &Path,
+    file: &StudyFile,
+    (results, report, models): (&[Results], ReportInput, &[(String, Model)]),
+    runner: &Runner<'_>,
+    inputs: &Mutex<BTreeMap<String, InputHash>>,
+) -> Result<()> {
+    let folder = out.join("models");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make it", folder.display()))?;
+    for (name, model) in models {
+        model.write(&folder.join(name))?;
+    }
+    outputs::documents(out, file, (results, report), runner, inputs)
+}

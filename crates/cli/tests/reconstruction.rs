@@ -1,0 +1,108 @@
+//! A study of a reconstruction network: its files, the same numbers again, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use modelmend_net::{Model, Runtime, Settings, Tensor};
+use serde_json::Value;
+
+const STUDY: &str = "
+name: signals
+seed: 4
+runs: 2
+task: reconstruction
+data:
+  generator: jumps
+  samples: {train: 96, validation: 30, test: 12}
+  length: 64
+  noise: [0.02, 0.05, 0.2]
+train:
+  architecture: conv1d
+  channels: 2
+  optimizer: {name: adam, learning_rate: 2.0e-3}
+  batch_size: 16
+  epochs: 6
+uncertainty:
+  - {method: inn, epochs: 4, learning_rate: 1.0e-3, beta: auto, layers: last 4}
+  - {method: mcdropout, passes: 6}
+  - {method: probout, steps: 20}
+conformal: {level: 0.9}
+output: out
+";
+
+fn run(folder: &Path, study: &str, arguments: &[&str]) -> Output {
+    std::fs::write(folder.join("study.yaml"), study).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_modelmend"))
+        .arg("run")
+        .arg(folder.join("study.yaml"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// The results without measured times.
+fn results(folder: &Path, out: &str) -> Value {
+    let text = std::fs::read_to_string(folder.join(out).join("results.json")).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    for method in value["uncertainty"].as_object_mut().unwrap().values_mut() {
+        assert!(method.as_object_mut().unwrap().remove("seconds_per_image").is_some());
+    }
+    value
+}
+
+#[test]
+fn a_study_of_signals_leaves_its_files_and_the_same_numbers_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = run(folder.path(), STUDY, &["--threads", "1"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let found = results(folder.path(), "out");
+    for method in ["inn", "mcdropout", "probout"] {
+        let score = &found["uncertainty"][method];
+        assert_eq!(score["pearson"]["values"].as_array().unwrap().len(), 2, "{method}: {score}");
+        let coverage = score["calibrated_coverage"]["mean"].as_f64().unwrap();
+        assert!((coverage - 0.9).abs() < 0.08, "{method}: {coverage}");
+        assert!(found["stress"]["noise-0.2"][method]["pearson"]["mean"].is_number());
+    }
+    assert!(found["uncertainty"]["inn"]["coverage"]["mean"].as_f64().unwrap() > 0.1);
+    let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("Which output to distrust") && page.contains("Monte Carlo dropout"));
+    // Again, from nothing, on two threads: the same numbers.
+    let out = folder.path().join("again");
+    let arguments = ["--threads", "2", "--out", out.to_str().unwrap(), "--cache"];
+    let cache = folder.path().join("other-cache");
+    let done = run(folder.path(), STUDY, &[&arguments[..], &[cache.to_str().unwrap()]].concat());
+    assert_eq!(done.status.code(), Some(0));
+    assert_eq!(results(folder.path(), "again"), found);
+    encloses(&folder.path().join("out/models"));
+}
+
+/// The files that are written: the interval network holds what the trained network says.
+fn encloses(models: &Path) {
+    let [trained, inn] = ["trained.onnx", "inn.onnx"].map(|name| Model::read(&models.join(name)).unwrap());
+    let input = Tensor::new([1, 1, 64], (0..64).map(|i| (i / 16) as f32 / 4.0).collect()).unwrap();
+    let run = |model: &Model| {
+        let runtime = Runtime::<f32>::new(model.graph().clone());
+        runtime.forward(model.parameters(), std::slice::from_ref(&input), Settings::default()).unwrap()
+    };
+    let (plain, bounds) = (run(&trained), run(&inn));
+    let ends = bounds[1].data().iter().zip(plain[0].data()).zip(bounds[2].data());
+    assert!(ends.clone().all(|((lo, y), hi)| lo <= y && y <= hi));
+    assert!(ends.clone().any(|((lo, _), hi)| lo < hi));
+}
+
+#[test]
+fn what_is_not_built_is_refused_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, to, said) in [
+        ("conformal:", "stress: [{test: artefact, shape: bird}]\nconformal:", "stress"),
+        ("architecture: conv1d", "architecture: unet", "train.architecture"),
+        ("train: 96", "train: 0.5", "data.samples"),
+        ("layers: last 4", "layers: [nobody]", "nobody"),
+    ] {
+        let done = run(folder.path(), &STUDY.replace(from, to), &["--quiet"]);
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(2), "{text}");
+        assert!(text.contains(said) && text.lines().count() <= 2, "{text}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Methods that give every pixel of an output an uncertainty, one file each, all with one interface.
+
+mod interval_network;
+mod mc_dropout;
+mod prob_out;
+
+pub use interval_network::{IntervalMaps, heuristic_beta, train_interval_network};
+pub use mc_dropout::McDropout;
+pub use prob_out::{PredictedVariance, train_predicted_variance};
+
+use modelmend_net::{Model, NetError, Runtime, Settings, Tensor};
+
+use crate::error::Result;
+
+/// What a method says about a batch; all of one shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Maps {
+    /// The reconstruction that the uncertainty is about.
+    pub output: Tensor<f32>,
+    /// Uncertainty, at least 0, in the unit of the output.
+    pub u: Tensor<f32>,
+    /// Lower and upper ends, where the method has them.
+    pub bounds: Option<(Tensor<f32>, Tensor<f32>)>,
+}
+
+/// A method that is ready to be asked.
+pub trait Method: Sync {
+    /// As in a study file and in `results.json`.
+    fn name(&self) -> &'static str;
+
+    /// The maps of a batch (N, channels, ...). A pure function of the input.
+    ///
+    /// # Errors
+    /// Execution errors.
+    fn maps(&self, input: &Tensor<f32>) -> Result<Maps>;
+}
+
+/// Runs a model on a batch.
+fn run(
+    runtime: &Runtime<f32>,
+    model: &Model,
+    input: &Tensor<f32>,
+    settings: Settings,
+) -> Result<Vec<Tensor<f32>>> {
+    Ok(runtime.forward(model.parameters(), std::slice::from_ref(input), settings)?)
+}
+
+fn missing() -> NetError {
+    NetError::input("the model has too few outputs")
+}

@@ -1,0 +1,158 @@
+//! Inputs of a reconstruction network with the truth.
+
+use modelmend_data::Picture;
+use modelmend_data::generate::{Denoise, Denoising, JumpSignals, Jumps, Pairs, noisy_picture};
+use modelmend_data::split::Part;
+use modelmend_net::Tensor;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::{Result, UncertaintyError};
+
+/// Inputs and what should come out, of the same shape (N, channels, ...).
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// What was measured.
+    pub input: Tensor<f32>,
+    /// The truth.
+    pub target: Tensor<f32>,
+}
+
+impl Batch {
+    fn new(pairs: Pairs, shape: &[usize]) -> Result<Self> {
+        let tensor = |data| {
+            Tensor::new(shape.to_vec(), data)
+                .ok_or_else(|| UncertaintyError::Invalid(format!("a batch is not of shape {shape:?}")))
+        };
+        Ok(Self { input: tensor(pairs.input)?, target: tensor(pairs.target)? })
+    }
+}
+
+/// Where pairs come from. Everything is a pure function of the arguments.
+pub trait Source: Sync {
+    /// Pairs to train on in an epoch.
+    fn epoch_len(&self) -> usize;
+
+    /// Pairs `from .. to` of an epoch, in an order and with noise of its own.
+    ///
+    /// # Errors
+    /// A range beyond the epoch.
+    fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch>;
+
+    /// Number of items on a side that is not trained on.
+    fn count(&self, part: Part) -> usize;
+
+    /// One whole item of such a side, with N = 1.
+    ///
+    /// # Errors
+    /// An item that does not exist.
+    fn item(&self, part: Part, index: usize) -> Result<Batch>;
+}
+
+/// Jump signals to deconvolve (METHODS 2.6).
+#[derive(Clone, Debug)]
+pub struct Signals {
+    signals: JumpSignals,
+    request: Jumps,
+    /// Signals to train on, to choose by, to measure.
+    counts: [usize; 3],
+    sigma: f64,
+}
+
+impl Signals {
+    /// So many signals for each side, with noise of standard deviation `sigma`.
+    ///
+    /// # Errors
+    /// As [`JumpSignals::new`].
+    pub fn new(request: Jumps, counts: [usize; 3], sigma: f64) -> Result<Self> {
+        Ok(Self { signals: JumpSignals::new(request)?, request, counts, sigma })
+    }
+
+    /// The same signals with noise of another size.
+    pub fn with_noise(&self, sigma: f64) -> Self {
+        Self { sigma, ..self.clone() }
+    }
+}
+
+impl Source for Signals {
+    fn epoch_len(&self) -> usize {
+        self.counts[0]
+    }
+
+    fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch> {
+        let mut order: Vec<u64> = (0..self.counts[0] as u64).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.request.seed);
+        rng.set_stream(epoch);
+        order.shuffle(&mut rng);
+        let chosen = order.get(range).ok_or_else(beyond)?;
+        let draw = u32::try_from(epoch).map_err(|_| beyond())?;
+        let pairs = self.signals.pairs(Part::Train, chosen, self.sigma, draw)?;
+        Batch::new(pairs, &[chosen.len(), 1, self.request.length])
+    }
+
+    fn count(&self, part: Part) -> usize {
+        self.counts[part as usize]
+    }
+
+    fn item(&self, part: Part, index: usize) -> Result<Batch> {
+        let pair = self.signals.pair(part, index as u64, self.sigma, 0)?;
+        Batch::new(pair, &[1, 1, self.request.length])
+    }
+}
+
+/// Photographs to denoise (METHODS 2.6): patches to train on, whole pictures to choose by and to measure.
+#[derive(Debug)]
+pub struct Photographs<'a> {
+    patches: Denoising<'a>,
+    request: Denoise,
+    held_out: [&'a [Picture]; 2],
+}
+
+impl<'a> Photographs<'a> {
+    /// Pictures for each side.
+    ///
+    /// # Errors
+    /// As [`Denoising::new`].
+    pub fn new(request: Denoise, [train, validation, test]: [&'a [Picture]; 3]) -> Result<Self> {
+        Ok(Self { patches: Denoising::new(request, train)?, request, held_out: [validation, test] })
+    }
+
+    fn pictures(&self, part: Part) -> &'a [Picture] {
+        match part {
+            Part::Train => &[],
+            Part::Validation => self.held_out[0],
+            Part::Test => self.held_out[1],
+        }
+    }
+}
+
+impl Source for Photographs<'_> {
+    fn epoch_len(&self) -> usize {
+        self.patches.patches()
+    }
+
+    fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch> {
+        let count = range.len();
+        let pairs = self.patches.epoch(epoch).pairs(range)?;
+        let edge = self.request.patch;
+        let channels = pairs.input.len() / (count * edge * edge).max(1);
+        Batch::new(pairs, &[count, channels, edge, edge])
+    }
+
+    fn count(&self, part: Part) -> usize {
+        self.pictures(part).len()
+    }
+
+    fn item(&self, part: Part, index: usize) -> Result<Batch> {
+        let picture = self.pictures(part).get(index).ok_or_else(beyond)?;
+        // The two sides draw from different streams.
+        let number = (part as u64) << 32 | index as u64;
+        let pair = noisy_picture(picture, self.request.sigma, self.request.seed, number, 0)?;
+        Batch::new(pair, &[1, picture.channels(), picture.height(), picture.width()])
+    }
+}
+
+fn beyond() -> UncertaintyError {
+    UncertaintyError::Invalid("a pair beyond those that there are".to_owned())
+}
