@@ -191,6 +191,13 @@ impl<'a> Work<'a> {
         let aimed = Aimed { targets, except, analysed: setting.problem.count() };
         let folds = folds(context, setting, &layout, section.gate.folds as usize)?;
         let (problem, rehearsed, cases) = joined(setting, training, &mut layout)?;
+        let idle = |m: &&dyn Method| m.recipes(given(&problem, &aimed)).is_empty();
+        if let Some(idle) = section.methods.iter().copied().filter_map(named).find(idle) {
+            bail!(
+                "repair.methods: `{}` needs what the model was trained on: name data.training_split",
+                idle.name()
+            );
+        }
         let work = Self { context, setting, section, layout, aimed, problem, cases, folds, bootstrap };
         Ok((work, rehearsed))
     }
