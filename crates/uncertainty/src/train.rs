@@ -52,7 +52,8 @@ pub fn descend(
 ) -> Result<Parameters<f32>> {
     let runtime = Runtime::<f32>::new(model.graph().clone());
     let settings = AdamSettings { learning_rate: training.learning_rate, ..AdamSettings::default() };
-    let (mut parameters, mut adam) = (start, None);
+    let mut parameters = start;
+    let mut adam = Adam::new(&parameters, settings);
     let mut places = Places::new(source.epoch_len(), training.batch_size);
     for step in 0..training.steps {
         let (epoch, range) = places.next()?;
@@ -71,7 +72,6 @@ pub fn descend(
                 training.learning_rate
             )));
         }
-        let adam = adam.get_or_insert_with(|| Adam::new(&parameters, settings));
         adam.step(&mut parameters, &gradient.parameters);
         runtime.recycle(gradient);
         after(&mut parameters);

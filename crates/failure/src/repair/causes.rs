@@ -14,8 +14,6 @@ use crate::problem::Problem;
 
 /// Added to the Fisher information, in means over all weights: weights of little information would otherwise decide.
 const DAMPING: f64 = 1.0;
-/// Most training cases behind the Fisher information.
-const FISHER_CASES: usize = 10_000;
 
 /// The pull of each of `training` toward each set of failures, training cases x sets.
 ///
@@ -62,9 +60,7 @@ pub fn strongest(pulls: &Array2<f64>) -> Vec<(usize, f64)> {
 
 /// The inverse of the damped Fisher information of the training cases.
 fn metric(problem: &Problem, training: &[usize], monitor: &dyn Monitor) -> Result<Parameters<f32>> {
-    let step = training.len().div_ceil(FISHER_CASES).max(1);
-    let cases: Vec<usize> = training.iter().copied().step_by(step).collect();
-    let mut metric = fisher(problem, &cases, monitor)?;
+    let mut metric = fisher(problem, training, monitor)?;
     let total: f64 = metric.iter().flat_map(|t| t.data()).map(|&f| f64::from(f)).sum();
     let damping = (DAMPING * total / metric.scalars().max(1) as f64) as f32;
     for t in metric.iter_mut() {

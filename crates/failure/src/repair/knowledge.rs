@@ -20,9 +20,6 @@ pub struct Knowledge {
     pub causes: Vec<usize>,
 }
 
-/// Most correct cases behind the Fisher information (METHODS 1.5).
-const FISHER_CASES: usize = 10_000;
-
 impl Knowledge {
     /// What these recipes ask for, from the training side alone.
     ///
@@ -31,10 +28,7 @@ impl Knowledge {
     pub fn of(task: &Task<'_>, recipes: &[Recipe], monitor: &dyn Monitor) -> Result<Self> {
         let mut knowledge = Self::default();
         if recipes.iter().any(|r| matches!(r.anchor, Anchor::Fisher { .. })) {
-            let correct = task.layout.correct(Part::Train);
-            let step = correct.len().div_ceil(FISHER_CASES).max(1);
-            let cases: Vec<usize> = correct.into_iter().step_by(step).collect();
-            knowledge.fisher = Some(fisher(task.problem, &cases, monitor)?);
+            knowledge.fisher = Some(fisher(task.problem, &task.layout.correct(Part::Train), monitor)?);
         }
         if recipes.iter().any(|r| matches!(r.failures, Failures::Causes(_))) {
             knowledge.causes = causes(task, monitor)?;

@@ -48,8 +48,9 @@ fn head(graph: &mut GraphProto, mut node: NodeProto, start: f32) -> Result<Strin
         NetError::model(format!("`{weight}`: a variance needs the weights of the last layer in the file"))
     })?;
     let channels = dims.first().copied().unwrap_or(0);
-    let bias = node.input.get(2).filter(|bias| !bias.is_empty()).unwrap_or(&weight).clone();
-    let [weights, biases] = [format!("{weight}/variance"), format!("{bias}/variance/bias")];
+    let bias = node.input.get(2).filter(|bias| !bias.is_empty()).cloned();
+    let bias = bias.unwrap_or_else(|| format!("{weight}/bias"));
+    let [weights, biases] = [format!("{weight}/variance"), format!("{bias}/variance")];
     let elements = usize::try_from(dims.iter().product::<i64>()).unwrap_or(0);
     graph.initializer.push(constant(&weights, dims, vec![0.0; elements]));
     let count = usize::try_from(channels).unwrap_or(0);

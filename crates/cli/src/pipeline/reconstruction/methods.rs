@@ -80,7 +80,8 @@ pub(super) fn train(
     train: &ReconstructionTrain,
 ) -> Result<Model> {
     let start = material.network(train, context.seed)?;
-    let learning = with_dropout(&start, true).or_else(|_| Ok::<_, anyhow::Error>(start.clone()))?;
+    // A network without dropout is trained as it is.
+    let learning = with_dropout(&start, true).unwrap_or_else(|_| start.clone());
     let source = material.source()?;
     let batch = train.batch_size as usize;
     let training = Training {

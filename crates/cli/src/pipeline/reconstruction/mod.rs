@@ -61,7 +61,10 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
     let (material, data) = Material::read(context, file, study)?;
     let mut models = Vec::new();
     let base = match (&study.model, &study.train) {
-        (Some(path), _) => Model::read(&file.resolve(path))?,
+        (Some(path), _) => {
+            context.hash(&path.to_string(), &file.resolve(path))?;
+            Model::read(&file.resolve(path))?
+        }
         (None, Some(train)) => {
             let trained = methods::train(context, (&material, data), train)?;
             models.push(("trained.onnx".to_owned(), trained.clone()));
