@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use modelmend_failure::monitor::Monitor;
+use modelmend_learn::monitor::Monitor;
 use modelmend_study::observer::{Observer, Source};
 use modelmend_study::step::Step;
 
@@ -32,7 +32,9 @@ pub(crate) fn error(error: &anyhow::Error) {
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     let interrupted = error.chain().any(|cause| {
         cause.is::<modelmend_study::observer::Interrupted>()
-            || matches!(cause.downcast_ref(), Some(modelmend_failure::FailureError::Interrupted))
+            || cause.is::<modelmend_learn::monitor::Interrupted>()
+            || matches!(cause.downcast_ref(), Some(modelmend_failure::FailureError::Interrupted(_)))
+            || matches!(cause.downcast_ref(), Some(modelmend_uncertainty::UncertaintyError::Interrupted(_)))
     });
     if interrupted { INTERRUPTED } else { INVALID }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use modelmend_data::generate::{Histology, histology};
 use modelmend_failure::Problem;
 use modelmend_failure::finetune::{FinetuneCases, FinetuneSettings, finetune};
-use modelmend_failure::monitor::Silent;
+use modelmend_learn::monitor::Silent;
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
 use rayon::prelude::*;
 

@@ -2,6 +2,7 @@
 
 use modelmend_data::Error as DataError;
 use modelmend_learn::LearnError;
+use modelmend_learn::monitor::Interrupted;
 use modelmend_net::NetError;
 
 /// What can go wrong between cases and results.
@@ -20,8 +21,8 @@ pub enum FailureError {
     #[error("{0}")]
     Invalid(String),
     /// The caller asked to stop.
-    #[error("interrupted")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl FailureError {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw::draw;
 use crate::error::{FailureError, Result};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
 use crate::step::step;
+use modelmend_learn::monitor::Monitor;
 
 /// How a model is fine-tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

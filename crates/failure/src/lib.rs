@@ -12,7 +12,6 @@ pub mod explain;
 pub mod finetune;
 pub mod label_noise;
 pub mod matrix;
-pub mod monitor;
 pub mod problem;
 pub mod repair;
 pub mod represent;

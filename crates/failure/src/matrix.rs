@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::finetune::{Epoch, FinetuneCases, FinetuneSettings, Finetuned, finetune};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Which side of the split each case is on, and what it is.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::finetune::FinetuneSettings;
 use crate::matrix::{Layout, Row, Target, accuracies, tune};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// A subtyping to be judged.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, augment};
 use crate::error::{FailureError, Result};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
 use crate::step::step;
+use modelmend_learn::monitor::Monitor;
 
 /// How a classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ mod error;
 pub mod kmeans;
 pub mod matrix;
 pub mod metrics;
+pub mod monitor;
 pub mod neighbors;
 pub mod pca;
 pub mod projection;

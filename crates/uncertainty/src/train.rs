@@ -1,5 +1,6 @@
 //! Training by Adam on pairs from a source, whatever the loss.
 
+use modelmend_learn::monitor::Monitor;
 use modelmend_net::loss::{Loss, MeanSquaredError};
 use modelmend_net::optim::{Adam, AdamSettings};
 use modelmend_net::{Model, Parameters, Runtime, Settings, Tensor};
@@ -20,9 +21,6 @@ pub struct Training {
     pub seed: u64,
 }
 
-/// Hears the loss of every step and says whether to go on.
-pub type Watch<'a> = dyn FnMut(usize, f64) -> bool + 'a;
-
 /// What a training minimises.
 pub trait Objective {
     /// The terms of the loss of each pair with these targets, times `weight`.
@@ -41,14 +39,14 @@ impl Objective for SquaredError {
 /// Follows the gradient of the mean loss from `start`; `after` may move the weights after each step.
 ///
 /// # Errors
-/// Execution errors, a loss that is not finite, [`UncertaintyError::Interrupted`] where `watch` says stop.
+/// Execution errors, a loss that is not finite, interruption.
 pub fn descend(
     (model, start): (&Model, Parameters<f32>),
     source: &dyn Source,
     training: &Training,
     objective: &dyn Objective,
     mut after: impl FnMut(&mut Parameters<f32>),
-    watch: &mut Watch<'_>,
+    monitor: &dyn Monitor,
 ) -> Result<Parameters<f32>> {
     let runtime = Runtime::<f32>::new(model.graph().clone());
     let settings = AdamSettings { learning_rate: training.learning_rate, ..AdamSettings::default() };
@@ -56,6 +54,7 @@ pub fn descend(
     let mut adam = Adam::new(&parameters, settings);
     let mut places = Places::new(source.epoch_len(), training.batch_size);
     for step in 0..training.steps {
+        monitor.check()?;
         let (epoch, range) = places.next()?;
         let batch = source.batch(epoch, range)?;
         let weight = 1.0 / batch.input.shape().first().copied().unwrap_or(1).max(1) as f64;
@@ -75,9 +74,7 @@ pub fn descend(
         adam.step(&mut parameters, &gradient.parameters);
         runtime.recycle(gradient);
         after(&mut parameters);
-        if !watch(step + 1, loss) {
-            return Err(UncertaintyError::Interrupted);
-        }
+        monitor.progress(step + 1, training.steps);
     }
     Ok(parameters)
 }
@@ -90,10 +87,10 @@ pub fn fit(
     model: &Model,
     source: &dyn Source,
     training: &Training,
-    watch: &mut Watch<'_>,
+    monitor: &dyn Monitor,
 ) -> Result<Parameters<f32>> {
     let start = model.parameters().clone();
-    descend((model, start), source, training, &SquaredError, |_| {}, watch)
+    descend((model, start), source, training, &SquaredError, |_| {}, monitor)
 }
 
 /// The batches of one epoch after another; what is left of an epoch is not used.

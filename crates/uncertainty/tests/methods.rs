@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use modelmend_data::generate::Jumps;
 use modelmend_data::split::Part;
+use modelmend_learn::monitor::{Monitor, Silent};
 use modelmend_net::architecture::{Conv1d, conv1d, with_dropout, with_variance};
 use modelmend_net::interval::network::Part as Boxes;
 use modelmend_net::{Model, Runtime, Settings};
@@ -23,13 +25,27 @@ fn signals() -> Signals {
     Signals::new(request, [320, 60, 60], 0.05).unwrap()
 }
 
+/// Wants to stop after three steps.
+#[derive(Default)]
+struct Stopping(AtomicUsize);
+
+impl Monitor for Stopping {
+    fn progress(&self, done: usize, _: usize) {
+        self.0.store(done, Ordering::Relaxed);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= 3
+    }
+}
+
 /// A trained network, in inference mode.
 fn trained() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     MODEL.get_or_init(|| {
         let model = conv1d(&Conv1d { base: 4, dropout: Some(0.05), seed: 1 }).unwrap();
         let noisy = with_dropout(&model, true).unwrap();
-        let weights = fit(&noisy, &signals(), &TRAINING, &mut |_, _| true).unwrap();
+        let weights = fit(&noisy, &signals(), &TRAINING, &Silent).unwrap();
         model.with_parameters(weights).unwrap()
     })
 }
@@ -52,10 +68,9 @@ fn methods_mark_errors_and_can_be_calibrated() {
     let (model, source) = (trained(), signals());
     let beta = heuristic_beta(model, &source).unwrap();
     let further = Training { learning_rate: 1e-3, steps: 150, ..TRAINING };
-    let go_on = &mut |_: usize, _: f64| true;
-    let inn = train_interval_network(model, (&Boxes::All, beta), &source, &further, go_on).unwrap();
+    let inn = train_interval_network(model, (&Boxes::All, beta), &source, &further, &Silent).unwrap();
     let longer = Training { steps: 500, ..further };
-    let variance = train_predicted_variance(model, &source, &longer, go_on).unwrap();
+    let variance = train_predicted_variance(model, &source, &longer, &Silent).unwrap();
     let dropout = McDropout::new(model, 16, 7).unwrap();
     let methods: [&dyn Method; 3] = [&inn, &dropout, &variance];
     for method in methods {
@@ -74,8 +89,7 @@ fn methods_mark_errors_and_can_be_calibrated() {
 fn an_interval_network_encloses_its_network() {
     let (model, source) = (trained(), signals());
     let training = Training { learning_rate: 1e-3, steps: 60, ..TRAINING };
-    let go_on = &mut |_: usize, _: f64| true;
-    let inn = train_interval_network(model, (&Boxes::Last(3), 1e-3), &source, &training, go_on).unwrap();
+    let inn = train_interval_network(model, (&Boxes::Last(3), 1e-3), &source, &training, &Silent).unwrap();
     let item = source.item(Part::Test, 3).unwrap();
     let maps = inn.maps(&item.input).unwrap();
     let (lo, hi) = maps.bounds.unwrap();
@@ -87,7 +101,7 @@ fn an_interval_network_encloses_its_network() {
     assert_eq!(maps.output.data(), plain[0].data());
     let records = evaluate(&inn, &source, Part::Test).unwrap().records;
     assert!(mean(records.iter().filter_map(|r| Some(r.interval.as_ref()?.coverage()))) > 0.2);
-    assert!(train_interval_network(model, (&Boxes::All, 0.0), &source, &training, go_on).is_err());
+    assert!(train_interval_network(model, (&Boxes::All, 0.0), &source, &training, &Silent).is_err());
 }
 
 #[test]
@@ -112,9 +126,9 @@ fn trainings_give_the_same_bits_on_any_number_of_threads_and_can_be_stopped() {
     let training = Training { steps: 12, ..TRAINING };
     let on = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(&noisy, &signals(), &training, &mut |_, _| true).unwrap().flatten())
+        pool.install(|| fit(&noisy, &signals(), &training, &Silent).unwrap().flatten())
     };
     assert_eq!(on(1), on(2));
-    let stopped = fit(&noisy, &signals(), &training, &mut |step, _| step < 3);
-    assert!(matches!(stopped, Err(UncertaintyError::Interrupted)));
+    let stopped = fit(&noisy, &signals(), &training, &Stopping::default());
+    assert!(matches!(stopped, Err(UncertaintyError::Interrupted(_))));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use modelmend_failure::monitor::Monitor;
+use modelmend_learn::monitor::Monitor;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::cache::{InputHash, hash_input};

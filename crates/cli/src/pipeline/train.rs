@@ -186,7 +186,7 @@ fn epochs(data: &TrainingData, plan: &TrainPlan, scope: &Scope<'_>) -> Result<Ar
 /// Progress of one epoch among all.
 struct Within<'a>(Watch<'a>, usize, usize);
 
-impl modelmend_failure::monitor::Monitor for Within<'_> {
+impl modelmend_learn::monitor::Monitor for Within<'_> {
     fn progress(&self, done: usize, total: usize) {
         self.0.progress(self.1 * total + done.min(total), self.2 * total);
     }

@@ -9,8 +9,8 @@ use ndarray::Array2;
 use super::fisher::fisher;
 use super::per_sample::{read, sum};
 use crate::error::Result;
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Added to the Fisher information, in means over all weights: weights of little information would otherwise decide.
 const DAMPING: f64 = 1.0;

@@ -4,8 +4,8 @@ use modelmend_net::Parameters;
 
 use super::per_sample::sum;
 use crate::error::Result;
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Most cases that are looked at (METHODS 1.5).
 const MOST: usize = 10_000;

@@ -9,7 +9,7 @@ use super::recipe::{Anchor, Failures, Recipe};
 use super::task::Task;
 use crate::error::Result;
 use crate::matrix::Target;
-use crate::monitor::Monitor;
+use modelmend_learn::monitor::Monitor;
 
 /// What recipes ask for, computed once for all of them.
 #[derive(Clone, Debug, Default)]

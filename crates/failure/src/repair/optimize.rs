@@ -18,7 +18,7 @@ use crate::augment::{Augmentation, augment};
 use crate::draw::draw;
 use crate::error::{FailureError, Result};
 use crate::matrix::Target;
-use crate::monitor::Monitor;
+use modelmend_learn::monitor::Monitor;
 
 /// Follows a recipe from `start` and calls `look(epoch, weights)` after every epoch until it says stop. `knowledge` is
 /// what recipes ask for.

@@ -6,8 +6,8 @@ use modelmend_net::exec::Sink;
 use modelmend_net::{Parameters, Settings};
 
 use crate::error::Result;
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Cases that are run at a time.
 const BATCH: usize = 256;

@@ -9,8 +9,8 @@ use super::search::{Attempt, search};
 use super::task::Task;
 use crate::error::Result;
 use crate::matrix::{Layout, Target};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Which subtypes are to be repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

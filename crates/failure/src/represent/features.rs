@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2};
 
 use super::Representation;
 use crate::error::{FailureError, Result};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Cases whose activations are held at a time.
 const BATCH: usize = 128;

@@ -11,8 +11,8 @@ use ndarray::Array2;
 
 use super::Representation;
 use crate::error::{FailureError, Result};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// Cases per chunk: the projection matrix is drawn once for each.
 const CHUNK: usize = 64;

@@ -5,8 +5,8 @@ use ndarray::Array2;
 
 use super::Representation;
 use crate::error::{FailureError, Result};
-use crate::monitor::Monitor;
 use crate::problem::Problem;
+use modelmend_learn::monitor::Monitor;
 
 /// A column per checkpoint, 1 where it is right and 0 where it is wrong (METHODS 1.1).
 ///

@@ -1,5 +1,6 @@
 //! Predicted variances (Nix and Weigend 1994; ProbOut in METHODS 2.3).
 
+use modelmend_learn::monitor::Monitor;
 use modelmend_net::architecture::with_variance;
 use modelmend_net::loss::{GaussianLikelihood, Loss};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
@@ -7,7 +8,7 @@ use modelmend_net::{Model, Runtime, Settings, Tensor};
 use super::{Maps, Method, missing, run};
 use crate::error::Result;
 use crate::source::Source;
-use crate::train::{Objective, Training, Watch, descend};
+use crate::train::{Objective, Training, descend};
 
 /// Logarithm of the variance at the beginning (METHODS 2.3).
 const START: f32 = -3.0;
@@ -69,11 +70,11 @@ pub fn train_predicted_variance(
     base: &Model,
     source: &dyn Source,
     training: &Training,
-    watch: &mut Watch<'_>,
+    monitor: &dyn Monitor,
 ) -> Result<PredictedVariance> {
     let model = with_variance(base, START)?;
     let start = model.parameters().clone();
-    let trained = descend((&model, start), source, training, &Likelihood, |_| {}, watch)?;
+    let trained = descend((&model, start), source, training, &Likelihood, |_| {}, monitor)?;
     let model = model.with_parameters(trained)?;
     Ok(PredictedVariance { runtime: Runtime::new(model.graph().clone()), model })
 }

@@ -21,10 +21,10 @@ use modelmend_uncertainty::method::{
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::{Training, fit};
-use modelmend_uncertainty::{Calibrated, UncertaintyError, calibrate};
+use modelmend_uncertainty::{Calibrated, calibrate};
 use serde::{Deserialize, Serialize};
 
-use super::super::context::{Context, Title};
+use super::super::context::{Context, Title, Watch};
 use super::problem::Material;
 
 /// What one method came to in one run.
@@ -57,22 +57,6 @@ fn steps(source: &dyn Source, batch: usize, epochs: Option<u32>, steps: Option<u
     steps.map_or_else(|| epochs.unwrap_or(1) as usize * per_epoch, |steps| steps as usize)
 }
 
-/// A watch that shows progress and hears interruptions.
-fn watch<'a>(scope: &'a Scope<'_>, total: usize) -> impl FnMut(usize, f64) -> bool + 'a {
-    move |step, _| scope.progress(step, total).is_ok()
-}
-
-/// An interruption as the run knows it.
-fn heard<T>(scope: &Scope<'_>, result: Result<T, UncertaintyError>) -> Result<T> {
-    match result {
-        Err(UncertaintyError::Interrupted) => {
-            scope.check()?;
-            Err(UncertaintyError::Interrupted.into())
-        }
-        other => Ok(other?),
-    }
-}
-
 /// Trains the study's network.
 pub(super) fn train(
     context: &Context<'_>,
@@ -93,8 +77,8 @@ pub(super) fn train(
     let title = Title { name: StepName::Train, label: "", version: 1 };
     let inputs = [data, Hash::of(&start.to_bytes())];
     let step = context.step(title, (train, context.seed), &inputs, |scope| {
-        let fitted = fit(&learning, source.as_ref(), &training, &mut watch(scope, training.steps));
-        Ok(Artifact::new(training.steps).with_f32("weights", &heard(scope, fitted)?.flatten()))
+        let weights = fit(&learning, source.as_ref(), &training, &Watch(scope))?;
+        Ok(Artifact::new(training.steps).with_f32("weights", &weights.flatten()))
     })?;
     let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);
     Ok(start.with_parameters(weights.context("a stored model of another shape")?)?)
@@ -162,9 +146,8 @@ fn prepare(
                 AutoOr::Auto(_) => heuristic_beta(base, source)?,
                 AutoOr::Value(beta) => *beta,
             };
-            let watch = &mut watch(scope, training.steps);
-            let inn = train_interval_network(base, (&boxes(layers), beta), source, &training, watch);
-            let inn = heard(scope, inn)?;
+            let part = boxes(layers);
+            let inn = train_interval_network(base, (&part, beta), source, &training, &Watch(scope))?;
             let model = inn.model().clone();
             Ok((Box::new(inn), Some(model), Some(beta)))
         }
@@ -175,8 +158,7 @@ fn prepare(
             let usual = study.train.as_ref().map(|train| train.optimizer.learning_rate);
             let rate = learning_rate.or(usual).context("uncertainty: probout needs a learning_rate")?;
             let training = training(rate, epochs, steps);
-            let watch = &mut watch(scope, training.steps);
-            let variance = heard(scope, train_predicted_variance(base, source, &training, watch))?;
+            let variance = train_predicted_variance(base, source, &training, &Watch(scope))?;
             let model = variance.model().clone();
             Ok((Box::new(variance), Some(model), None))
         }

@@ -1,6 +1,9 @@
 //! How long work tells how far it is and hears that it should stop.
 
-use crate::error::{FailureError, Result};
+/// The caller asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
 
 /// The caller's side of a long computation. Never influences a result.
 pub trait Monitor: Sync {
@@ -13,9 +16,9 @@ pub trait Monitor: Sync {
     /// Stops the work if the caller wants it.
     ///
     /// # Errors
-    /// [`FailureError::Interrupted`].
-    fn check(&self) -> Result<()> {
-        if self.interrupted() { Err(FailureError::Interrupted) } else { Ok(()) }
+    /// [`Interrupted`].
+    fn check(&self) -> Result<(), Interrupted> {
+        if self.interrupted() { Err(Interrupted) } else { Ok(()) }
     }
 }
 
