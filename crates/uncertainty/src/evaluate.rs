@@ -5,6 +5,7 @@ use std::time::Instant;
 use modelmend_data::split::Part;
 use modelmend_learn::uncertainty::{ImageRecord, Maps as Slices};
 
+use crate::calibrate::Calibration;
 use crate::error::Result;
 use crate::method::{Maps, Method};
 use crate::source::Source;
@@ -14,24 +15,33 @@ use crate::source::Source;
 pub struct Evaluation {
     /// A record for each item.
     pub records: Vec<ImageRecord>,
+    /// Coverage and mean width of each item after calibration; empty without one.
+    pub calibrated: Vec<(f64, f64)>,
     /// Measured time for an item. Differs between machines and runs.
     pub seconds_per_item: f64,
 }
 
-/// Measures a method item by item.
+/// Measures a method item by item, as it is and as `calibration` scales it.
 ///
 /// # Errors
 /// Execution errors, maps that are not finite.
-pub fn evaluate(method: &dyn Method, source: &dyn Source, part: Part) -> Result<Evaluation> {
-    let (mut records, mut seconds) = (Vec::new(), 0.0);
+pub fn evaluate(
+    method: &dyn Method,
+    source: &dyn Source,
+    (part, calibration): (Part, Option<&Calibration>),
+) -> Result<Evaluation> {
+    let (mut records, mut calibrated, mut seconds) = (Vec::new(), Vec::new(), 0.0);
     for index in 0..source.count(part) {
         let item = source.item(part, index)?;
         let start = Instant::now();
         let maps = method.maps(&item.input)?;
         seconds += start.elapsed().as_secs_f64();
         records.push(record(&maps, item.target.data())?);
+        if let Some(calibration) = calibration {
+            calibrated.push(calibration.measure(&maps, item.target.data())?);
+        }
     }
-    Ok(Evaluation { seconds_per_item: seconds / records.len().max(1) as f64, records })
+    Ok(Evaluation { seconds_per_item: seconds / records.len().max(1) as f64, records, calibrated })
 }
 
 fn record(maps: &Maps, target: &[f32]) -> Result<ImageRecord> {

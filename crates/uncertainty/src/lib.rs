@@ -8,5 +8,5 @@ pub mod method;
 pub mod source;
 pub mod train;
 
-pub use calibrate::{Calibrated, calibrate};
+pub use calibrate::Calibration;
 pub use error::{Result, UncertaintyError};

@@ -16,7 +16,7 @@ use modelmend_uncertainty::method::{
 };
 use modelmend_uncertainty::source::{Signals, Source};
 use modelmend_uncertainty::train::{Training, fit};
-use modelmend_uncertainty::{UncertaintyError, calibrate};
+use modelmend_uncertainty::{Calibration, UncertaintyError};
 
 const TRAINING: Training = Training { learning_rate: 2e-3, batch_size: 16, steps: 250, seed: 3 };
 
@@ -57,7 +57,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Mean correlation of |error| and u, mean u, error of the reconstruction.
 fn measured(method: &dyn Method, source: &dyn Source) -> (f64, f64, f64) {
-    let records = evaluate(method, source, Part::Test).unwrap().records;
+    let records = evaluate(method, source, (Part::Test, None)).unwrap().records;
     let of = |f: fn(&modelmend_learn::uncertainty::ImageRecord) -> f64| mean(records.iter().map(f));
     (of(|r| r.pearson.unwrap_or(0.0)), of(|r| r.mean_u), of(|r| r.mse))
 }
@@ -78,9 +78,14 @@ fn methods_mark_errors_and_can_be_calibrated() {
         assert!(pearson > 0.15 && u > 0.0 && mse < 0.02, "{}: {pearson} {u} {mse}", method.name());
         let (_, louder, _) = measured(method, &source.with_noise(0.15));
         assert!(louder > u, "{}: {louder} after {u}", method.name());
-        let calibrated = calibrate(method, &source, 0.9).unwrap().unwrap();
-        assert!((calibrated.coverage - 0.9).abs() < 0.03, "{}: {calibrated:?}", method.name());
-        assert!(calibrate(method, &source, 0.999).unwrap().is_none(), "60 signals cannot promise that");
+        let calibration = Calibration::fit(method, &source, 0.9).unwrap().unwrap();
+        let calibrated = evaluate(method, &source, (Part::Test, Some(&calibration))).unwrap().calibrated;
+        let coverage = mean(calibrated.into_iter().map(|(coverage, _)| coverage));
+        assert!((coverage - 0.9).abs() < 0.03, "{}: {coverage}", method.name());
+        assert!(
+            Calibration::fit(method, &source, 0.999).unwrap().is_none(),
+            "60 signals cannot promise that"
+        );
     }
 }
 
@@ -99,7 +104,7 @@ fn an_interval_network_encloses_its_network() {
     assert!(triples.clone().all(|((lo, y), hi)| lo <= y && y <= hi));
     assert!(triples.clone().any(|((lo, _), hi)| lo < hi), "the boxes opened");
     assert_eq!(maps.output.data(), plain[0].data());
-    let records = evaluate(&inn, &source, Part::Test).unwrap().records;
+    let records = evaluate(&inn, &source, (Part::Test, None)).unwrap().records;
     assert!(mean(records.iter().filter_map(|r| Some(r.interval.as_ref()?.coverage()))) > 0.2);
     assert!(train_interval_network(model, (&Boxes::All, 0.0), &source, &training, &Silent).is_err());
 }

@@ -16,6 +16,8 @@ use modelmend_study::step::StepName;
 use ndarray::Array2;
 
 use super::context::{Context, Title, Watch};
+use super::outputs;
+use super::report::thumbnail;
 use super::subject::{Names, Planted};
 
 /// What the model was trained on, as far as its groups are not analysed.
@@ -115,11 +117,7 @@ impl Causes {
         let shown = self.ranked.iter().take(PICTURES).filter(|&&case| self.pull[case] > 0.0);
         let one = |&case: &usize| page::CauseCase {
             id: cases.ids[case].clone(),
-            picture: Some(page::Thumbnail {
-                width: cases.images.width(),
-                height: cases.images.height(),
-                rgb: cases.images.rgb8(case),
-            }),
+            picture: Some(thumbnail(&cases.images, case)),
             label: Some(self.classes[case]),
             score: self.pull[case],
             toward: Some((self.toward[case] + 1).to_string()),
@@ -151,11 +149,6 @@ impl Causes {
             ("pull", Column::Float(order().map(|case| Some(self.pull[case])).collect())),
             ("subtype", Column::integers(order().map(|case| self.toward[case] as i64 + 1))),
         ];
-        let mut table = Table::new();
-        for (name, column) in columns {
-            // All columns have an entry per case, and no name occurs twice.
-            let _ = table.push(name, column);
-        }
-        table
+        outputs::table(columns.map(|(name, column)| (name.to_owned(), column)))
     }
 }

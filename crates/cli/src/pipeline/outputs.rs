@@ -295,9 +295,13 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
         ("x".into(), point(0)),
         ("y".into(), point(1)),
     ]);
+    table(columns)
+}
+
+/// A table of columns that have an entry per case each, and names that occur once.
+pub(super) fn table(columns: impl IntoIterator<Item = (String, Column)>) -> Columns {
     let mut table = Columns::new();
     for (name, column) in columns {
-        // All columns have an entry per case, and no name occurs twice.
         let _ = table.push(name, column);
     }
     table

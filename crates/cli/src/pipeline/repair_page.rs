@@ -14,6 +14,7 @@ use modelmend_study::record::{Effect, RepairResult};
 use super::causes::Causes;
 use super::divide::Setting;
 use super::repair::{Judged, Repaired};
+use super::report::thumbnail;
 
 /// Pictures of fixed and of broken cases.
 const PICTURES: usize = 24;
@@ -186,14 +187,9 @@ impl Repaired {
     }
 
     fn case(&self, setting: &Setting<'_>, case: usize) -> page::RepairedCase {
-        let images = &setting.subject.cases.images;
         page::RepairedCase {
             id: setting.subject.cases.ids[case].clone(),
-            picture: Some(page::Thumbnail {
-                width: images.width(),
-                height: images.height(),
-                rgb: images.rgb8(case),
-            }),
+            picture: Some(thumbnail(&setting.subject.cases.images, case)),
             truth: Some(setting.subject.targets[case]),
             before: Some(setting.judged.predictions[case].class),
             after: Some(self.crossed[case].class),

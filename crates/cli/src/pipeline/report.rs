@@ -1,5 +1,6 @@
 //! From evidence to the report's input.
 
+use modelmend_data::Images;
 use modelmend_failure::finetune::Epoch;
 use modelmend_failure::matrix::Row;
 use modelmend_learn::biclustering::spectral_order;
@@ -105,14 +106,15 @@ fn cases(setting: &Setting<'_>, labels: &[i64], picture: &Array2<f32>) -> Vec<pa
             part: page::Part::ALL.into_iter().find(|p| p.name() == setting.parts[case].name()),
             confidence: Some(f64::from(prediction.confidence)),
             loss: Some(f64::from(prediction.loss)),
-            thumbnail: Some(page::Thumbnail {
-                width: images.width(),
-                height: images.height(),
-                rgb: images.rgb8(case),
-            }),
+            thumbnail: Some(thumbnail(images, case)),
         }
     };
     judged.failures.iter().enumerate().map(one).collect()
+}
+
+/// A case as a picture.
+pub(super) fn thumbnail(images: &Images, case: usize) -> page::Thumbnail {
+    page::Thumbnail { width: images.width(), height: images.height(), rgb: images.rgb8(case) }
 }
 
 /// Metadata columns of the failures, with the suspicion about their labels.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use modelmend_data::split::Part;
+use modelmend_learn::matrix::Summary;
 use modelmend_learn::uncertainty::{DIRECTION_RATIOS, ImageRecord, MEASURES};
 use modelmend_net::Model;
 use modelmend_net::architecture::with_dropout;
@@ -15,13 +16,13 @@ use modelmend_study::schema::{
 };
 use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
+use modelmend_uncertainty::Calibration;
 use modelmend_uncertainty::evaluate::evaluate;
 use modelmend_uncertainty::method::{
     McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::{Training, fit};
-use modelmend_uncertainty::{Calibrated, calibrate};
 use serde::{Deserialize, Serialize};
 
 use super::super::context::{Context, Title, Watch};
@@ -38,12 +39,24 @@ pub(super) struct Outcome {
     pub(super) direction: Vec<[Vec<Option<f64>>; 2]>,
     /// Seconds for an item.
     pub(super) seconds: f64,
-    /// After conformal calibration; `None` where nobody asked or the validation items are too few.
-    pub(super) calibrated: Option<Calibrated>,
-    /// Noise, mean u and mean correlation at each level.
-    pub(super) levels: Vec<(f64, f64, Option<f64>)>,
+    /// Coverage and width after conformal calibration, one for each test item; empty where nobody asked or the validation items
+    /// are too few.
+    pub(super) calibrated: Vec<(f64, f64)>,
+    /// The test items with more and more noise.
+    pub(super) levels: Vec<Level>,
     /// Price of width that an interval network was trained with.
     pub(super) beta: Option<f64>,
+}
+
+/// What a method says at a level of noise: means over the test items.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Level {
+    /// Standard deviation of the noise.
+    pub(super) sigma: f64,
+    /// Uncertainty.
+    pub(super) u: Option<f64>,
+    /// Correlation of |error| and u.
+    pub(super) pearson: Option<f64>,
 }
 
 /// Pairs in a step where the training names none of its own.
@@ -55,6 +68,11 @@ fn batch_size(study: &ReconstructionStudy) -> usize {
 fn steps(source: &dyn Source, batch: usize, epochs: Option<u32>, steps: Option<u32>) -> usize {
     let per_epoch = (source.epoch_len() / batch.max(1)).max(1);
     steps.map_or_else(|| epochs.unwrap_or(1) as usize * per_epoch, |steps| steps as usize)
+}
+
+/// The mean of what there is.
+pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    Summary::of(&values.collect::<Vec<_>>()).map(|summary| summary.mean)
 }
 
 /// Trains the study's network.
@@ -91,7 +109,7 @@ pub(super) fn ask(
     (material, data): (&Material, Hash),
     (base, wanted): (&Model, &Uncertainty),
 ) -> Result<(Outcome, Option<Model>)> {
-    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 1 };
+    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 2 };
     let key = (wanted, batch_size(study), study.conformal, context.seed);
     let inputs = [data, Hash::of(&base.to_bytes())];
     let source = material.source()?;
@@ -100,11 +118,10 @@ pub(super) fn ask(
         let mut outcome = measure(method.as_ref(), source.as_ref(), study)?;
         outcome.beta = beta;
         for (sigma, source) in material.levels() {
-            let records = evaluate(method.as_ref(), &source, Part::Test)?.records;
-            let u = records.iter().map(|r| r.mean_u).sum::<f64>() / records.len().max(1) as f64;
-            let defined: Vec<f64> = records.iter().filter_map(|r| r.pearson).collect();
-            let pearson = defined.iter().sum::<f64>() / defined.len().max(1) as f64;
-            outcome.levels.push((sigma, u, (!defined.is_empty()).then_some(pearson)));
+            let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
+            let over = |of: fn(&ImageRecord) -> Option<f64>| mean(records.iter().map(of));
+            let (u, pearson) = (over(|r| Some(r.mean_u)), over(|r| r.pearson));
+            outcome.levels.push(Level { sigma, u, pearson });
         }
         let bytes = model.map(|model| model.to_bytes()).unwrap_or_default();
         Ok(Artifact::new(outcome).with_blob("model", bytes))
@@ -174,7 +191,11 @@ fn boxes(layers: &Layers) -> Boxes {
 }
 
 fn measure(method: &dyn Method, source: &dyn Source, study: &ReconstructionStudy) -> Result<Outcome> {
-    let evaluation = evaluate(method, source, Part::Test)?;
+    let calibration = match study.conformal {
+        Some(conformal) => Calibration::fit(method, source, conformal.level)?,
+        None => None,
+    };
+    let evaluation = evaluate(method, source, (Part::Test, calibration.as_ref()))?;
     let records = &evaluation.records;
     let values = |of: fn(&ImageRecord) -> Option<f64>| records.iter().map(of).collect();
     let direction = (0..DIRECTION_RATIOS.len()).map(|at| {
@@ -182,16 +203,12 @@ fn measure(method: &dyn Method, source: &dyn Source, study: &ReconstructionStudy
         let accuracy = records.iter().map(|r| found(r).and_then(|d| d.accuracy)).collect();
         [accuracy, records.iter().map(|r| found(r).map(|d| d.participating)).collect()]
     });
-    let calibrated = match study.conformal {
-        Some(conformal) => calibrate(method, source, conformal.level)?,
-        None => None,
-    };
     Ok(Outcome {
         method: method.name().to_owned(),
         measures: MEASURES.iter().map(|m| (m.name.to_owned(), values(m.of))).collect(),
         direction: direction.collect(),
         seconds: evaluation.seconds_per_item,
-        calibrated,
+        calibrated: evaluation.calibrated,
         levels: Vec::new(),
         beta: None,
     })

@@ -89,7 +89,7 @@ fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> R
     let model =
         study.model.as_ref().map_or_else(|| "The network trained here".to_owned(), ToString::to_string);
     let mut notes = Vec::new();
-    if study.conformal.is_some() && runs.iter().flatten().any(|outcome| outcome.calibrated.is_none()) {
+    if study.conformal.is_some() && runs.iter().flatten().any(|outcome| outcome.calibrated.is_empty()) {
         notes.push("Too few validation items for conformal calibration at this level.".to_owned());
     }
     for beta in runs.iter().take(1).flatten().filter_map(|outcome| outcome.beta) {

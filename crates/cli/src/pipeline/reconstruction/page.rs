@@ -5,7 +5,7 @@ use modelmend_learn::uncertainty::{DIRECTION_RATIOS, Estimate, estimate};
 use modelmend_report::input as page;
 use modelmend_study::record::{Results, StressScore, UncertaintyScore};
 
-use super::methods::Outcome;
+use super::methods::{Level, Outcome, mean};
 
 /// Replicates and level of the intervals over test items.
 const RESAMPLES: usize = 1000;
@@ -16,23 +16,20 @@ pub(super) fn results(name: &str, seed: u64, (cases, outcomes): (usize, &[Outcom
     let mut results = Results::new(name, seed);
     results.cases.total = cases as u64;
     for outcome in outcomes {
-        let mean = |measure: &str| {
-            let values: Vec<f64> = outcome.measures.get(measure)?.iter().copied().flatten().collect();
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
+        let of = |measure: &str| mean(outcome.measures.get(measure)?.iter().copied());
         let score = UncertaintyScore {
-            pearson: mean("pearson"),
-            cosine: mean("cosine"),
-            pwcc: mean("pwcc"),
-            mse: mean("mse"),
-            coverage: mean("coverage"),
-            width: mean("width"),
-            calibrated_coverage: outcome.calibrated.map(|c| c.coverage),
-            calibrated_width: outcome.calibrated.map(|c| c.width),
+            pearson: of("pearson"),
+            cosine: of("cosine"),
+            pwcc: of("pwcc"),
+            mse: of("mse"),
+            coverage: of("coverage"),
+            width: of("width"),
+            calibrated_coverage: mean(outcome.calibrated.iter().map(|c| Some(c.0))),
+            calibrated_width: mean(outcome.calibrated.iter().map(|c| Some(c.1))),
             seconds_per_image: Some(outcome.seconds),
         };
         results.uncertainty.insert(outcome.method.clone(), score);
-        for (sigma, _, pearson) in &outcome.levels {
+        for Level { sigma, pearson, .. } in &outcome.levels {
             let score = StressScore { pearson: *pearson, ..StressScore::default() };
             let test = results.stress.entry(format!("noise-{sigma}")).or_default();
             test.insert(outcome.method.clone(), score);
@@ -56,20 +53,17 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         estimate(&values, None, &params).ok().flatten()
     };
     let measure = |name: &str| shown(over(&|o| o.measures.get(name).cloned().unwrap_or_default()));
-    let mean =
-        |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-    let calibrated = |of: fn(&modelmend_uncertainty::Calibrated) -> f64| {
-        mean(same.iter().filter_map(|o| o.calibrated.as_ref().map(of)).collect())
-    };
+    let calibrated =
+        |of: fn(&(f64, f64)) -> f64| mean(same.iter().flat_map(|o| &o.calibrated).map(|item| Some(of(item))));
     let direction = DIRECTION_RATIOS.iter().enumerate().map(|(i, &ratio)| page::DirectionAccuracy {
         ratio,
         accuracy: shown(over(&|o| o.direction.get(i).map(|d| d[0].clone()).unwrap_or_default())),
         participating: shown(over(&|o| o.direction.get(i).map(|d| d[1].clone()).unwrap_or_default())),
     });
-    let level = |i: usize| page::NoiseLevel {
-        sigma: first.levels[i].0,
-        u: mean(same.iter().filter_map(|o| o.levels.get(i).map(|l| l.1)).collect()),
-        pearson: mean(same.iter().filter_map(|o| o.levels.get(i).and_then(|l| l.2)).collect()),
+    let level = |(i, level): (usize, &Level)| page::NoiseLevel {
+        sigma: level.sigma,
+        u: mean(same.iter().map(|o| o.levels.get(i)?.u)),
+        pearson: mean(same.iter().map(|o| o.levels.get(i)?.pearson)),
     };
     page::UncertaintyRow {
         method: first.method.clone(),
@@ -80,11 +74,11 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         ause: measure("ause"),
         coverage: measure("coverage"),
         width: measure("width"),
-        calibrated_coverage: calibrated(|c| c.coverage),
-        calibrated_width: calibrated(|c| c.width),
-        seconds: mean(same.iter().map(|o| o.seconds).collect()),
+        calibrated_coverage: calibrated(|c| c.0),
+        calibrated_width: calibrated(|c| c.1),
+        seconds: mean(same.iter().map(|o| Some(o.seconds))),
         direction: direction.filter(|d| d.accuracy.is_some()).collect(),
-        levels: (0..first.levels.len()).map(level).collect(),
+        levels: first.levels.iter().enumerate().map(level).collect(),
     }
 }
 
