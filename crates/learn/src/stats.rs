@@ -19,7 +19,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 }
 
 /// Mean of the values, `None` if there are none.
-pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0usize), |(sum, count), v| (sum + v, count + 1));
     (count > 0).then(|| sum / count as f64)
 }

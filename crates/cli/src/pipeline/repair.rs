@@ -452,8 +452,8 @@ fn folds(context: &Context<'_>, setting: &Setting<'_>, layout: &Layout, count: u
     Ok(folds)
 }
 
-/// The recipe with the most right cases over the validation sides of all folds, none where a fold dropped it early, with
-/// the medians of its epochs and positions.
+/// The recipe with the most right cases over the validation sides of all folds, with the medians of its epochs and
+/// positions. A fold that followed a recipe no further than its beginning counts for what that came to.
 fn combine(folds: &[Tried]) -> Option<Found> {
     let attempts = || folds.iter().flat_map(|fold| &fold.attempts);
     let mut recipes: Vec<(Found, usize)> = Vec::new();

@@ -156,7 +156,7 @@ pub struct ClassificationData {
     /// Names of the fine labels, for the report.
     #[serde(default)]
     pub fine_label_names: BTreeMap<i64, String>,
-    /// Split that the model was trained on: a repair rehearses it.
+    /// Split that the model was trained on: a repair rehearses it and looks there for the causes of failures.
     pub training_split: Option<String>,
 }
 

@@ -32,10 +32,6 @@ impl IntervalMaps {
 }
 
 impl Method for IntervalMaps {
-    fn name(&self) -> &'static str {
-        "inn"
-    }
-
     fn maps(&self, input: &Tensor<f32>) -> Result<Maps> {
         let mut outputs = run(&self.runtime, &self.model, input, Settings::default())?.into_iter();
         let mut next = || outputs.next().ok_or_else(missing);

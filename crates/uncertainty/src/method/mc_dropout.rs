@@ -32,10 +32,6 @@ impl McDropout {
 }
 
 impl Method for McDropout {
-    fn name(&self) -> &'static str {
-        "mcdropout"
-    }
-
     fn maps(&self, input: &Tensor<f32>) -> Result<Maps> {
         // Mean and sum of squared deviations, updated pass by pass (Welford 1962).
         let (mut mean, mut squares): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());

@@ -25,9 +25,6 @@ pub struct Maps {
 
 /// A method that is ready to be asked.
 pub trait Method: Sync {
-    /// As in a study file and in `results.json`.
-    fn name(&self) -> &'static str;
-
     /// The maps of a batch (N, channels, ...). A pure function of the input.
     ///
     /// # Errors

@@ -28,10 +28,6 @@ impl PredictedVariance {
 }
 
 impl Method for PredictedVariance {
-    fn name(&self) -> &'static str {
-        "probout"
-    }
-
     fn maps(&self, input: &Tensor<f32>) -> Result<Maps> {
         let outputs = run(&self.runtime, &self.model, input, Settings::default())?;
         let both = outputs.first().ok_or_else(missing)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use modelmend_data::split::Part;
-use modelmend_learn::matrix::Summary;
+use modelmend_learn::stats;
 use modelmend_learn::uncertainty::{DIRECTION_RATIOS, ImageRecord, MEASURES};
 use modelmend_net::Model;
 use modelmend_net::architecture::with_dropout;
@@ -72,7 +72,7 @@ fn steps(source: &dyn Source, batch: usize, epochs: Option<u32>, steps: Option<u
 
 /// The mean of what there is.
 pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    Summary::of(&values.collect::<Vec<_>>()).map(|summary| summary.mean)
+    stats::mean(values.flatten())
 }
 
 /// Trains the study's network.
@@ -115,8 +115,7 @@ pub(super) fn ask(
     let source = material.source()?;
     let step = context.step(title, key, &inputs, |scope| {
         let (method, model, beta) = prepare(context, study, source.as_ref(), (base, wanted), scope)?;
-        let mut outcome = measure(method.as_ref(), source.as_ref(), study)?;
-        outcome.beta = beta;
+        let mut outcome = measure((name(wanted), method.as_ref(), beta), source.as_ref(), study)?;
         for (sigma, source) in material.levels() {
             let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
             let over = |of: fn(&ImageRecord) -> Option<f64>| mean(records.iter().map(of));
@@ -132,7 +131,7 @@ pub(super) fn ask(
 }
 
 /// The name of a method in results.
-pub(super) fn name(wanted: &Uncertainty) -> &'static str {
+fn name(wanted: &Uncertainty) -> &'static str {
     match wanted {
         Uncertainty::Inn { .. } => "inn",
         Uncertainty::McDropout { .. } => "mcdropout",
@@ -190,7 +189,11 @@ fn boxes(layers: &Layers) -> Boxes {
     }
 }
 
-fn measure(method: &dyn Method, source: &dyn Source, study: &ReconstructionStudy) -> Result<Outcome> {
+fn measure(
+    (name, method, beta): (&str, &dyn Method, Option<f64>),
+    source: &dyn Source,
+    study: &ReconstructionStudy,
+) -> Result<Outcome> {
     let calibration = match study.conformal {
         Some(conformal) => Calibration::fit(method, source, conformal.level)?,
         None => None,
@@ -204,12 +207,12 @@ fn measure(method: &dyn Method, source: &dyn Source, study: &ReconstructionStudy
         [accuracy, records.iter().map(|r| found(r).map(|d| d.participating)).collect()]
     });
     Ok(Outcome {
-        method: method.name().to_owned(),
+        method: name.to_owned(),
         measures: MEASURES.iter().map(|m| (m.name.to_owned(), values(m.of))).collect(),
         direction: direction.collect(),
         seconds: evaluation.seconds_per_item,
         calibrated: evaluation.calibrated,
         levels: Vec::new(),
-        beta: None,
+        beta,
     })
 }
