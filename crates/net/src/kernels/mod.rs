@@ -2,12 +2,13 @@
 //!
 //! Contract of every kernel: each output element is one chain of operations whose order depends on the reduction
 //! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size, and,
-//! as every step is a fused multiply-add, for any instruction set.
+//! as every step is a fused multiply-add, for any instruction set; only convolutions on a [`matrix_unit`] have bits of their own.
 
 pub mod conv;
 mod frame;
 pub mod gemm;
 pub mod interpolate;
+pub mod matrix_unit;
 pub mod pool;
 mod product;
 pub mod select;
@@ -43,6 +44,10 @@ impl Kernels<f32> for SingleKernels {
     }
 
     fn minimal(&self, reading: Reading<'_, '_, f32>) -> bool {
+        if matrix_unit::available() && matrix_unit::suits(&reading) {
+            matrix_unit::run(reading);
+            return true;
+        }
         let pays = reading.pays();
         if pays {
             simd::single(reading);

@@ -59,6 +59,11 @@ fn samples() -> Vec<Sample> {
             vec![In::data(&[2, 9]), In::weight(&[3, 2, 5]), In::weight(&[3])],
         ),
         Sample::new(
+            "1-D, many channels",
+            vec![ints("pads", &[1, 2]), ints("dilations", &[2])],
+            vec![In::data(&[9, 21]), In::weight(&[10, 9, 3]), In::weight(&[10])],
+        ),
+        Sample::new(
             "3-D",
             vec![ints("strides", &[1, 2, 1])],
             vec![In::data(&[2, 4, 5, 4]), In::weight(&[3, 2, 2, 3, 2])],
@@ -170,7 +175,7 @@ impl<T: Element> Op<T> for Conv {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let channels = (self.groups == 1).then_some([1, 0]);
-        let bounds = enclose_linear(cx, Linear { channels, ..Linear::PLAIN }, |cx, [_, w]| {
+        let bounds = enclose_linear(cx, Linear { channels, ..Linear::CONVOLUTION }, |cx, [_, w]| {
             let rows = cx.append("Flatten", vec![], &[w]);
             cx.dimension(&rows, 1)
         })?;

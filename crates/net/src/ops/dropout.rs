@@ -1,5 +1,6 @@
 //! `Dropout` (Srivastava et al. 2014; the inverted form of ONNX): the identity, or in training mode a random mask.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
@@ -49,13 +50,16 @@ fn parse(attributes: &Attributes<'_>) -> Result<Arc<dyn Operator>, OpError> {
 #[derive(Debug)]
 struct Dropout;
 
-/// Each element is kept with probability `1 - ratio` and then divided by it.
+/// Each element is kept with probability `1 - ratio`, rounded to a multiple of `2^-16`, and then divided by it.
 struct Mask {
     noise: Noise,
-    /// An element is kept where 32 random bits lie below.
-    threshold: u64,
+    /// An element is kept where 16 random bits lie below.
+    threshold: u32,
     scale: f64,
 }
+
+/// Elements that are decided upon at a time.
+const BLOCK: usize = 512;
 
 impl Mask {
     /// The mask of a node in training mode.
@@ -71,12 +75,14 @@ impl Mask {
         if !(0.0..1.0).contains(&ratio) {
             return Err(OpError::invalid(format!("ratio {ratio} is not in [0, 1)")));
         }
-        let threshold = ((1.0 - ratio) * 2f64.powi(32)).round() as u64;
-        Ok(Some(Self { noise, threshold, scale: 1.0 / (1.0 - ratio) }))
+        let threshold = ((1.0 - ratio) * 65536.0).round().max(1.0);
+        Ok(Some(Self { noise, threshold: threshold as u32, scale: 65536.0 / threshold }))
     }
 
-    /// Calls `f(element, kept)` for all elements of all rows: each image has a stream of its own.
-    fn each(&self, rows: usize, row_len: usize, mut f: impl FnMut(usize, bool)) {
+    /// Calls `f(elements, draws)` for blocks of the elements of all rows: a draw below the threshold keeps its element. Each image has a stream of
+    /// its own.
+    fn each(&self, rows: usize, row_len: usize, mut f: impl FnMut(Range<usize>, &[[u8; 2]])) {
+        let mut draws = [[0; 2]; BLOCK];
         for row in 0..rows {
             let mut key = [0; 32];
             let image = self.noise.first_image + row as u64;
@@ -84,15 +90,26 @@ impl Mask {
                 bytes.copy_from_slice(&word.to_le_bytes());
             }
             let mut stream = ChaCha8Rng::from_seed(key);
-            for i in row * row_len..(row + 1) * row_len {
-                f(i, u64::from(stream.next_u32()) < self.threshold);
+            for start in (0..row_len).step_by(BLOCK) {
+                let draws = &mut draws[..BLOCK.min(row_len - start)];
+                stream.fill_bytes(draws.as_flattened_mut());
+                f(row * row_len + start..row * row_len + start + draws.len(), draws);
             }
         }
     }
 
+    fn keeps(&self, draw: [u8; 2]) -> bool {
+        u32::from(u16::from_le_bytes(draw)) < self.threshold
+    }
+
     fn apply<T: Element>(&self, x: &Tensor<T>, y: &mut [T]) {
         let scale = T::of(self.scale);
-        self.each(x.rows(), x.row_len(), |i, kept| y[i] = if kept { x.data()[i] * scale } else { T::zero() });
+        self.each(x.rows(), x.row_len(), |elements, draws| {
+            let x = &x.data()[elements.clone()];
+            for ((y, &x), &draw) in y[elements].iter_mut().zip(x).zip(draws) {
+                *y = if self.keeps(draw) { x * scale } else { T::zero() };
+            }
+        });
     }
 }
 
@@ -123,7 +140,9 @@ impl<T: Element> Op<T> for Dropout {
         if let Some(Value::Bool(kept)) = cx.outputs.get_mut(1) {
             let kept = kept.data_mut();
             match &mask {
-                Some(mask) => mask.each(x.rows(), x.row_len(), |i, k| kept[i] = k),
+                Some(mask) => mask.each(x.rows(), x.row_len(), |elements, draws| {
+                    kept[elements].iter_mut().zip(draws).for_each(|(kept, &draw)| *kept = mask.keeps(draw));
+                }),
                 None => kept.fill(true),
             }
         }

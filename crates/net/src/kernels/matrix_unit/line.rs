@@ -1,0 +1,133 @@
+//! Planes with zeros around them, read as one line.
+
+use crate::kernels::Side;
+use crate::kernels::conv::Geometry;
+use crate::kernels::frame::strides;
+
+/// Positions of a tile.
+pub(super) const TILE: usize = 16;
+
+/// Whether the taps of a convolution are shifts of one line: no strides and no groups, and no more padding than taps reach.
+pub(super) fn covers(g: &Geometry) -> bool {
+    let reach = |a: usize| (g.kernel[a] - 1) * g.dilation[a];
+    g.groups == 1 && g.stride == [1; 3] && (0..3).all(|a| g.pad[a] <= reach(a))
+}
+
+/// A convolution on lines: `to[p] = sum over taps of w[tap] from[p + shift[tap]]`, at the places of the result among the positions `p`.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Depth, height and width of the plane that is read.
+    pub(super) from: [usize; 3],
+    /// Zeros before it along each axis.
+    pub(super) before: [usize; 3],
+    /// Its size with the zeros between rows, planes and images.
+    pub(super) size: [usize; 3],
+    /// Size of the plane that is written.
+    pub(super) to: [usize; 3],
+    /// Shifts of the taps, in the order of the weights.
+    pub(super) shifts: Vec<usize>,
+}
+
+impl Line {
+    /// The line of the output, or of the gradient of the input.
+    pub(super) fn new(g: &Geometry, side: Side) -> Self {
+        let reach: [usize; 3] = std::array::from_fn(|a| (g.kernel[a] - 1) * g.dilation[a]);
+        let (from, to, before) = match side {
+            Side::Output => (g.input, g.output, g.pad),
+            Side::Input => (g.output, g.input, std::array::from_fn(|a| reach[a] - g.pad[a])),
+        };
+        // Zeros behind a row are those before the next one.
+        let after = |a: usize| (to[a] + reach[a]).saturating_sub(before[a] + from[a]);
+        let size: [usize; 3] = std::array::from_fn(|a| from[a] + before[a].max(after(a)));
+        let [d, h, w] = strides(size);
+        let [taps_d, taps_h, taps_w] = g.kernel;
+        let mut shifts = Vec::with_capacity(taps_d * taps_h * taps_w);
+        for i in 0..taps_d {
+            for j in 0..taps_h {
+                for k in 0..taps_w {
+                    shifts.push(i * g.dilation[0] * d + j * g.dilation[1] * h + k * g.dilation[2] * w);
+                }
+            }
+        }
+        if side == Side::Input {
+            shifts.reverse();
+        }
+        Self { from, before, size, to, shifts }
+    }
+
+    /// Positions from the first to behind the last of the result.
+    pub(super) fn span(&self) -> usize {
+        let [d, h, w] = strides(self.size);
+        (self.to[0] - 1) * d + (self.to[1] - 1) * h + (self.to[2] - 1) * w + 1
+    }
+
+    /// The greatest shift.
+    pub(super) fn reach(&self) -> usize {
+        self.shifts.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Positions from one image to the next, where several follow each other.
+    pub(super) fn volume(&self) -> usize {
+        self.size.iter().product()
+    }
+
+    /// Positions from the beginning to behind the last element of an image.
+    pub(super) fn end(&self) -> usize {
+        let [d, h, w] = strides(self.size);
+        let last = |a: usize| self.before[a] + self.from[a] - 1;
+        last(0) * d + last(1) * h + last(2) * w + 1
+    }
+
+    /// The results in each tile of positions.
+    pub(super) fn spots(&self) -> Vec<Spot> {
+        let ([_, height, width], mut first) = (self.size, 0);
+        let tile = |start: usize| {
+            let at = |p: usize| [p / (height * width), p / width % height, p % width];
+            let there = |p: usize| at(p).iter().zip(self.to).all(|(&x, size)| x < size);
+            let mask = (0..TILE).filter(|&i| there(start + i)).fold(0u16, |mask, i| mask | 1 << i);
+            let spot = Spot { mask, first };
+            first += mask.count_ones() as usize;
+            spot
+        };
+        (0..self.span().div_ceil(TILE)).map(|t| t * TILE).map(tile).collect()
+    }
+}
+
+/// The results in one tile: they follow each other in the plane that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// Positions that are results.
+    pub(super) mask: u16,
+    /// Place of the first one in the plane.
+    pub(super) first: usize,
+}
+
+/// So many cache lines that neighbouring lines do not compete for one set of the cache.
+pub(super) fn spread(elements: usize, per_cache_line: usize) -> usize {
+    (elements.div_ceil(per_cache_line) | 1) * per_cache_line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_lie_in_order_between_the_borders() {
+        let g = Geometry {
+            in_channels: 1,
+            out_channels: 1,
+            groups: 1,
+            input: [1, 3, 4],
+            output: [1, 3, 4],
+            kernel: [1, 3, 3],
+            stride: [1; 3],
+            dilation: [1; 3],
+            pad: [0, 1, 1],
+        };
+        let line = Line::new(&g, Side::Output);
+        assert_eq!((line.size, line.span(), line.reach(), line.end()), ([1, 4, 5], 14, 12, 20));
+        assert_eq!(line.spots(), [Spot { mask: 0b0011_1101_1110_1111, first: 0 }]);
+        assert_eq!(Line::new(&g, Side::Input).shifts[0], 12);
+        assert!(covers(&g) && !covers(&Geometry { pad: [0, 3, 1], ..g }));
+    }
+}

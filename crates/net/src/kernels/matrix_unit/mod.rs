@@ -1,0 +1,85 @@
+//! Convolutions on the matrix unit of recent x86-64 processors (AMX): 16x16 tiles of sums of 32 products at a time, some sixteen times
+//! as many as vectors do.
+//!
+//! The unit multiplies numbers of 8 significant bits (bfloat16) and adds in single precision. Each factor is therefore split into two such
+//! numbers, `x = high + low + rest` with `|rest| <= 2^-16 |x|`, and a product is `high high + high low + low high`, at three times the price
+//! (Henry, Tang and Heinecke, *Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations*, ARITH 2019,
+//! arXiv 1904.06376). What is lost is below [`LOST`] units of rounding of each product, and less than minimal filtering loses in practice.
+//!
+//! Planes with their zeros are read as one line, on which a tap of the filter is a shift. So the unit reads its tiles
+//! from the split images themselves, and there are no column matrices.
+//!
+//! The order of each sum depends on the shapes of the layer alone, hence the same bits for any number of threads and any batch. A machine without the unit
+//! computes in another order: see [`available`].
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod forward;
+mod line;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod split;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod unit;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod weights;
+
+use super::{Reading, Side};
+
+/// What splitting loses at most of each product, in units of rounding of single precision (`2^-24`): `2^-16` for the rest of either factor and as
+/// much for the product of the low parts.
+pub const LOST: f64 = 3.0 * 256.0;
+/// Products that are added for one product of a sum.
+pub const PARTS: f64 = 3.0;
+
+/// Fewer channels than this leave most of a tile empty.
+const CHANNELS: usize = 8;
+/// Fewer positions than this, over all images, do not pay for the transposition of a gradient of the weights.
+const POSITIONS: usize = 24;
+
+/// Whether this machine has the unit and may use it. The environment variable `MODELMEND_PORTABLE` (any value) leaves it unused, for the bits
+/// that other machines compute.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub fn available() -> bool {
+    use std::sync::OnceLock;
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| std::env::var_os("MODELMEND_PORTABLE").is_none() && unit::permitted())
+}
+
+/// Whether this machine has the unit: it has not.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+pub fn available() -> bool {
+    false
+}
+
+/// Whether the unit computes this reading faster. For output and input gradient that depends on the shapes of the layer alone.
+pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
+    match reading {
+        Reading::Forward(forward) => {
+            let g = forward.geometry;
+            let read = if forward.side == Side::Output { g.in_channels } else { g.out_channels };
+            line::covers(g) && read >= CHANNELS
+        }
+        Reading::Weights(weights) => {
+            let g = weights.geometry;
+            let positions = weights.dy.len() / g.out_channels.max(1);
+            let wide = [g.in_channels, g.out_channels].iter().all(|&c| c >= CHANNELS);
+            line::covers(g) && wide && positions >= POSITIONS
+        }
+    }
+}
+
+/// Computes a reading that [`suits`], on a machine where the unit is [`available`].
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(super) fn run(reading: Reading<'_, '_, f32>) {
+    assert!(available(), "this machine has no matrix unit");
+    // SAFETY: machines with the unit have the instructions.
+    match reading {
+        Reading::Forward(work) => unsafe { forward::run(work) },
+        Reading::Weights(work) => unsafe { weights::run(work) },
+    }
+}
+
+/// Computes nothing: no reading gets here.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+pub(super) fn run(_: Reading<'_, '_, f32>) {
+    unreachable!("this machine has no matrix unit");
+}
