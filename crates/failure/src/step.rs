@@ -21,7 +21,7 @@ pub(crate) fn step(
     let mut loss = problem.loss(&labels);
     loss.weight = 1.0 / cases.len() as f64;
     let runtime = problem.runtime();
-    let gradient = runtime.gradient(parameters, &[input], &[&loss], false, Settings::default())?;
+    let gradient = runtime.gradient(parameters, &[input], &[&loss], false, Settings::training(0))?;
     let mean: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
     optimizer.step(parameters, &gradient.parameters);
     runtime.recycle(gradient);

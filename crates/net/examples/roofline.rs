@@ -1,5 +1,5 @@
-//! What the convolutions of usual networks reach: billions of multiply-adds per second on one core, beside the fused multiply-adds of
-//! the vector units. `cargo run --release -p modelmend-net --example roofline`.
+//! What the convolutions of usual networks reach on one core, in billions of multiply-adds per second: as they predict, and as they train. `cargo run --release -p modelmend-net --example roofline`.
+#![allow(clippy::print_stdout, reason = "prints its table")]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -57,21 +57,29 @@ fn main() {
         ("U-Net 1", layer([32, 32], [128, 128], 3)),
         ("U-Net 4", layer([256, 256], [16, 16], 3)),
     ];
-    println!("layer          images  output  input gradient  weight gradient   (billion multiply-adds per second)");
+    println!("                       predicting                               training");
+    println!(
+        "layer          images  output  input gradient  weight gradient  output  input gradient  weight gradient"
+    );
     for (name, g) in layers {
         for images in [1, 8] {
             let values = |len: usize| (0..len).map(|i| (i * 7919 % 256) as f32 / 256.0).collect::<Vec<f32>>();
             let (x, w, dy) =
                 (values(images * g.input_len()), values(g.weights()), values(images * g.output_len()));
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-            let mut scratch = Scratch::default();
             let products = images * g.output_len() * g.reduction();
-            let forward = rate(products, || conv::forward(&g, &x, &w, None, black_box(&mut y), &mut scratch));
-            let input = rate(products, || conv::backward_input(&g, &w, &dy, black_box(&mut dx), &mut scratch));
-            let weight = rate(products, || {
-                conv::backward_weight(&g, &x, &dy, (black_box(&mut dw), Start::Zero), &mut scratch);
-            });
-            println!("{name:14} {images:6} {forward:7.0} {input:15.0} {weight:16.0}");
+            print!("{name:14} {images:6}");
+            for mut scratch in [Scratch::default(), Scratch::for_training()] {
+                let forward =
+                    rate(products, || conv::forward(&g, &x, &w, None, black_box(&mut y), &mut scratch));
+                let input =
+                    rate(products, || conv::backward_input(&g, &w, &dy, black_box(&mut dx), &mut scratch));
+                let weight = rate(products, || {
+                    conv::backward_weight(&g, &x, &dy, (black_box(&mut dw), Start::Zero), &mut scratch);
+                });
+                print!(" {forward:7.0} {input:15.0} {weight:16.0}");
+            }
+            println!();
         }
     }
 }

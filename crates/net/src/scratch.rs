@@ -41,6 +41,8 @@ pub struct Scratch<T> {
     free: Vec<Vec<T>>,
     tables: Vec<Tables>,
     pub(crate) cut: Cut,
+    /// Whether kernels may split factors; see [`crate::Settings::split`].
+    pub(crate) split: bool,
     pool: Arc<Pool<T>>,
 }
 
@@ -79,7 +81,12 @@ impl<T> Default for Scratch<T> {
 impl<T> Scratch<T> {
     /// An empty scratch that shares what it has too much of.
     pub(crate) fn of(pool: Arc<Pool<T>>) -> Self {
-        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default(), pool }
+        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default(), split: false, pool }
+    }
+
+    /// An empty scratch for kernels that may split factors; see [`crate::Settings::split`].
+    pub fn for_training() -> Self {
+        Self { split: true, ..Self::default() }
     }
 
     /// Gives a buffer back.

@@ -57,7 +57,7 @@ fn provenance_names_program_study_inputs_seeds_and_machine() {
     let file = StudyFile::load(&path).unwrap();
     let inputs = BTreeMap::from([("x.yaml".to_owned(), hash_input(&path).unwrap())]);
     let program = Program { name: "modelmend".to_owned(), version: "1.2.3".to_owned() };
-    let record = serde_json::to_value(RunRecord::new(program, &file, inputs, vec![])).unwrap();
+    let record = serde_json::to_value(RunRecord::new((program, false), &file, inputs, vec![])).unwrap();
     let hash = json!(Hash::of(text.as_bytes()));
     assert_eq!(record["program"], json!({"name": "modelmend", "version": "1.2.3"}));
     assert_eq!((&record["study_file"], &record["inputs"]["x.yaml"]["hash"]), (&hash, &hash));

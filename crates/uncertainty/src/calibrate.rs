@@ -3,6 +3,8 @@
 use modelmend_data::split::Part;
 use modelmend_learn::conformal::{HalfWidths, Scaling, crc_risk_limit, smallest_lambda};
 
+use rayon::prelude::*;
+
 use crate::error::Result;
 use crate::method::{Maps, Method};
 use crate::source::Source;
@@ -31,7 +33,7 @@ impl Calibration {
             let item = source.item(Part::Validation, index)?;
             Ok((method.maps(&item.input)?, item.target))
         };
-        let items = (0..count).map(ask).collect::<Result<Vec<_>>>()?;
+        let items = (0..count).into_par_iter().map(ask).collect::<Result<Vec<_>>>()?;
         let pixels: usize = items.iter().map(|(maps, _)| maps.u.len()).sum();
         let total: f64 = items.iter().flat_map(|(maps, _)| maps.u.data()).map(|&u| f64::from(u)).sum();
         let floor = (FLOOR * total / pixels.max(1) as f64).max(f64::from(f32::MIN_POSITIVE));

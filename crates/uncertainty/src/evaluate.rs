@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use modelmend_data::split::Part;
 use modelmend_learn::uncertainty::{ImageRecord, Maps as Slices};
+use rayon::prelude::*;
 
 use crate::calibrate::Calibration;
 use crate::error::Result;
@@ -17,7 +18,7 @@ pub struct Evaluation {
     pub records: Vec<ImageRecord>,
     /// Coverage and mean width of each item after calibration; empty without one.
     pub calibrated: Vec<(f64, f64)>,
-    /// Measured time for an item. Differs between machines and runs.
+    /// Measured time on all cores, divided by the items. Differs between machines and runs.
     pub seconds_per_item: f64,
 }
 
@@ -30,18 +31,18 @@ pub fn evaluate(
     source: &dyn Source,
     (part, calibration): (Part, Option<&Calibration>),
 ) -> Result<Evaluation> {
-    let (mut records, mut calibrated, mut seconds) = (Vec::new(), Vec::new(), 0.0);
-    for index in 0..source.count(part) {
+    let start = Instant::now();
+    let measure = |index| {
         let item = source.item(part, index)?;
-        let start = Instant::now();
         let maps = method.maps(&item.input)?;
-        seconds += start.elapsed().as_secs_f64();
-        records.push(record(&maps, item.target.data())?);
-        if let Some(calibration) = calibration {
-            calibrated.push(calibration.measure(&maps, item.target.data())?);
-        }
-    }
-    Ok(Evaluation { seconds_per_item: seconds / records.len().max(1) as f64, records, calibrated })
+        let calibrated = calibration.map(|c| c.measure(&maps, item.target.data())).transpose()?;
+        Ok((record(&maps, item.target.data())?, calibrated))
+    };
+    let items = (0..source.count(part)).into_par_iter().map(measure).collect::<Result<Vec<_>>>()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let (records, calibrated): (Vec<ImageRecord>, Vec<Option<(f64, f64)>>) = items.into_iter().unzip();
+    let seconds_per_item = seconds / records.len().max(1) as f64;
+    Ok(Evaluation { records, calibrated: calibrated.into_iter().flatten().collect(), seconds_per_item })
 }
 
 fn record(maps: &Maps, target: &[f32]) -> Result<ImageRecord> {

@@ -61,7 +61,7 @@ pub fn descend(
         let terms = objective.terms(&batch.target, weight);
         let terms: Vec<&dyn Loss<f32>> = terms.iter().map(Box::as_ref).collect();
         // Every step draws its own dropout masks.
-        let drawn = Settings { seed: training.seed.wrapping_add(step as u64), ..Settings::default() };
+        let drawn = Settings::training(training.seed.wrapping_add(step as u64));
         let gradient = runtime.gradient(&parameters, &[batch.input], &terms, false, drawn)?;
         let loss: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
         if !loss.is_finite() {

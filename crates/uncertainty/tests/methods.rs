@@ -81,7 +81,7 @@ fn methods_mark_errors_and_can_be_calibrated() {
         let calibration = Calibration::fit(method, &source, 0.9).unwrap().unwrap();
         let calibrated = evaluate(method, &source, (Part::Test, Some(&calibration))).unwrap().calibrated;
         let coverage = mean(calibrated.into_iter().map(|(coverage, _)| coverage));
-        assert!((coverage - 0.9).abs() < 0.03, "{name}: {coverage}");
+        assert!((coverage - 0.9).abs() < 0.04, "{name}: {coverage}");
         assert!(
             Calibration::fit(method, &source, 0.999).unwrap().is_none(),
             "60 signals cannot promise that"

@@ -354,7 +354,12 @@ pub(super) fn documents(
 ) -> Result<()> {
     let inputs = inputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    let record = RunRecord::new(program, file, inputs, runner.records());
+    let record = RunRecord::new(
+        (program, modelmend_net::kernels::matrix_unit::available()),
+        file,
+        inputs,
+        runner.records(),
+    );
     let failed = |name: &str| format!("{}: cannot write it", out.join(name).display());
     let figures = out.join("figures");
     std::fs::create_dir_all(&figures).with_context(|| format!("{}: cannot make it", figures.display()))?;

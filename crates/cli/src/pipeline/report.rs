@@ -82,6 +82,10 @@ pub(super) fn with_provenance(
         machine: vec![
             ("processor".to_owned(), record.machine.cpu.clone()),
             ("cores".to_owned(), record.machine.cores.to_string()),
+            (
+                "matrix unit".to_owned(),
+                if record.machine.matrix_unit { "used" } else { "not used" }.to_owned(),
+            ),
             ("system".to_owned(), record.machine.os.clone()),
         ],
         steps: steps.collect(),

@@ -159,7 +159,8 @@ impl<'a> Run<'a> {
         let loss =
             Distillation { labels: &labels, teacher: &soft, share: self.recipe.distill, weights: &weights };
         let runtime = problem.runtime();
-        let mut gradient = runtime.gradient(&self.weights, &[input], &[&loss], false, Settings::default())?;
+        let mut gradient =
+            runtime.gradient(&self.weights, &[input], &[&loss], false, Settings::training(0))?;
         let total: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
         pull(
             self.recipe.anchor,

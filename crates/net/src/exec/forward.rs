@@ -67,6 +67,9 @@ impl<T: Element> Tape<T> {
             });
         }
         for (step, &index) in plan.steps.iter().enumerate() {
+            if options.only.is_some_and(|only| !only[index]) {
+                continue;
+            }
             let noise =
                 Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
             let outputs = run_node(
@@ -97,9 +100,25 @@ impl<T: Element> Tape<T> {
 #[derive(Clone, Copy)]
 pub(super) struct TapeOptions<'a> {
     pub(super) keep: bool,
+    /// Nodes that are run; all, where nothing is said.
+    pub(super) only: Option<&'a [bool]>,
     pub(super) watch: &'a [ValueId],
     pub(super) seed: u64,
     pub(super) first_image: usize,
+}
+
+/// Which nodes some values depend on.
+pub(super) fn leading_to(graph: &Graph, values: &[ValueId]) -> Vec<bool> {
+    let mut wanted = vec![false; graph.value_count()];
+    values.iter().for_each(|value| wanted[value.0] = true);
+    let mut nodes = vec![false; graph.nodes().len()];
+    for (index, node) in graph.nodes().iter().enumerate().rev() {
+        nodes[index] = node.outputs.iter().flatten().any(|value| wanted[value.0]);
+        if nodes[index] {
+            node.inputs.iter().flatten().for_each(|value| wanted[value.0] = true);
+        }
+    }
+    nodes
 }
 
 fn recycle<T: Element>(value: Option<Value<T>>, scratch: &mut Scratch<T>) {

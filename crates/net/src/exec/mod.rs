@@ -26,7 +26,7 @@ use crate::op::Scratch;
 use crate::scratch::Pool;
 use crate::tensor::{Element, Tensor, Value};
 use backward::{Accumulators, Outlet, Reverse, evaluate, wanted};
-use forward::{Shared, Tape, TapeOptions};
+use forward::{Shared, Tape, TapeOptions, leading_to};
 
 /// How a run is cut up and where its random numbers come from.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +35,21 @@ pub struct Settings {
     pub chunk: usize,
     /// Seed of random operators (dropout in training mode).
     pub seed: u64,
+    /// Whether convolutions may be computed from split factors, where the machine has a [matrix unit](crate::kernels::matrix_unit): for
+    /// training, whose steps are noise in far higher bits.
+    pub split: bool,
+}
+
+impl Settings {
+    /// A step of a training that draws its random numbers from this seed.
+    pub fn training(seed: u64) -> Self {
+        Self { seed, split: true, ..Self::default() }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { chunk: 16, seed: 0 }
+        Self { chunk: 16, seed: 0, split: false }
     }
 }
 
@@ -121,9 +131,14 @@ impl<T: Element> Runtime<T> {
         let parts: Vec<Vec<Tensor<T>>> = chunks
             .par_iter()
             .map(|chunk| {
-                self.on_chunk(parameters, inputs, chunk, |plan, shared, part, scratch| {
-                    let options =
-                        TapeOptions { keep: false, watch, seed: settings.seed, first_image: chunk.start };
+                self.on_chunk(parameters, inputs, (chunk, settings.split), |plan, shared, part, scratch| {
+                    let options = TapeOptions {
+                        keep: false,
+                        only: None,
+                        watch,
+                        seed: settings.seed,
+                        first_image: chunk.start,
+                    };
                     let mut tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
                     let taken = watch.iter().map(|&v| self.take(&mut tape, shared, v)).collect();
                     tape.recycle(scratch);
@@ -159,7 +174,7 @@ impl<T: Element> Runtime<T> {
                     inputs,
                     chunk,
                     terms,
-                    (with_inputs, settings.seed),
+                    (with_inputs, settings),
                     &mut accumulators,
                     None,
                 )?;
@@ -227,7 +242,7 @@ impl<T: Element> Runtime<T> {
                     inputs,
                     chunk,
                     terms,
-                    (false, settings.seed),
+                    (false, settings),
                     &mut accumulators,
                     Some(outlet),
                 )?;
@@ -251,23 +266,25 @@ impl<T: Element> Runtime<T> {
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
         terms: &[&dyn Loss<T>],
-        (with_inputs, seed): (bool, u64),
+        (with_inputs, Settings { seed, split, .. }): (bool, Settings),
         accumulators: &mut Accumulators<T>,
         outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
         self.check_differentiable()?;
-        self.on_chunk(parameters, inputs, chunk, |plan, shared, part, scratch| {
+        self.on_chunk(parameters, inputs, (chunk, split), |plan, shared, part, scratch| {
             if accumulators.per_image && !plan.separable {
                 return Err(NetError::input(
                     "this model mixes the images of a batch: per-sample gradients do not exist",
                 ));
             }
-            let options = TapeOptions { keep: true, watch: &[], seed, first_image: chunk.start };
+            let read = terms.iter().map(|term| self.output_of(*term)).collect::<Result<Vec<_>, _>>()?;
+            let only = leading_to(&self.graph, &read);
+            let options =
+                TapeOptions { keep: true, only: Some(&only), watch: &[], seed, first_image: chunk.start };
             let tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
             let mut losses = vec![T::zero(); chunk.len()];
             let mut gradients = Vec::new();
-            for term in terms {
-                let output = self.output_of(*term)?;
+            for (term, output) in terms.iter().zip(read) {
                 let value = tape.values[output.0].as_ref().and_then(Value::as_float);
                 let value = value.ok_or_else(|| {
                     let name = self.graph.name(output);
@@ -310,11 +327,12 @@ impl<T: Element> Runtime<T> {
         &self,
         parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
-        chunk: &Range<usize>,
+        (chunk, split): (&Range<usize>, bool),
         work: impl FnOnce(&Plan<T>, &Shared<'_, T>, Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
     ) -> Result<R, NetError> {
         let _guard = denormals::flush();
         let mut scratch = lock(&self.scratch).pop().unwrap_or_else(|| Scratch::of(Arc::clone(&self.pool)));
+        scratch.split = split;
         let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, &mut scratch)).collect();
         let plan = self.plan(&parts)?;
         let result = Shared::new(&self.graph, &plan, &self.constants, parameters, &mut scratch)

@@ -6,8 +6,6 @@
 //! - `+ - * /` and the square root: `|computed - exact| <= u |exact|`;
 //! - a sum of `n` products, in any order and with or without fused operations:
 //!   `|computed - exact| <= gamma(n) sum |w| |x|`, `gamma(n) = n u / (1 - n u)`;
-//! - convolutions add up to [`PARTS`] products for each product, and lose [`LOST`] units of it where they are computed with split numbers, on
-//!   whatever machine: a model of bounds may meet another one than that which wrote it;
 //! - elementary functions (`exp`, `log`, `erf`, `tanh`, powers, and activations made of them): [`ELEMENTARY`] units
 //!   `u` of the result, where the operator says nothing else;
 //! - comparisons and copies are exact.
@@ -22,8 +20,6 @@
 //! `c -+ s`, the others and the per cent for those of `s` itself.
 
 use super::{Bounds, Enclose};
-#[cfg(doc)]
-use crate::kernels::matrix_unit::{LOST, PARTS};
 use crate::onnx::attribute;
 
 /// What rounding errors bounds answer for.
@@ -104,19 +100,13 @@ impl Enclose<'_> {
         Error { relative: 0.0, absolute: Some((magnitude, units)) }
     }
 
-    /// The error of a sum of `times n + 16` products, each of which loses up to `lost` units besides, where `n` is a value of rank 0 and the magnitudes
-    /// of the products sum up to `share` times a computed `magnitude`.
+    /// The error of a sum of `times n + 16` products, where `n` is a value of rank 0 and the magnitudes of the products
+    /// sum up to `share` times a computed `magnitude`.
     ///
-    /// With `m = times n + 16 + lost` the factor is `share m u / (1 - 2 m u)`: the magnitude was itself computed, at most
+    /// With `m = times n + 16` the factor is `share m u / (1 - 2 m u)`: the magnitude was itself computed, at most
     /// `gamma(m)` too small.
-    pub fn error_of_sum(
-        &mut self,
-        magnitude: String,
-        n: &str,
-        (times, lost): (f64, f64),
-        share: f64,
-    ) -> Error {
-        let [times, more, one, two] = [times, 16.0 + lost, 1.0, 2.0].map(|v| self.number(v));
+    pub fn error_of_sum(&mut self, magnitude: String, n: &str, times: f64, share: f64) -> Error {
+        let [times, more, one, two] = [times, 16.0, 1.0, 2.0].map(|v| self.number(v));
         let unit = self.number(UNIT);
         let m = self.append("Mul", vec![], &[n, &times]);
         let m = self.append("Add", vec![], &[&m, &more]);

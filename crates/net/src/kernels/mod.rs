@@ -2,7 +2,7 @@
 //!
 //! Contract of every kernel: each output element is one chain of operations whose order depends on the reduction
 //! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size, and,
-//! as every step is a fused multiply-add, for any instruction set; only convolutions on a [`matrix_unit`] have bits of their own.
+//! as every step is a fused multiply-add, for any instruction set; only training on a [`matrix_unit`] has bits of its own.
 
 pub mod conv;
 mod frame;
@@ -44,7 +44,7 @@ impl Kernels<f32> for SingleKernels {
     }
 
     fn minimal(&self, reading: Reading<'_, '_, f32>) -> bool {
-        if matrix_unit::available() && matrix_unit::suits(&reading) {
+        if reading.may_split() && matrix_unit::available() && matrix_unit::suits(&reading) {
             matrix_unit::run(reading);
             return true;
         }

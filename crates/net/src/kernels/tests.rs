@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::conv::{self, Geometry};
-use super::{Forward, Matrix, Product, Reading, Run, Side, Start, Weights, gemm, product, simd};
+use super::{Forward, Matrix, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product, simd};
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -119,8 +119,9 @@ fn close<T: Element>(what: &str, g: &Geometry, got: &[T], expected: &[f64], tole
     }
 }
 
-fn follows_the_definition<T: Element>(tolerance: f64) {
+fn follows_the_definition<T: Element>(split: bool, tolerance: f64) {
     let (images, mut scratch) = (3, Scratch::<T>::default());
+    scratch.split = split;
     for g in geometries() {
         assert_eq!(g.clone().checked().as_ref(), Ok(&g));
         let x: Vec<T> = random(images * g.groups * g.input_len(), 1);
@@ -149,8 +150,16 @@ fn follows_the_definition<T: Element>(tolerance: f64) {
 
 #[test]
 fn convolutions_follow_the_definition() {
-    follows_the_definition::<f32>(1e-5);
-    follows_the_definition::<f64>(1e-14);
+    follows_the_definition::<f32>(false, 4e-6);
+    follows_the_definition::<f64>(false, 1e-14);
+}
+
+#[test]
+fn convolutions_with_split_factors_follow_the_definition() {
+    if !matrix_unit::available() {
+        eprintln!("SKIPPED: this machine has no matrix unit, or MODELMEND_PORTABLE is set");
+    }
+    follows_the_definition::<f32>(true, 1e-5);
 }
 
 /// Convolutions that minimal filtering computes, the last one in several groups of strips.
@@ -235,7 +244,8 @@ fn minimal_filtering_keeps_single_precision() {
 #[test]
 fn an_image_has_the_same_bits_in_any_batch() {
     let mut scratch = Scratch::<f32>::default();
-    for g in geometries() {
+    for (g, split) in geometries().into_iter().flat_map(|g| [(g.clone(), false), (g, true)]) {
+        scratch.split = split;
         let images = 19;
         let (row_x, row_y) = (g.groups * g.input_len(), g.groups * g.output_len());
         let (x, w) = (random(images * row_x, 5), random(g.groups * g.weights(), 6));

@@ -175,7 +175,7 @@ impl<T: Element> Op<T> for Conv {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let channels = (self.groups == 1).then_some([1, 0]);
-        let bounds = enclose_linear(cx, Linear { channels, ..Linear::CONVOLUTION }, |cx, [_, w]| {
+        let bounds = enclose_linear(cx, Linear { channels, ..Linear::PLAIN }, |cx, [_, w]| {
             let rows = cx.append("Flatten", vec![], &[w]);
             cx.dimension(&rows, 1)
         })?;

@@ -168,7 +168,7 @@ impl<T: Element> Op<T> for ConvTranspose {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let channels = (self.groups == 1).then_some([0, 1]);
-        let bounds = enclose_linear(cx, Linear { channels, ..Linear::CONVOLUTION }, |cx, [_, w]| {
+        let bounds = enclose_linear(cx, Linear { channels, ..Linear::PLAIN }, |cx, [_, w]| {
             // Every input channel through every place of the kernel, at most.
             let places = cx.append("Flatten", vec![attribute::int("axis", 2)], &[w]);
             let (channels, places) = (cx.dimension(w, 0), cx.dimension(&places, 1));

@@ -75,8 +75,8 @@ impl Mask {
         if !(0.0..1.0).contains(&ratio) {
             return Err(OpError::invalid(format!("ratio {ratio} is not in [0, 1)")));
         }
-        let threshold = ((1.0 - ratio) * 65536.0).round().max(1.0);
-        Ok(Some(Self { noise, threshold: threshold as u32, scale: 65536.0 / threshold }))
+        let threshold = ((1.0 - ratio) * 65536.0).round();
+        Ok(Some(Self { noise, threshold: threshold as u32, scale: 1.0 / (1.0 - ratio) }))
     }
 
     /// Calls `f(elements, draws)` for blocks of the elements of all rows: a draw below the threshold keeps its element. Each image has a stream of

@@ -2,7 +2,6 @@
 
 use crate::error::OpError;
 use crate::interval::{Bounds, Enclose, Rounding};
-use crate::kernels::matrix_unit::{LOST, PARTS};
 use crate::onnx::attribute;
 
 /// How an operator multiplies its input 0, `x`, by its input 1, `w`, and adds input 2, the bias.
@@ -17,15 +16,11 @@ pub(super) struct Linear {
     pub(super) channels: Option<[i64; 2]>,
     /// Whether the operator cannot do without a bias.
     pub(super) needs_bias: bool,
-    /// Whether the factors may be split into numbers of fewer bits (see [`crate::kernels::matrix_unit`]).
-    pub(super) split: bool,
 }
 
 impl Linear {
     /// Without factors, nothing stacked.
-    pub(super) const PLAIN: Self = Self { alpha: 1.0, beta: 1.0, channels: None, needs_bias: false, split: false };
-    /// The same for convolutions.
-    pub(super) const CONVOLUTION: Self = Self { split: true, ..Self::PLAIN };
+    pub(super) const PLAIN: Self = Self { alpha: 1.0, beta: 1.0, channels: None, needs_bias: false };
 }
 
 /// Bounds of a linear operator: the four-term formula of METHODS 2.1, with the terms left out that vanish for
@@ -56,8 +51,7 @@ pub(super) fn enclose_linear(
     Ok(cx.rounded(bounds, |cx| {
         let magnitude = cx.copy_of_magnitudes();
         let n = terms(cx, [&x.lo, &w.lo]);
-        let (parts, lost) = if linear.split { (PARTS, LOST) } else { (1.0, 0.0) };
-        cx.error_of_sum(magnitude, &n, (parts * times, lost), share)
+        cx.error_of_sum(magnitude, &n, times, share)
     }))
 }
 

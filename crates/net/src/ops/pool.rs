@@ -219,7 +219,7 @@ impl<T: Element> Op<T> for Pool {
                     Some(kernel) => cx.number(kernel.iter().map(|&k| k as f64).product()),
                     None => cx.elements_per_input(0, &magnitude),
                 };
-                cx.error_of_sum(magnitude, &n, (1.0, 0.0), 1.0)
+                cx.error_of_sum(magnitude, &n, 1.0, 1.0)
             });
         }
         Ok(())

@@ -169,7 +169,7 @@ impl<T: Element> Op<T> for Reduce {
             cx.round_output(|cx| {
                 let magnitude = cx.copy_of_magnitudes();
                 let n = cx.elements_per_input(0, &magnitude);
-                cx.error_of_sum(magnitude, &n, (1.0, 0.0), 1.0)
+                cx.error_of_sum(magnitude, &n, 1.0, 1.0)
             });
         }
         Ok(())

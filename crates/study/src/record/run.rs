@@ -31,15 +31,15 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The record of a run of `file` on this machine.
+    /// The record of a run of `file` on this machine, whose trainings use a matrix unit or not.
     pub fn new(
-        program: Program,
+        (program, matrix_unit): (Program, bool),
         file: &StudyFile,
         inputs: BTreeMap<String, InputHash>,
         steps: Vec<StepRecord>,
     ) -> Self {
         let (study, study_file, seeds) = (file.study.clone(), file.hash, file.study.seeds());
-        Self { program, study, study_file, inputs, seeds, machine: Machine::this(), steps }
+        Self { program, study, study_file, inputs, seeds, machine: Machine::this(matrix_unit), steps }
     }
 }
 
@@ -61,15 +61,19 @@ pub struct Machine {
     pub cores: usize,
     /// Operating system.
     pub os: String,
+    /// Whether trainings use a matrix unit of the processor, and so have bits of their own.
+    #[serde(default)]
+    pub matrix_unit: bool,
 }
 
 impl Machine {
     /// The machine that this process runs on.
-    pub fn this() -> Self {
+    pub fn this(matrix_unit: bool) -> Self {
         Self {
             cpu: cpu_model().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             os: std::env::consts::OS.to_owned(),
+            matrix_unit,
         }
     }
 }

@@ -15,6 +15,9 @@ pub struct McDropout {
     seed: u64,
 }
 
+/// Copies of an image that one thread takes at a time: pictures are large.
+const COPIES: usize = 4;
+
 impl McDropout {
     /// Turns on the dropout of a network.
     ///
@@ -33,28 +36,45 @@ impl McDropout {
 
 impl Method for McDropout {
     fn maps(&self, input: &Tensor<f32>) -> Result<Maps> {
-        // Mean and sum of squared deviations, updated pass by pass (Welford 1962).
-        let (mut mean, mut squares): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+        let (mut output, mut u) = (Vec::new(), Vec::new());
         let mut shape = Vec::new();
-        for pass in 0..self.passes {
-            let settings = Settings { seed: self.seed.wrapping_add(pass as u64), ..Settings::default() };
-            let outputs = run(&self.runtime, &self.model, input, settings)?;
-            let output = outputs.first().ok_or_else(missing)?;
-            shape = output.shape().to_vec();
-            mean.resize(output.len(), 0.0);
-            squares.resize(output.len(), 0.0);
-            for ((mean, square), &y) in mean.iter_mut().zip(&mut squares).zip(output.data()) {
-                let off = f64::from(y) - *mean;
-                *mean += off / (pass + 1) as f64;
-                *square += off * (f64::from(y) - *mean);
-            }
+        for image in input.data().chunks_exact(input.row_len().max(1)) {
+            let passes = self.passes(image, input.shape())?;
+            shape = passes.shape().to_vec();
+            let (mean, deviation) = spread(passes.data(), self.passes);
+            output.extend(mean);
+            u.extend(deviation);
         }
-        let deviation = squares.iter().map(|s| (s / (self.passes - 1) as f64).sqrt() as f32).collect();
+        if let Some(images) = shape.first_mut() {
+            *images = input.rows();
+        }
         let tensor = |data| Tensor::new(shape.clone(), data).ok_or_else(missing);
-        Ok(Maps {
-            output: tensor(mean.into_iter().map(|m| m as f32).collect())?,
-            u: tensor(deviation)?,
-            bounds: None,
-        })
+        Ok(Maps { output: tensor(output)?, u: tensor(u)?, bounds: None })
     }
+}
+
+impl McDropout {
+    /// The outputs of all passes for one image: a batch of copies of it, each of which has masks of its own.
+    fn passes(&self, image: &[f32], shape: &[usize]) -> Result<Tensor<f32>> {
+        let shape: Vec<usize> = std::iter::once(self.passes).chain(shape.iter().skip(1).copied()).collect();
+        let copies = Tensor::new(shape, image.repeat(self.passes)).ok_or_else(missing)?;
+        let settings = Settings { seed: self.seed, chunk: COPIES, ..Settings::default() };
+        let outputs = run(&self.runtime, &self.model, &copies, settings)?;
+        Ok(outputs.into_iter().next().ok_or_else(missing)?)
+    }
+}
+
+/// Mean and standard deviation (unbiased variance) of each element over the passes.
+fn spread(passes: &[f32], count: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut mean, mut squares) = (vec![0.0; passes.len() / count], vec![0.0; passes.len() / count]);
+    // Updated pass by pass (Welford 1962).
+    for (pass, values) in passes.chunks_exact(mean.len().max(1)).enumerate() {
+        for ((mean, square), &y) in mean.iter_mut().zip(&mut squares).zip(values) {
+            let off = f64::from(y) - *mean;
+            *mean += off / (pass + 1) as f64;
+            *square += off * (f64::from(y) - *mean);
+        }
+    }
+    let deviation = squares.into_iter().map(|s| (s / (count - 1) as f64).sqrt() as f32).collect();
+    (mean.into_iter().map(|m| m as f32).collect(), deviation)
 }

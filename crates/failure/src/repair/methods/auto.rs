@@ -10,8 +10,10 @@ pub(super) struct Auto;
 
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [2e-4, 1e-3];
-/// Passes over target failures where certain subtypes are to be repaired.
-const EMPHASIS: usize = 4;
+/// Passes over target failures where the user asked for certain subtypes.
+const ASKED: usize = 4;
+/// The same where the product chose them.
+const CHOSEN: usize = 1;
 
 impl Method for Auto {
     fn name(&self) -> &'static str {
@@ -25,7 +27,7 @@ impl Method for Auto {
     fn recipes(&self, given: Given) -> Vec<Recipe> {
         let recipe = Recipe {
             failures: Failures::All,
-            emphasis: if given.targeted { EMPHASIS } else { 1 },
+            emphasis: if given.targeted { ASKED } else { CHOSEN },
             replay: Replay::All,
             augment: true,
             batch_size: 32,

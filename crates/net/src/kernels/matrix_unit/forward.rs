@@ -36,7 +36,6 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>) {
     let staying = filters.blocks() * filters.block() <= STAYING;
     let group = (if staying { HELD } else { PASSING } / image).clamp(1, images.max(1));
     let mut split_images = scratch.take_aligned(group * image);
-    split_images.fill(0.0);
     let mut packed = scratch.take_aligned(if staying { filters.blocks() } else { 2 } * filters.block());
     if staying {
         filters.pack(0..filters.blocks(), bytemuck::cast_slice_mut(&mut packed));
@@ -94,34 +93,30 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Tiles of positions of some images.
-    fn tiles(&self, to: &[f32]) -> usize {
-        to.len() / (self.filters.written.0 * self.line.to.iter().product::<usize>()) * self.spots.len()
-    }
-
     /// The results of some images: all channels at one place, then at the next.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn images_first(&self, packed: &[f32], images: &[f32], to: &mut [f32]) {
-        let (tiles, mut sums) = (self.tiles(to), Sums::zero());
-        for column in (0..tiles).step_by(2) {
+        let mut results = Results::of(self, to);
+        for column in (0..results.tiles).step_by(2) {
             for row in (0..self.filters.blocks()).step_by(2) {
-                let filters = &packed[row * self.filters.block()..];
-                self.four([row, column], tiles, (filters, images), &mut sums, to);
+                self.four([row, column], (&packed[row * self.filters.block()..], images), &mut results);
             }
         }
+        results.finish(self);
     }
 
     /// The results of some images: some channels at all places, then the next ones, whose filters are split when it is their turn.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn channels_first(&self, packed: &mut [f32], images: &[f32], to: &mut [f32]) {
-        let (tiles, mut sums) = (self.tiles(to), Sums::zero());
+        let mut results = Results::of(self, to);
         for row in (0..self.filters.blocks()).step_by(2) {
             let blocks = row..(row + 2).min(self.filters.blocks());
             self.filters.pack(blocks, bytemuck::cast_slice_mut(packed));
-            for column in (0..tiles).step_by(2) {
-                self.four([row, column], tiles, (packed, images), &mut sums, to);
+            for column in (0..results.tiles).step_by(2) {
+                self.four([row, column], (packed, images), &mut results);
             }
         }
+        results.finish(self);
     }
 
     /// Two blocks of channels, whose filters are given, at two tiles of positions. Where there is only one, it is computed twice and written once.
@@ -129,18 +124,15 @@ impl Layer<'_> {
     fn four(
         &self,
         [row, column]: [usize; 2],
-        tiles: usize,
         (filters, images): (&[f32], &[f32]),
-        sums: &mut Sums,
-        to: &mut [f32],
+        results: &mut Results<'_>,
     ) {
         let rows = [row, (row + 1).min(self.filters.blocks() - 1)];
-        let columns = [column, (column + 1).min(tiles - 1)];
-        let place = |tile: usize| (tile / self.spots.len(), tile % self.spots.len());
+        let columns = [column, (column + 1).min(results.tiles - 1)];
         let factors = Factors {
             a: rows.map(|block| filters[(block - row) * self.filters.block()..].as_ptr().cast()),
             b: columns.map(|tile| {
-                let (image, spot) = place(tile);
+                let (image, spot) = (tile / self.spots.len(), tile % self.spots.len());
                 images[image * self.image + spot * TILE..].as_ptr().cast()
             }),
             a_low: BYTES,
@@ -150,17 +142,59 @@ impl Layer<'_> {
         };
         // SAFETY: the steps stay in the blocks of the filters, and on the lines of an image, which are as long as the last tile with the greatest
         // shift needs.
-        unsafe { self.unit.multiply(&factors, &self.steps, sums) };
-        let plane: usize = self.line.to.iter().product();
-        for (j, &tile) in columns.iter().enumerate().take(1 + usize::from(columns[1] != columns[0])) {
-            let (image, spot) = place(tile);
-            let spot = self.spots[spot];
-            for (i, &block) in rows.iter().enumerate().take(1 + usize::from(rows[1] != rows[0])) {
-                let channels = (block * ROWS..(block + 1) * ROWS).take_while(|&c| c < self.filters.written.0);
-                for (sums, channel) in sums.0[j][i].iter().zip(channels) {
-                    let start = (image * self.filters.written.0 + channel) * plane + spot.first;
-                    let bias = self.bias.map_or(0.0, |bias| bias[channel]);
-                    write(sums, bias, spot.mask, &mut to[start..]);
+        unsafe { self.unit.multiply(&factors, &self.steps, &mut results.sums[results.turn]) };
+        results.next(self, [row, column]);
+    }
+}
+
+/// What is written. The sums of four tiles are written while the unit works on the next four.
+struct Results<'a> {
+    to: &'a mut [f32],
+    /// Tiles of positions.
+    tiles: usize,
+    sums: [Sums; 2],
+    /// Which of the sums are computed next.
+    turn: usize,
+    /// First block of channels and first tile of the sums that wait to be written.
+    waiting: Option<[usize; 2]>,
+}
+
+impl<'a> Results<'a> {
+    fn of(layer: &Layer<'_>, to: &'a mut [f32]) -> Self {
+        let image = layer.filters.written.0 * layer.line.to.iter().product::<usize>();
+        let tiles = to.len() / image * layer.spots.len();
+        Self { to, tiles, sums: [Sums::zero(), Sums::zero()], turn: 0, waiting: None }
+    }
+
+    /// The sums at this place are under way: writes those before them.
+    #[target_feature(enable = "avx512f")]
+    fn next(&mut self, layer: &Layer<'_>, place: [usize; 2]) {
+        self.turn = 1 - self.turn;
+        if let Some(place) = self.waiting.replace(place) {
+            self.write(layer, place);
+        }
+    }
+
+    /// Writes the last sums.
+    #[target_feature(enable = "avx512f")]
+    fn finish(&mut self, layer: &Layer<'_>) {
+        self.turn = 1 - self.turn;
+        if let Some(place) = self.waiting.take() {
+            self.write(layer, place);
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    fn write(&mut self, layer: &Layer<'_>, [row, column]: [usize; 2]) {
+        let (written, plane) = (layer.filters.written.0, layer.line.to.iter().product::<usize>());
+        for (j, tile) in (column..self.tiles).take(2).enumerate() {
+            let (image, spot) = (tile / layer.spots.len(), layer.spots[tile % layer.spots.len()]);
+            for (i, block) in (row..layer.filters.blocks()).take(2).enumerate() {
+                let channels = block * ROWS..((block + 1) * ROWS).min(written);
+                for (sums, channel) in self.sums[self.turn].0[j][i].iter().zip(channels) {
+                    let start = (image * written + channel) * plane + spot.first;
+                    let bias = layer.bias.map_or(0.0, |bias| bias[channel]);
+                    write(sums, bias, spot.mask, &mut self.to[start..]);
                 }
             }
         }

@@ -51,25 +51,32 @@ fn rows(line: &Line, mut visit: impl FnMut(usize, usize, usize)) {
     }
 }
 
-/// The channels of one image, in pairs: for each part, high and low, `pairs x len` words, each a position of two channels. Places without an element
-/// stay as they are.
+/// The channels of one image, in pairs: for each part, high and low, `pairs x len` words, each a position of two channels. Zeros elsewhere.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) fn pairs(line: &Line, image: &[f32], words: &mut [u32], len: usize) {
     let volume: usize = line.from.iter().product();
     let (high, low) = words.split_at_mut(words.len() / 2);
-    let lines = high.chunks_exact_mut(len).zip(low.chunks_exact_mut(len));
-    for (planes, (high, low)) in image.chunks(2 * volume).zip(lines) {
-        let (first, second) = planes.split_at(volume);
-        rows(line, |from, at, count| {
-            for i in (0..count).step_by(LANES) {
-                let n = LANES.min(count - i);
-                let one = split(read(&first[from + i..][..n]));
-                let two = split(read(second.get(from + i..from + i + n).unwrap_or_default()));
-                for ((to, one), two) in [&mut *high, &mut *low].into_iter().zip(one).zip(two) {
-                    write(&mut to[at + i..][..n], _mm512_or_si512(one, _mm512_slli_epi32::<16>(two)));
+    let mut planes = image.chunks(2 * volume);
+    for (high, low) in high.chunks_exact_mut(len).zip(low.chunks_exact_mut(len)) {
+        let mut end = 0;
+        if let Some(planes) = planes.next() {
+            let (first, second) = planes.split_at(volume);
+            rows(line, |from, at, count| {
+                [&mut *high, &mut *low].into_iter().for_each(|to| to[end..at].fill(0));
+                end = at + count;
+                for i in (0..count).step_by(LANES) {
+                    let n = LANES.min(count - i);
+                    let one = split(read(&first[from + i..][..n]));
+                    let two = split(read(second.get(from + i..from + i + n).unwrap_or_default()));
+                    for part in 0..2 {
+                        let to = if part == 0 { &mut *high } else { &mut *low };
+                        let both = _mm512_or_si512(one[part], _mm512_slli_epi32::<16>(two[part]));
+                        write(&mut to[at + i..][..n], both);
+                    }
                 }
-            }
-        });
+            });
+        }
+        [high, low].into_iter().for_each(|to| to[end..].fill(0));
     }
 }
 

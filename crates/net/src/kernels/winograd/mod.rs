@@ -37,6 +37,14 @@ const PLANE: usize = 7;
 const TILES: usize = 16;
 
 impl<T> Reading<'_, '_, T> {
+    /// Whether its factors may be split.
+    pub(super) fn may_split(&self) -> bool {
+        match self {
+            Self::Forward(forward) => forward.scratch.split,
+            Self::Weights(weights) => weights.scratch.split,
+        }
+    }
+
     /// Whether minimal filtering is faster. That depends on the shapes of the layer alone, but for the gradient of the weights,
     /// whose sum depends on the number of images in any case.
     pub(super) fn pays(&self) -> bool {
