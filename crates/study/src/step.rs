@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn key_is_stable_between_builds() {
-        let expected = "1ab4133ed9753b51046153001f29b2d132f775a7e1398163cb6f19ad0749c6aa";
+        let expected = "04e5f8fecd2fe93910a094dba79fbfdd50dc79e408c95d3f6ce98efa58469f1d";
         assert_eq!(step().key().to_string(), expected);
     }
 

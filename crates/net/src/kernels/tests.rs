@@ -155,6 +155,7 @@ fn convolutions_follow_the_definition() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a test that skips says so")]
 fn convolutions_with_split_factors_follow_the_definition() {
     if !matrix_unit::available() {
         eprintln!("SKIPPED: this machine has no matrix unit, or MODELMEND_PORTABLE is set");
