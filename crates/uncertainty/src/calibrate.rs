@@ -1,9 +1,10 @@
 //! Conformal calibration on top of any method.
 
 use modelmend_data::split::Part;
-use modelmend_learn::conformal::{HalfWidths, Scaling, crc_risk_limit, smallest_lambda};
+use modelmend_learn::conformal::{HalfWidths, Scaling, crc_risk_limit, rcps_risk_limit, smallest_lambda};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::method::{Maps, Method};
@@ -12,23 +13,47 @@ use crate::source::Source;
 /// Added to u, as a share of the mean u of the calibration items: pixels of no uncertainty would need an infinite factor.
 const FLOOR: f64 = 0.01;
 
+/// What a calibration is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wish {
+    /// Share of the pixels that is to be covered, inside 0..1.
+    pub level: f64,
+    /// Chance with which it may fail, inside 0..1; without one it holds in expectation over calibration items.
+    pub delta: Option<f64>,
+}
+
+/// What a calibration promises of new items that come from where the validation items came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promise {
+    /// In expectation at least the level is covered (conformal risk control, arXiv 2208.02814).
+    Mean,
+    /// Except for the chance `delta` at least the level is covered (risk-controlling prediction sets, arXiv 2202.05265).
+    Confident,
+    /// Nothing: the validation items are too few for the level, which was met on these items and no others.
+    Nothing,
+}
+
 /// How a method is scaled to a coverage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
     /// Factor on u (on each side of an interval).
     lambda: f32,
     scaling: Scaling,
+    promise: Promise,
 }
 
 impl Calibration {
-    /// Scales a method on the validation side so that a new item has, in expectation, at least the share `level` of its pixels
-    /// covered (conformal risk control, arXiv 2208.02814). `None` with too few validation items for the level.
+    /// Scales a method on the validation side. `None` without validation items.
     ///
     /// # Errors
-    /// Execution errors, a level outside (0, 1), no items.
-    pub fn fit(method: &dyn Method, source: &dyn Source, level: f64) -> Result<Option<Self>> {
+    /// Execution errors, a level or chance outside (0, 1).
+    pub fn fit(method: &dyn Method, source: &dyn Source, wish: Wish) -> Result<Option<Self>> {
         let count = source.count(Part::Validation);
-        let Some(limit) = crc_risk_limit(count, 1.0 - level)? else { return Ok(None) };
+        if count == 0 {
+            return Ok(None);
+        }
+        let (limit, promise) = limit(count, wish)?;
         let ask = |index| {
             let item = source.item(Part::Validation, index)?;
             Ok((method.maps(&item.input)?, item.target))
@@ -45,7 +70,12 @@ impl Calibration {
             scores.push(scaling.scores(maps.output.data(), target.data(), widths)?);
         }
         let scores: Vec<&[f32]> = scores.iter().map(Vec::as_slice).collect();
-        Ok(smallest_lambda(&scores, limit)?.map(|lambda| Self { lambda, scaling }))
+        Ok(smallest_lambda(&scores, limit)?.map(|lambda| Self { lambda, scaling, promise }))
+    }
+
+    /// What it promises.
+    pub fn promise(&self) -> Promise {
+        self.promise
     }
 
     /// Share of the pixels of an item that its scaled intervals cover, and their mean width.
@@ -58,6 +88,16 @@ impl Calibration {
         let pixels = target.len().max(1) as f64;
         Ok((inside as f64 / pixels, width / pixels))
     }
+}
+
+/// The mean risk that so many validation items may have, and what that promises.
+fn limit(count: usize, wish: Wish) -> Result<(f64, Promise)> {
+    let alpha = 1.0 - wish.level;
+    let (limit, promise) = match wish.delta {
+        None => (crc_risk_limit(count, alpha)?, Promise::Mean),
+        Some(delta) => (rcps_risk_limit(count, alpha, delta)?, Promise::Confident),
+    };
+    Ok(limit.map_or((alpha, Promise::Nothing), |limit| (limit, promise)))
 }
 
 /// How far the intervals of a method reach below and above its output.

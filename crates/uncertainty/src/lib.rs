@@ -8,5 +8,5 @@ pub mod method;
 pub mod source;
 pub mod train;
 
-pub use calibrate::Calibration;
+pub use calibrate::{Calibration, Promise, Wish};
 pub use error::{Result, UncertaintyError};

@@ -16,7 +16,7 @@ use modelmend_uncertainty::method::{
 };
 use modelmend_uncertainty::source::{Signals, Source};
 use modelmend_uncertainty::train::{Training, fit};
-use modelmend_uncertainty::{Calibration, UncertaintyError};
+use modelmend_uncertainty::{Calibration, Promise, UncertaintyError, Wish};
 
 const TRAINING: Training = Training { learning_rate: 2e-3, batch_size: 16, steps: 250, seed: 3 };
 
@@ -62,6 +62,10 @@ fn measured(method: &dyn Method, source: &dyn Source) -> (f64, f64, f64) {
     (of(|r| r.pearson.unwrap_or(0.0)), of(|r| r.mean_u), of(|r| r.mse))
 }
 
+fn wish(level: f64, delta: Option<f64>) -> Wish {
+    Wish { level, delta }
+}
+
 /// Every method marks errors better than chance, its u grows with the noise, and it is calibrated on signals that no choice has seen.
 #[test]
 fn methods_mark_errors_and_can_be_calibrated() {
@@ -78,14 +82,15 @@ fn methods_mark_errors_and_can_be_calibrated() {
         assert!(pearson > 0.15 && u > 0.0 && mse < 0.02, "{name}: {pearson} {u} {mse}");
         let (_, louder, _) = measured(method, &source.with_noise(0.15));
         assert!(louder > u, "{name}: {louder} after {u}");
-        let calibration = Calibration::fit(method, &source, 0.9).unwrap().unwrap();
+        let calibration = Calibration::fit(method, &source, wish(0.9, None)).unwrap().unwrap();
+        assert_eq!(calibration.promise(), Promise::Mean);
         let calibrated = evaluate(method, &source, (Part::Test, Some(&calibration))).unwrap().calibrated;
         let coverage = mean(calibrated.into_iter().map(|(coverage, _)| coverage));
         assert!((coverage - 0.9).abs() < 0.04, "{name}: {coverage}");
-        assert!(
-            Calibration::fit(method, &source, 0.999).unwrap().is_none(),
-            "60 signals cannot promise that"
-        );
+        // 60 signals cannot promise the first, and the second asks for more than the mean.
+        let promise = |wish| Calibration::fit(method, &source, wish).unwrap().unwrap().promise();
+        assert_eq!(promise(wish(0.999, None)), Promise::Nothing);
+        assert_eq!(promise(wish(0.7, Some(0.1))), Promise::Confident);
     }
 }
 

@@ -236,7 +236,7 @@ impl<'a> Work<'a> {
 
     /// A method on the study's split.
     fn tried(&self, method: &dyn Method, aimed: &Aimed) -> Result<Tried> {
-        let title = Title { name: StepName::Repair, label: method.name(), version: 2 };
+        let title = Title { name: StepName::Repair, label: method.name(), version: 3 };
         let inputs = [self.setting.judged.hash, self.setting.parts_hash];
         let step = self.context.step(title, self.key(method, aimed), &inputs, |scope| {
             self.search((&self.layout, aimed), method, &Watch(scope))
@@ -286,7 +286,7 @@ impl<'a> Work<'a> {
     /// The whole procedure in every fold: its test cases take no part in any choice. The first fold is the study's own
     /// split, which `first` has already been through.
     fn cross_fit(&self, method: &dyn Method, first: Tried) -> Result<Vec<Tried>> {
-        let title = Title { name: StepName::Repair, label: "cross-fit", version: 2 };
+        let title = Title { name: StepName::Repair, label: "cross-fit", version: 3 };
         let key = (self.key(method, &self.aimed), &self.folds);
         let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
             let others = self.gate().folds as usize - 1;

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::knowledge::Knowledge;
 use super::methods::{Given, Method};
-use super::search::{Attempt, search};
+use super::recipe::Recipe;
+use super::search::{Attempt, rank, search};
 use super::task::Task;
 use crate::error::Result;
 use crate::matrix::{Layout, Target};
@@ -43,7 +44,8 @@ pub struct Outcome {
 /// A subtype is reached if this share of its validation failures is repaired.
 const REACHED: f64 = 0.5;
 
-/// Runs a method on the training side and chooses by the validation side.
+/// Runs a method on the training side and chooses by the validation side. Where the user names no targets, the subtypes that the method
+/// reaches are the targets, and a method that does more for targets that it is asked for then does it for these.
 ///
 /// # Errors
 /// As [`search`].
@@ -62,11 +64,24 @@ pub fn procedure(
     let recipes = method.recipes(given(problem, aimed));
     let knowledge = Knowledge::of(&task, &recipes, monitor)?;
     let attempts = search(&task, (method, &recipes), &knowledge, monitor)?;
-    let targets = match (&aimed.targets, attempts.first()) {
-        (None, Some(best)) => reached(&task, best)?,
-        _ => targets,
+    let (None, Some(best)) = (&aimed.targets, attempts.first()) else {
+        return Ok(Outcome { targets, attempts });
     };
-    Ok(Outcome { targets, attempts })
+    let targets = reached(&task, best)?;
+    let task = Task { targets: &targets, ..task };
+    let asked = Aimed { targets: Some(targets.clone()), ..aimed.clone() };
+    let same_step = |r: &Recipe| r.learning_rate == best.setting.recipe.learning_rate;
+    let further: Vec<Recipe> = method.recipes(given(problem, &asked)).into_iter().filter(same_step).collect();
+    if further.iter().all(|recipe| recipes.contains(recipe)) {
+        return Ok(Outcome { targets, attempts });
+    }
+    let mut all = search(&task, (method, &further), &knowledge, monitor)?;
+    for attempt in attempts {
+        let validation = task.score(&attempt.parameters, Part::Validation)?;
+        all.push(Attempt { validation, ..attempt });
+    }
+    rank(&mut all, method.aim(margin / 2.0));
+    Ok(Outcome { targets, attempts: all })
 }
 
 /// What a method is told about a problem.

@@ -86,7 +86,7 @@ pub fn search(
 const FINALISTS: usize = 4;
 
 /// Sorts attempts, the best first; the first of equals stays first.
-fn rank(attempts: &mut [Attempt], aim: Aim) {
+pub(super) fn rank(attempts: &mut [Attempt], aim: Aim) {
     attempts.sort_by_key(|a| std::cmp::Reverse(a.validation.rank(aim)));
 }
 

@@ -107,13 +107,18 @@ pub struct Score {
 }
 
 impl Score {
+    /// Cases right in all, with those of the target counted once more.
+    fn twice_the_target(&self) -> i64 {
+        (self.all.right + self.target.right) as i64
+    }
+
     /// What a choice maximises, compared from left to right.
     pub fn rank(&self, aim: Aim) -> (bool, i64, usize) {
         match aim {
             Aim::Harmless { margin } => {
-                (self.correct.value() >= 1.0 - margin, self.all.right as i64, self.target.right)
+                (self.correct.value() >= 1.0 - margin, self.twice_the_target(), self.target.right)
             }
-            Aim::Overall => (true, self.all.right as i64, self.target.right),
+            Aim::Overall => (true, self.twice_the_target(), self.target.right),
             Aim::Balanced => {
                 let mean = (self.target.value() + self.correct.value()) / 2.0;
                 (true, (mean * BALANCED_STEPS).round() as i64, self.target.right)
@@ -125,12 +130,12 @@ impl Score {
 /// What a method aims at on the validation side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Aim {
-    /// At most `margin` of the correct cases lost, then cases right in all, then target cases right.
+    /// At most `margin` of the correct cases lost, then cases right in all, target cases counted twice.
     Harmless {
         /// Accuracy that the correct cases may lose.
         margin: f64,
     },
-    /// Cases right in all, then target cases right.
+    /// Cases right in all, target cases counted twice.
     Overall,
     /// The mean of the accuracies on target and correct cases, whatever all cases say: how the literature's methods are
     /// shown, which otherwise would show nothing but the unrepaired model.

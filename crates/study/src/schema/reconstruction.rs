@@ -327,11 +327,15 @@ pub enum ArtefactShape {
     Bird,
 }
 
-/// Conformal calibration (arXiv 2202.05265).
+/// Conformal calibration: the mean coverage of new items is at least the level (conformal risk control, arXiv 2208.02814).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Conformal {
     /// Nominal coverage, inside `0..1`.
     #[serde(default = "defaults::conformal_level")]
     pub level: f64,
+    /// Chance, inside `0..1`, with which the calibration may fail: with it, the mean coverage is at least the level but for that chance (risk-controlling
+    /// prediction sets, arXiv 2202.05265), which needs more validation items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<f64>,
 }

@@ -12,17 +12,17 @@ use modelmend_net::interval::network::Part as Boxes;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{
-    AutoOr, LayerRange, Layers, ReconstructionStudy, ReconstructionTrain, Uncertainty,
+    AutoOr, Conformal, LayerRange, Layers, ReconstructionStudy, ReconstructionTrain, Uncertainty,
 };
 use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
-use modelmend_uncertainty::Calibration;
 use modelmend_uncertainty::evaluate::evaluate;
 use modelmend_uncertainty::method::{
     McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::{Training, fit};
+use modelmend_uncertainty::{Calibration, Promise, Wish};
 use serde::{Deserialize, Serialize};
 
 use super::super::context::{Context, Title, Watch};
@@ -39,9 +39,11 @@ pub(super) struct Outcome {
     pub(super) direction: Vec<[Vec<Option<f64>>; 2]>,
     /// Seconds for an item.
     pub(super) seconds: f64,
-    /// Coverage and width after conformal calibration, one for each test item; empty where nobody asked or the validation items
-    /// are too few.
+    /// Coverage and width after conformal calibration, one for each test item; empty where nobody asked or there are no validation
+    /// items.
     pub(super) calibrated: Vec<(f64, f64)>,
+    /// What the calibration promises.
+    pub(super) promise: Option<Promise>,
     /// The test items with more and more noise.
     pub(super) levels: Vec<Level>,
     /// Price of width that an interval network was trained with.
@@ -195,7 +197,7 @@ fn measure(
     study: &ReconstructionStudy,
 ) -> Result<Outcome> {
     let calibration = match study.conformal {
-        Some(conformal) => Calibration::fit(method, source, conformal.level)?,
+        Some(Conformal { level, delta }) => Calibration::fit(method, source, Wish { level, delta })?,
         None => None,
     };
     let evaluation = evaluate(method, source, (Part::Test, calibration.as_ref()))?;
@@ -212,6 +214,7 @@ fn measure(
         direction: direction.collect(),
         seconds: evaluation.seconds_per_item,
         calibrated: evaluation.calibrated,
+        promise: calibration.map(|c| c.promise()),
         levels: Vec::new(),
         beta,
     })

@@ -22,6 +22,7 @@ use self::methods::Outcome;
 use self::problem::Material;
 use super::context::Context;
 use super::outputs;
+use modelmend_uncertainty::Promise;
 
 /// Runs a reconstruction study, seed by seed, and writes the output folder.
 pub(super) fn run(
@@ -89,8 +90,11 @@ fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> R
     let model =
         study.model.as_ref().map_or_else(|| "The network trained here".to_owned(), ToString::to_string);
     let mut notes = Vec::new();
-    if study.conformal.is_some() && runs.iter().flatten().any(|outcome| outcome.calibrated.is_empty()) {
-        notes.push("Too few validation items for conformal calibration at this level.".to_owned());
+    if runs.iter().flatten().any(|outcome| outcome.promise == Some(Promise::Nothing)) {
+        notes.push(
+            "The validation items are too few for a promise at this level: calibrated coverage was met on them, and means little for others."
+                .to_owned(),
+        );
     }
     for beta in runs.iter().take(1).flatten().filter_map(|outcome| outcome.beta) {
         notes.push(format!("Price of width (beta) of the interval network: {beta:.2e}."));

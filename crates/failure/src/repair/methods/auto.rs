@@ -4,16 +4,14 @@ use super::super::recipe::{Failures, Recipe, Replay};
 use super::{Given, Method};
 
 /// The combination that did best in our measurements (BENCHMARKS.md): everything that is known is learned, failures of the
-/// targets several times where certain ones were asked for, images flipped and turned, the weights averaged over the
+/// targets several times once these are known, images flipped and turned, the weights averaged over the
 /// last epochs, and then weights between before and after.
 pub(super) struct Auto;
 
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [2e-4, 1e-3];
-/// Passes over target failures where the user asked for certain subtypes.
-const ASKED: usize = 4;
-/// The same where the product chose them.
-const CHOSEN: usize = 1;
+/// Passes over target failures once the targets are known.
+const EMPHASIS: usize = 4;
 
 impl Method for Auto {
     fn name(&self) -> &'static str {
@@ -27,7 +25,7 @@ impl Method for Auto {
     fn recipes(&self, given: Given) -> Vec<Recipe> {
         let recipe = Recipe {
             failures: Failures::All,
-            emphasis: if given.targeted { ASKED } else { CHOSEN },
+            emphasis: if given.targeted { EMPHASIS } else { 1 },
             replay: Replay::All,
             augment: true,
             batch_size: 32,

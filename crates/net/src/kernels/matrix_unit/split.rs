@@ -32,9 +32,16 @@ fn bits(x: __m512) -> __m512i {
 
 /// The elements of a slice, at most a vector, followed by zeros.
 #[target_feature(enable = "avx512f")]
-fn read(from: &[f32]) -> __m512 {
+pub(super) fn read(from: &[f32]) -> __m512 {
     // SAFETY: lanes behind the slice are not read.
     unsafe { _mm512_maskz_loadu_ps(lanes(from.len()), from.as_ptr()) }
+}
+
+/// Writes as many elements as the slice has, at most a vector.
+#[target_feature(enable = "avx512f")]
+pub(super) fn store(to: &mut [f32], values: __m512) {
+    // SAFETY: lanes behind the slice are not written.
+    unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), lanes(to.len()), values) }
 }
 
 /// Walks over the rows of a plane: where a row of elements begins in the plane, and where on the line.
@@ -110,7 +117,7 @@ pub(super) fn lines(line: &Line, image: &[f32], numbers: &mut [u16], (len, margi
 
 /// Rows become columns.
 #[target_feature(enable = "avx512f")]
-fn transpose(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+pub(super) fn transpose(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     let mut m = rows;
     // Pairs of rows, then groups of four: each lane of 128 bits holds four elements of a column.
     for i in (0..LANES).step_by(2) {

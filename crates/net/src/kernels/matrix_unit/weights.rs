@@ -162,16 +162,24 @@ impl Layer {
     }
 
     /// The gradient of the weights in their own order, overwriting `dw` or added to it.
+    #[target_feature(enable = "avx512f")]
     fn collect(&self, sums: &[f32], dw: &mut [f32], g: &Geometry, adds: bool) {
         let (taps, tap_len) = (self.line.shifts.len(), self.rows * self.columns);
         for (row, dw) in dw.chunks_exact_mut(g.reduction()).enumerate() {
-            for (tap, sums) in sums.chunks_exact(tap_len).enumerate() {
-                let sums = &sums[row * self.columns..][..g.in_channels];
-                let dw = dw[tap..].iter_mut().step_by(taps).zip(sums);
-                if adds {
-                    dw.for_each(|(w, &s)| *w += s);
-                } else {
-                    dw.for_each(|(w, &s)| *w = s);
+            for (i, dw) in dw.chunks_mut(TILE * taps).enumerate() {
+                for first in (0..taps).step_by(TILE) {
+                    let place = |tap: usize| tap * tap_len + row * self.columns + i * TILE;
+                    let mut vectors = [_mm512_setzero_si512(); TILE];
+                    for (vector, tap) in vectors.iter_mut().zip(first..taps) {
+                        *vector = _mm512_castps_si512(split::read(&sums[place(tap)..][..TILE]));
+                    }
+                    let channels = split::transpose(vectors);
+                    for (channel, dw) in channels.into_iter().zip(dw.chunks_exact_mut(taps)) {
+                        let dw = &mut dw[first..(first + TILE).min(taps)];
+                        let sum = _mm512_castsi512_ps(channel);
+                        let sum = if adds { _mm512_add_ps(split::read(dw), sum) } else { sum };
+                        split::store(dw, sum);
+                    }
                 }
             }
         }

@@ -14,7 +14,10 @@ pub(super) fn study(door: &Door<'_>, study: &ReconstructionStudy) -> Checked {
     for (index, test) in study.stress.iter().enumerate() {
         stress(door, &format!("stress[{index}]"), test)?;
     }
-    study.conformal.map_or(Ok(()), |conformal| door.inside_unit("conformal.level", conformal.level))
+    study.conformal.map_or(Ok(()), |conformal| {
+        door.inside_unit("conformal.level", conformal.level)?;
+        conformal.delta.map_or(Ok(()), |delta| door.inside_unit("conformal.delta", delta))
+    })
 }
 
 fn train(door: &Door<'_>, train: &ReconstructionTrain) -> Checked {
