@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
-use super::winograd::{Forward, Reading, Side, Weights};
+use super::reading::{Forward, Reading, Side, Weights};
 use crate::error::OpError;
 use crate::op::Scratch;
 use crate::tensor::{Element, checked_len};
@@ -237,7 +237,7 @@ pub fn forward<T: Element>(
         to: &mut *y,
         scratch: &mut *scratch,
     };
-    if T::kernels().minimal(Reading::Forward(work)) {
+    if T::kernels().shortcut(Reading::Forward(work)) {
         return;
     }
     let images = x.len() / (g.groups * g.input_len()).max(1);
@@ -276,7 +276,7 @@ pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T],
         to: &mut *dx,
         scratch: &mut *scratch,
     };
-    if T::kernels().minimal(Reading::Forward(work)) {
+    if T::kernels().shortcut(Reading::Forward(work)) {
         return;
     }
     let images = dx.len() / (g.groups * g.input_len()).max(1);
@@ -315,7 +315,7 @@ pub fn backward_weight<T: Element>(
     scratch: &mut Scratch<T>,
 ) {
     let work = Weights { geometry: g, x, dy, dw: &mut *dw, start, scratch: &mut *scratch };
-    if T::kernels().minimal(Reading::Weights(work)) {
+    if T::kernels().shortcut(Reading::Weights(work)) {
         return;
     }
     let images = dy.len() / (g.groups * g.output_len()).max(1);

@@ -11,6 +11,7 @@ pub mod interpolate;
 pub mod matrix_unit;
 pub mod pool;
 mod product;
+mod reading;
 pub mod select;
 mod simd;
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod winograd;
 pub use gemm::{Matrix, gemm};
 pub(crate) use product::{Cut, Tables};
 pub use product::{Product, Run, Start};
-pub use winograd::{Forward, Reading, Side, Weights};
+pub use reading::{Forward, Reading, Side, Weights};
 
 use crate::op::Scratch;
 
@@ -30,9 +31,9 @@ pub trait Kernels<T>: Send + Sync {
     /// Computes a product into `c`.
     fn product(&self, product: &Product<'_, T>, c: &mut [T], scratch: &mut Scratch<T>);
 
-    /// Computes a convolution by minimal filtering where that pays; says whether it did. Double precision, which serves to judge
+    /// Computes a convolution by an algorithm of its own where one pays, and says whether it did. Double precision, which serves to judge
     /// single precision, stays with the definition.
-    fn minimal(&self, reading: Reading<'_, '_, T>) -> bool;
+    fn shortcut(&self, reading: Reading<'_, '_, T>) -> bool;
 }
 
 /// Single precision, with the instruction set of this machine.
@@ -43,12 +44,12 @@ impl Kernels<f32> for SingleKernels {
         simd::single(product::Job { product, c, scratch });
     }
 
-    fn minimal(&self, reading: Reading<'_, '_, f32>) -> bool {
+    fn shortcut(&self, reading: Reading<'_, '_, f32>) -> bool {
         if reading.may_split() && matrix_unit::available() && matrix_unit::suits(&reading) {
             matrix_unit::run(reading);
             return true;
         }
-        let pays = reading.pays();
+        let pays = winograd::pays(&reading);
         if pays {
             simd::single(reading);
         }
@@ -64,7 +65,7 @@ impl Kernels<f64> for DoubleKernels {
         simd::double(product::Job { product, c, scratch });
     }
 
-    fn minimal(&self, _: Reading<'_, '_, f64>) -> bool {
+    fn shortcut(&self, _: Reading<'_, '_, f64>) -> bool {
         false
     }
 }

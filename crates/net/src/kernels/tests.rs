@@ -4,7 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::conv::{self, Geometry};
-use super::{Forward, Matrix, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product, simd};
+use super::{
+    Forward, Matrix, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product, simd, winograd,
+};
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -173,7 +175,7 @@ fn filtered() -> Vec<Geometry> {
         let mut scratch = Scratch::default();
         let weights =
             Weights { geometry: g, x: &[], dy: &y, dw: &mut [], start: Start::Zero, scratch: &mut scratch };
-        Reading::Weights(weights).pays()
+        winograd::pays(&Reading::Weights(weights))
     });
     filtered
 }

@@ -8,40 +8,12 @@ use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Input, OUTPUTS, Output, PRODUCTS};
 use super::plane;
 use super::tiles::{Gather, Scatter, Source};
-use crate::kernels::conv::Geometry;
+use crate::kernels::reading::{Forward, Side};
 use crate::kernels::simd::Vectors;
 use crate::kernels::tile::Block;
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
-
-/// Which side of a convolution is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The output, from the input.
-    Output,
-    /// The gradient of the input, from that of the output.
-    Input,
-}
-
-/// A convolution of all images, or the gradient of its input.
-#[derive(Debug)]
-pub struct Forward<'a, 'b, T> {
-    /// Shapes.
-    pub geometry: &'a Geometry,
-    /// What is computed.
-    pub side: Side,
-    /// What is read: the input, or the gradient of the output.
-    pub from: &'a [T],
-    /// `out_channels x in_channels x 3 x 3`.
-    pub weights: &'a [T],
-    /// Added to each channel.
-    pub bias: Option<&'a [T]>,
-    /// What is overwritten.
-    pub to: &'b mut [T],
-    /// Memory.
-    pub scratch: &'b mut Scratch<T>,
-}
 
 /// Elements of transformed tiles that are held at a time.
 const HELD: usize = 1 << 19;

@@ -12,22 +12,11 @@ mod minimal;
 mod tiles;
 mod weights;
 
-pub use forward::{Forward, Side};
-pub use weights::Weights;
-
 use super::conv::Geometry;
+use super::reading::{Reading, Weights};
 use super::simd::{Vectors, Work};
 use crate::tensor::Element;
 use layout::Grid;
-
-/// A reading of a convolution.
-#[derive(Debug)]
-pub enum Reading<'a, 'b, T> {
-    /// The output, or the gradient of the input.
-    Forward(Forward<'a, 'b, T>),
-    /// The gradient of the weights, summed over all images.
-    Weights(Weights<'a, 'b, T>),
-}
 
 /// Fewer channels than this on either side do not pay for the transforms.
 const CHANNELS: usize = 16;
@@ -36,24 +25,14 @@ const PLANE: usize = 7;
 /// Fewer tiles than this do not pay for the transforms of a gradient of the weights.
 const TILES: usize = 16;
 
-impl<T> Reading<'_, '_, T> {
-    /// Whether its factors may be split.
-    pub(super) fn may_split(&self) -> bool {
-        match self {
-            Self::Forward(forward) => forward.scratch.split,
-            Self::Weights(weights) => weights.scratch.split,
-        }
-    }
-
-    /// Whether minimal filtering is faster. That depends on the shapes of the layer alone, but for the gradient of the weights,
-    /// whose sum depends on the number of images in any case.
-    pub(super) fn pays(&self) -> bool {
-        match self {
-            Self::Forward(forward) => covers(forward.geometry),
-            Self::Weights(Weights { geometry: g, dy, .. }) => {
-                let images = dy.len() / g.output_len().max(1);
-                covers(g) && images * Grid::over([g.output[1], g.output[2]]).tiles() >= TILES
-            }
+/// Whether minimal filtering is faster. That depends on the shapes of the layer alone, but for the gradient of the weights,
+/// whose sum depends on the number of images in any case.
+pub(super) fn pays<T>(reading: &Reading<'_, '_, T>) -> bool {
+    match reading {
+        Reading::Forward(forward) => covers(forward.geometry),
+        Reading::Weights(Weights { geometry: g, dy, .. }) => {
+            let images = dy.len() / g.output_len().max(1);
+            covers(g) && images * Grid::over([g.output[1], g.output[2]]).tiles() >= TILES
         }
     }
 }

@@ -10,29 +10,12 @@ use super::minimal::{Input, OUTPUTS, OutputGradient, PRODUCTS};
 use super::plane;
 use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
-use crate::kernels::conv::Geometry;
+use crate::kernels::reading::Weights;
 use crate::kernels::simd::Vectors;
 use crate::kernels::tile::Block;
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
-
-/// The gradient of the weights, summed over all images.
-#[derive(Debug)]
-pub struct Weights<'a, 'b, T> {
-    /// Shapes.
-    pub geometry: &'a Geometry,
-    /// Input.
-    pub x: &'a [T],
-    /// Gradient of the output.
-    pub dy: &'a [T],
-    /// `out_channels x in_channels x 3 x 3`.
-    pub dw: &'b mut [T],
-    /// Whether the gradient is added to `dw`.
-    pub start: Start<'a, T>,
-    /// Memory.
-    pub scratch: &'b mut Scratch<T>,
-}
 
 /// Elements of transformed tiles, of inputs or of outputs, that are held at a time.
 const HELD: usize = 1 << 18;

@@ -1,0 +1,69 @@
+//! The readings of a convolution that have algorithms of their own.
+
+use super::Start;
+use super::conv::Geometry;
+use crate::op::Scratch;
+
+/// A reading of a convolution.
+#[derive(Debug)]
+pub enum Reading<'a, 'b, T> {
+    /// The output, or the gradient of the input.
+    Forward(Forward<'a, 'b, T>),
+    /// The gradient of the weights, summed over all images.
+    Weights(Weights<'a, 'b, T>),
+}
+
+/// Which side of a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The output, from the input.
+    Output,
+    /// The gradient of the input, from that of the output.
+    Input,
+}
+
+/// A convolution of all images, or the gradient of its input.
+#[derive(Debug)]
+pub struct Forward<'a, 'b, T> {
+    /// Shapes.
+    pub geometry: &'a Geometry,
+    /// What is computed.
+    pub side: Side,
+    /// What is read: the input, or the gradient of the output.
+    pub from: &'a [T],
+    /// `out_channels x in_channels x 3 x 3`.
+    pub weights: &'a [T],
+    /// Added to each channel.
+    pub bias: Option<&'a [T]>,
+    /// What is overwritten.
+    pub to: &'b mut [T],
+    /// Memory.
+    pub scratch: &'b mut Scratch<T>,
+}
+
+/// The gradient of the weights, summed over all images.
+#[derive(Debug)]
+pub struct Weights<'a, 'b, T> {
+    /// Shapes.
+    pub geometry: &'a Geometry,
+    /// Input.
+    pub x: &'a [T],
+    /// Gradient of the output.
+    pub dy: &'a [T],
+    /// `out_channels x in_channels x 3 x 3`.
+    pub dw: &'b mut [T],
+    /// Whether the gradient is added to `dw`.
+    pub start: Start<'a, T>,
+    /// Memory.
+    pub scratch: &'b mut Scratch<T>,
+}
+
+impl<T> Reading<'_, '_, T> {
+    /// Whether its factors may be split.
+    pub(super) fn may_split(&self) -> bool {
+        match self {
+            Self::Forward(forward) => forward.scratch.split,
+            Self::Weights(weights) => weights.scratch.split,
+        }
+    }
+}
