@@ -40,7 +40,7 @@ fn training_step(bencher: Bencher<'_, '_>, batch: usize) {
     let loss = CrossEntropy { labels: &labels, weight: 1.0 / batch as f64, output: 0 };
     let inputs = [x];
     bencher.bench_local(|| {
-        let gradient = runtime.gradient(&parameters, &inputs, &[&loss], false, Settings::default());
+        let gradient = runtime.gradient(&parameters, &inputs, &[&loss], false, Settings::training(0));
         gradient.map(|gradient| {
             adam.step(&mut parameters, &gradient.parameters);
             runtime.recycle(gradient);

@@ -42,7 +42,7 @@ fn step<'a>(
     let mut parameters = model.parameters().clone();
     let mut adam = Adam::new(&parameters, AdamSettings { learning_rate: 1e-6, ..AdamSettings::default() });
     move || {
-        let gradient = runtime.gradient(&parameters, inputs, &terms, false, Settings::default())?;
+        let gradient = runtime.gradient(&parameters, inputs, &terms, false, Settings::training(0))?;
         adam.step(&mut parameters, &gradient.parameters);
         project(&mut parameters);
         runtime.recycle(gradient);
