@@ -9,12 +9,12 @@ use modelmend_data::split::Part;
 use modelmend_learn::monitor::{Monitor, Silent};
 use modelmend_net::architecture::{Conv1d, conv1d, with_dropout, with_variance};
 use modelmend_net::interval::network::Part as Boxes;
-use modelmend_net::{Model, Runtime, Settings};
+use modelmend_net::{Model, Runtime, Settings, Tensor};
 use modelmend_uncertainty::evaluate::evaluate;
 use modelmend_uncertainty::method::{
-    McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
+    Ensemble, McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
 };
-use modelmend_uncertainty::source::{Signals, Source};
+use modelmend_uncertainty::source::{Later, Signals, Source};
 use modelmend_uncertainty::train::{Training, fit};
 use modelmend_uncertainty::{Calibration, UncertaintyError};
 
@@ -42,12 +42,28 @@ impl Monitor for Stopping {
 /// A trained network, in inference mode.
 fn trained() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(|| {
-        let model = conv1d(&Conv1d { base: 4, dropout: Some(0.05), seed: 1 }).unwrap();
-        let noisy = with_dropout(&model, true).unwrap();
-        let weights = fit(&noisy, &signals(), &TRAINING, &Silent).unwrap();
-        model.with_parameters(weights).unwrap()
-    })
+    MODEL.get_or_init(|| member(0))
+}
+
+/// A network trained from its own seeds on epochs of its own.
+fn member(number: u64) -> Model {
+    let model = conv1d(&Conv1d { base: 4, dropout: Some(0.05), seed: 1 + number }).unwrap();
+    let noisy = with_dropout(&model, true).unwrap();
+    let training = Training { seed: TRAINING.seed + (number << 32), ..TRAINING };
+    let weights = fit(&noisy, &Later::new(&signals(), 100 * number), &training, &Silent).unwrap();
+    model.with_parameters(weights).unwrap()
+}
+
+/// The trained network and three more.
+fn ensemble() -> Ensemble {
+    Ensemble::new(std::iter::once(trained().clone()).chain((1..4).map(member)).collect()).unwrap()
+}
+
+/// What a network says.
+fn says(model: &Model, input: &Tensor<f32>) -> Tensor<f32> {
+    let runtime = Runtime::<f32>::new(model.graph().clone());
+    let outputs = runtime.forward(model.parameters(), std::slice::from_ref(input), Settings::default());
+    outputs.unwrap().swap_remove(0)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -72,7 +88,9 @@ fn methods_mark_errors_and_can_be_calibrated() {
     let longer = Training { steps: 500, ..further };
     let variance = train_predicted_variance(model, &source, &longer, &Silent).unwrap();
     let dropout = McDropout::new(model, 16, 7).unwrap();
-    let methods: [(&str, &dyn Method); 3] = [("inn", &inn), ("mcdropout", &dropout), ("probout", &variance)];
+    let ensemble = ensemble();
+    let methods: [(&str, &dyn Method); 4] =
+        [("inn", &inn), ("mcdropout", &dropout), ("probout", &variance), ("ensemble", &ensemble)];
     for (name, method) in methods {
         let (pearson, u, mse) = measured(method, &source);
         assert!(pearson > 0.15 && u > 0.0 && mse < 0.02, "{name}: {pearson} {u} {mse}");
@@ -98,29 +116,58 @@ fn an_interval_network_encloses_its_network() {
     let item = source.item(Part::Test, 3).unwrap();
     let maps = inn.maps(&item.input).unwrap();
     let (lo, hi) = maps.bounds.unwrap();
-    let runtime = Runtime::<f32>::new(model.graph().clone());
-    let plain = runtime.forward(model.parameters(), &[item.input], Settings::default()).unwrap();
     let triples = lo.data().iter().zip(maps.output.data()).zip(hi.data());
     assert!(triples.clone().all(|((lo, y), hi)| lo <= y && y <= hi));
     assert!(triples.clone().any(|((lo, _), hi)| lo < hi), "the boxes opened");
-    assert_eq!(maps.output.data(), plain[0].data());
+    assert_eq!(maps.output, says(model, &item.input));
     let records = evaluate(&inn, &source, (Part::Test, None)).unwrap().records;
     assert!(mean(records.iter().filter_map(|r| Some(r.interval.as_ref()?.coverage()))) > 0.2);
     assert!(train_interval_network(model, (&Boxes::All, 0.0), &source, &training, &Silent).is_err());
+}
+
+/// The mean of the members is the output, closer to the truth than they are on average, and their unbiased deviation is u.
+#[test]
+fn an_ensemble_is_mean_and_deviation_of_its_members() {
+    let (first, second) = (trained(), &member(1));
+    let source = signals();
+    let pair = Ensemble::new(vec![first.clone(), second.clone()]).unwrap();
+    let items = [3, 4].map(|index| source.item(Part::Test, index).unwrap().input);
+    let both = Tensor::new([2, 1, 96], [items[0].data(), items[1].data()].concat()).unwrap();
+    let maps = pair.maps(&both).unwrap();
+    let (a, b) = (says(first, &both), says(second, &both));
+    for (((&y, &u), &a), &b) in maps.output.data().iter().zip(maps.u.data()).zip(a.data()).zip(b.data()) {
+        assert!((y - (a + b) / 2.0).abs() < 1e-6 && (u - (a - b).abs() / 2f32.sqrt()).abs() < 1e-6);
+    }
+    assert!(maps.u.data().iter().any(|&u| u > 1e-3), "members differ");
+    assert_eq!(pair.maps(&items[1]).unwrap().u.data(), &maps.u.data()[96..]);
+    let error = |method: &dyn Method| measured(method, &source).2;
+    let single = |model: &Model| error(&Ensemble::new(vec![model.clone(); 2]).unwrap());
+    assert!(error(&pair) < (single(first) + single(second)) / 2.0);
+    assert!(Ensemble::new(vec![first.clone()]).is_err());
+    let other = with_variance(first, -3.0).unwrap();
+    let error = Ensemble::new(vec![first.clone(), other]).unwrap().maps(&both).unwrap_err().to_string();
+    assert!(error.contains("member 2"), "{error}");
+}
+
+/// What another member of an ensemble learns from: the same signals in another order with other noise.
+#[test]
+fn later_epochs_are_other_pairs() {
+    let source = signals();
+    let later = Later::new(&source, 7);
+    let (own, same) = (later.batch(1, 0..4).unwrap(), source.batch(8, 0..4).unwrap());
+    assert_eq!((&own.input, &own.target), (&same.input, &same.target));
+    assert_ne!(own.input, source.batch(1, 0..4).unwrap().input);
+    assert_eq!(later.item(Part::Test, 1).unwrap().input, source.item(Part::Test, 1).unwrap().input);
 }
 
 #[test]
 fn a_new_variance_starts_where_it_should_and_leaves_the_output_alone() {
     let (model, source) = (trained(), signals());
     let item = source.item(Part::Test, 0).unwrap();
-    let run = |model: &Model| {
-        let runtime = Runtime::<f32>::new(model.graph().clone());
-        runtime.forward(model.parameters(), std::slice::from_ref(&item.input), Settings::default()).unwrap()
-    };
-    let both = run(&with_variance(model, -3.0).unwrap());
-    assert_eq!(both[0].shape(), [1, 2, 96]);
-    let (mean, log) = both[0].data().split_at(96);
-    assert_eq!(mean, run(model)[0].data());
+    let both = says(&with_variance(model, -3.0).unwrap(), &item.input);
+    assert_eq!(both.shape(), [1, 2, 96]);
+    let (mean, log) = both.data().split_at(96);
+    assert_eq!(mean, says(model, &item.input).data());
     assert!(log.iter().all(|&s| s == -3.0));
 }
 

@@ -66,6 +66,7 @@ fn table(rows: &[UncertaintyRow]) -> Markup {
 /// A method as a reader calls it.
 pub(super) fn title(method: &str) -> &str {
     match method {
+        "ensemble" => "deep ensemble",
         "inn" => "interval network",
         "mcdropout" => "Monte Carlo dropout",
         "probout" => "predicted variance",

@@ -236,6 +236,18 @@ pub enum Uncertainty {
         /// Learning rate of Adam; by default that of `train`.
         learning_rate: Option<f64>,
     },
+    /// Networks trained from different seeds (arXiv 1612.01474): exactly one of `members` and `models`.
+    Ensemble {
+        /// Networks in all, at least 2: the study's network and others that are trained as it was.
+        members: Option<u32>,
+        /// Passes over the training data for each further network; without it and `steps` those of `train`.
+        epochs: Option<u32>,
+        /// Optimiser steps for each further network.
+        steps: Option<u32>,
+        /// Trained networks that join the study's, ONNX files.
+        #[serde(default)]
+        models: Vec<InputPath>,
+    },
 }
 
 /// The part of a graph that gets intervals.

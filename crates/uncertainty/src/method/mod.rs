@@ -1,9 +1,12 @@
 //! Methods that give every pixel of an output an uncertainty, one file each, all with one interface.
 
+mod ensemble;
 mod interval_network;
 mod mc_dropout;
 mod prob_out;
+mod spread;
 
+pub use ensemble::Ensemble;
 pub use interval_network::{IntervalMaps, heuristic_beta, train_interval_network};
 pub use mc_dropout::McDropout;
 pub use prob_out::{PredictedVariance, train_predicted_variance};
