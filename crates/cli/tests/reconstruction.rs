@@ -28,6 +28,9 @@ uncertainty:
   - {method: mcdropout, passes: 6}
   - {method: probout, steps: 20}
   - {method: ensemble, members: 2, epochs: 5}
+  - {method: tta}
+  - {method: gradient}
+  - {method: error, steps: 20}
 conformal: {level: 0.9}
 output: out
 ";
@@ -58,7 +61,7 @@ fn a_study_of_signals_leaves_its_files_and_the_same_numbers_again() {
     let done = run(folder.path(), STUDY, &["--threads", "1"]);
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     let found = results(folder.path(), "out");
-    for method in ["inn", "mcdropout", "probout", "ensemble"] {
+    for method in ["inn", "mcdropout", "probout", "ensemble", "tta", "gradient", "error"] {
         let score = &found["uncertainty"][method];
         assert_eq!(score["pearson"]["values"].as_array().unwrap().len(), 2, "{method}: {score}");
         let coverage = score["calibrated_coverage"]["mean"].as_f64().unwrap();
@@ -101,7 +104,8 @@ fn an_ensemble_of_given_networks() {
     let quick =
         STUDY.replace("runs: 2", "runs: 1").replace("epochs: 6", "steps: 4").replace("output: out", "");
     let (head, _) = quick.split_once("uncertainty:").unwrap();
-    let done = run(folder.path(), &format!("{head}output: first"), &["--quiet"]);
+    let done =
+        run(folder.path(), &format!("{head}uncertainty: [{{method: tta}}]\noutput: first"), &["--quiet"]);
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     let asks =
         |models: &str| format!("{head}uncertainty: [{{method: ensemble, models: [{models}]}}]\noutput: out");

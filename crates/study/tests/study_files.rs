@@ -153,6 +153,9 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: ensemble}", "x.yaml: uncertainty[0].members | models = neither: one of the two is needed"),
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: ensemble, members: 1}", "x.yaml: uncertainty[0].members = 1: must lie in 2..=100"),
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: ensemble, models: [a.onnx], steps: 3}", "x.yaml: uncertainty[0].epochs | steps = given: only with members"),
+    (JUMPS, "passes: 4", "ratio: 1.0", "x.yaml: uncertainty[0].ratio = 1: must lie between 0 and 1, both excluded"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: error}", "x.yaml: uncertainty[0].epochs | steps = neither: one of the two is needed"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: tta, flips: 2}", "x.yaml:6: unknown key `uncertainty[0].flips`; nothing more is known here"),
     (JUMPS_GIVEN, "{method: mcdropout, passes: 4}", "{method: ensemble, members: 3}", "x.yaml: uncertainty[0].members = 3: needs a `train` section; with a trained `model` give `models`"),
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: inn, epochs: 1, learning_rate: 1.0, beta: auto, layers: last 0}", "x.yaml:6: uncertainty[0]: expected `all`, `last N`, or a list of node names"),
     // hostile

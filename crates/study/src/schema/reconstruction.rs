@@ -226,6 +226,9 @@ pub enum Uncertainty {
         /// Passes with dropout on, at least 2.
         #[serde(default = "defaults::passes")]
         passes: u32,
+        /// Ratio of dropout to insert after every activation between two layers, inside `0..1`, by default 0.05; only for a network
+        /// that has none.
+        ratio: Option<f64>,
     },
     /// Probabilistic output (mean and log variance).
     ProbOut {
@@ -247,6 +250,19 @@ pub enum Uncertainty {
         /// Trained networks that join the study's, ONNX files.
         #[serde(default)]
         models: Vec<InputPath>,
+    },
+    /// Test-time augmentation: mirrored and turned views (arXiv 1807.07356).
+    Tta {},
+    /// Magnitude of the gradient of the summed output by each element of the input (arXiv 1312.6034).
+    Gradient {},
+    /// A second network that learns the absolute error (the idea of arXiv 1910.04851).
+    Error {
+        /// Passes over the training data; either this or `steps`.
+        epochs: Option<u32>,
+        /// Optimiser steps; either this or `epochs`.
+        steps: Option<u32>,
+        /// Learning rate of Adam; by default that of `train`.
+        learning_rate: Option<f64>,
     },
 }
 

@@ -1,9 +1,9 @@
 //! Monte Carlo dropout (Gal and Ghahramani, arXiv 1506.02142; METHODS 2.3).
 
-use modelmend_net::architecture::with_dropout;
+use modelmend_net::architecture::{has_dropout, insert_dropout, with_dropout};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
-use super::spread::image_by_image;
+use super::spread::{COPIES, image_by_image};
 use super::{Maps, Method, missing, run};
 use crate::error::{Result, UncertaintyError};
 
@@ -14,24 +14,42 @@ pub struct McDropout {
     model: Model,
     passes: usize,
     seed: u64,
+    inserted: Option<f64>,
 }
 
-/// Copies of an image that one thread takes at a time: pictures are large.
-const COPIES: usize = 4;
+/// Ratio of dropout that is inserted where nobody names one.
+const RATIO: f64 = 0.05;
 
 impl McDropout {
-    /// Turns on the dropout of a network.
+    /// Turns on the dropout of a network. One that has none gets it after every activation between two layers, with `ratio` in
+    /// 0 .. 1 or by default 0.05, without being trained for it.
     ///
     /// # Errors
-    /// A network without dropout, fewer than two passes.
-    pub fn new(base: &Model, passes: usize, seed: u64) -> Result<Self> {
+    /// A ratio for a network that has dropout, no place for it in one that has none, fewer than two passes.
+    pub fn new(base: &Model, passes: usize, ratio: Option<f64>, seed: u64) -> Result<Self> {
         if passes < 2 {
             return Err(UncertaintyError::Invalid(format!(
                 "passes: {passes} is too few; a spread needs two"
             )));
         }
-        let model = with_dropout(base, true)?;
-        Ok(Self { runtime: Runtime::new(model.graph().clone()), model, passes, seed })
+        let (model, inserted) = match (has_dropout(base), ratio) {
+            (true, Some(ratio)) => {
+                return Err(UncertaintyError::Invalid(format!(
+                    "mcdropout.ratio = {ratio}: the network has dropout with ratios of its own; leave the key out"
+                )));
+            }
+            (true, None) => (with_dropout(base, true)?, None),
+            (false, ratio) => {
+                let ratio = ratio.unwrap_or(RATIO);
+                (with_dropout(&insert_dropout(base, ratio as f32)?, true)?, Some(ratio))
+            }
+        };
+        Ok(Self { runtime: Runtime::new(model.graph().clone()), model, passes, seed, inserted })
+    }
+
+    /// The ratio of the dropout that was inserted, if the network had none.
+    pub fn inserted(&self) -> Option<f64> {
+        self.inserted
     }
 }
 

@@ -5,6 +5,9 @@ use modelmend_net::Tensor;
 use super::{Maps, missing};
 use crate::error::Result;
 
+/// Outputs for an image that one thread computes at a time: pictures are large.
+pub(super) const COPIES: usize = 4;
+
 /// Asks for `count` (at least 2) outputs of each image by itself, a batch of them; the output is their mean, u their standard
 /// deviation.
 pub(super) fn image_by_image(

@@ -18,7 +18,7 @@ use modelmend_uncertainty::source::Source;
 use serde::{Deserialize, Serialize};
 
 use super::super::context::{Context, Title};
-use super::prepare::{name, prepare};
+use super::prepare::{Prepared, name, prepare};
 use super::problem::Material;
 use super::train::batch_size;
 
@@ -38,8 +38,8 @@ pub(super) struct Outcome {
     pub(super) calibrated: Vec<(f64, f64)>,
     /// The test items with more and more noise.
     pub(super) levels: Vec<Level>,
-    /// Price of width that an interval network was trained with.
-    pub(super) beta: Option<f64>,
+    /// What a reader of the page has to know about the method.
+    pub(super) note: Option<String>,
 }
 
 /// What a method says at a level of noise: means over the test items.
@@ -65,14 +65,15 @@ pub(super) fn ask(
     (material, data): (&Material, Hash),
     (base, others, wanted): (&Model, &[Model], &Uncertainty),
 ) -> Result<(Outcome, Option<Model>)> {
-    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 2 };
+    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 3 };
     let key = (wanted, batch_size(study), study.conformal, context.seed);
     let mut inputs = vec![data, Hash::of(&base.to_bytes())];
     inputs.extend(others.iter().map(|other| Hash::of(&other.to_bytes())));
     let source = material.source()?;
     let step = context.step(title, key, &inputs, |scope| {
-        let (method, model, beta) = prepare(context, study, source.as_ref(), (base, others, wanted), scope)?;
-        let mut outcome = measure((name(wanted), method.as_ref(), beta), source.as_ref(), study)?;
+        let Prepared { method, model, note } =
+            prepare(context, study, source.as_ref(), (base, others, wanted), scope)?;
+        let mut outcome = measure((name(wanted), method.as_ref(), note), source.as_ref(), study)?;
         for (sigma, source) in material.levels() {
             let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
             let over = |of: fn(&ImageRecord) -> Option<f64>| mean(records.iter().map(of));
@@ -88,7 +89,7 @@ pub(super) fn ask(
 }
 
 fn measure(
-    (name, method, beta): (&str, &dyn Method, Option<f64>),
+    (name, method, note): (&str, &dyn Method, Option<String>),
     source: &dyn Source,
     study: &ReconstructionStudy,
 ) -> Result<Outcome> {
@@ -111,6 +112,6 @@ fn measure(
         seconds: evaluation.seconds_per_item,
         calibrated: evaluation.calibrated,
         levels: Vec::new(),
-        beta,
+        note,
     })
 }

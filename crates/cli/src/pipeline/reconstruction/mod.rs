@@ -97,9 +97,7 @@ fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> R
     if study.conformal.is_some() && runs.iter().flatten().any(|outcome| outcome.calibrated.is_empty()) {
         notes.push("Too few validation items for conformal calibration at this level.".to_owned());
     }
-    for beta in runs.iter().take(1).flatten().filter_map(|outcome| outcome.beta) {
-        notes.push(format!("Price of width (beta) of the interval network: {beta:.2e}."));
-    }
+    notes.extend(runs.iter().take(1).flatten().filter_map(|outcome| outcome.note.clone()));
     ReportInput {
         study: study.name.clone(),
         facts: Facts { model, cases: items as u64, seed: study.seed, ..Facts::default() },

@@ -6,7 +6,8 @@ use modelmend_net::interval::network::Part as Boxes;
 use modelmend_study::schema::{AutoOr, LayerRange, Layers, ReconstructionStudy, Uncertainty};
 use modelmend_study::scope::Scope;
 use modelmend_uncertainty::method::{
-    Ensemble, McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
+    Augmented, Ensemble, InputGradient, McDropout, Method, heuristic_beta, train_interval_network,
+    train_learned_error, train_predicted_variance,
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::Training;
@@ -21,11 +22,34 @@ pub(super) fn name(wanted: &Uncertainty) -> &'static str {
         Uncertainty::McDropout { .. } => "mcdropout",
         Uncertainty::ProbOut { .. } => "probout",
         Uncertainty::Ensemble { .. } => "ensemble",
+        Uncertainty::Tta {} => "tta",
+        Uncertainty::Gradient {} => "gradient",
+        Uncertainty::Error { .. } => "error",
     }
 }
 
-/// The method, the model that it made, the price of width that it was trained with.
-pub(super) type Prepared = (Box<dyn Method>, Option<Model>, Option<f64>);
+/// A method that is ready to be asked.
+pub(super) struct Prepared {
+    pub(super) method: Box<dyn Method>,
+    /// The model that it made, where it made one.
+    pub(super) model: Option<Model>,
+    /// What a reader of the page has to know about it.
+    pub(super) note: Option<String>,
+}
+
+impl Prepared {
+    fn new(method: impl Method + 'static) -> Self {
+        Self { method: Box::new(method), model: None, note: None }
+    }
+
+    fn with_model(self, model: Model) -> Self {
+        Self { model: Some(model), ..self }
+    }
+
+    fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
+    }
+}
 
 /// Makes a method ready to be asked.
 pub(super) fn prepare(
@@ -52,24 +76,42 @@ pub(super) fn prepare(
             let part = boxes(layers);
             let inn = train_interval_network(base, (&part, beta), source, &training, &Watch(scope))?;
             let model = inn.model().clone();
-            Ok((Box::new(inn), Some(model), Some(beta)))
+            let note = format!("Price of width (beta) of the interval network: {beta:.2e}.");
+            Ok(Prepared::new(inn).with_model(model).with_note(Some(note)))
         }
-        Uncertainty::McDropout { passes } => {
-            Ok((Box::new(McDropout::new(base, *passes as usize, context.seed)?), None, None))
+        Uncertainty::McDropout { passes, ratio } => {
+            let dropout = McDropout::new(base, *passes as usize, *ratio, context.seed)?;
+            let inserted = |ratio| {
+                format!("The network has no dropout: Monte Carlo dropout inserted some, with ratio {ratio}.")
+            };
+            let note = dropout.inserted().map(inserted);
+            Ok(Prepared::new(dropout).with_note(note))
         }
         Uncertainty::ProbOut { epochs, steps, learning_rate } => {
-            let usual = study.train.as_ref().map(|train| train.optimizer.learning_rate);
-            let rate = learning_rate.or(usual).context("uncertainty: probout needs a learning_rate")?;
-            let training = training(rate, epochs, steps);
+            let training = training(rate(study, wanted, *learning_rate)?, epochs, steps);
             let variance = train_predicted_variance(base, source, &training, &Watch(scope))?;
             let model = variance.model().clone();
-            Ok((Box::new(variance), Some(model), None))
+            Ok(Prepared::new(variance).with_model(model))
         }
         Uncertainty::Ensemble { .. } => {
             let members = std::iter::once(base).chain(others).cloned().collect();
-            Ok((Box::new(Ensemble::new(members)?), None, None))
+            Ok(Prepared::new(Ensemble::new(members)?))
+        }
+        Uncertainty::Tta {} => Ok(Prepared::new(Augmented::new(base))),
+        Uncertainty::Gradient {} => Ok(Prepared::new(InputGradient::new(base))),
+        Uncertainty::Error { epochs, steps, learning_rate } => {
+            let training = training(rate(study, wanted, *learning_rate)?, epochs, steps);
+            let error = train_learned_error(base, source, &training, &Watch(scope))?;
+            let model = error.model().clone();
+            Ok(Prepared::new(error).with_model(model))
         }
     }
+}
+
+/// The learning rate of a method, or that of the study's training.
+fn rate(study: &ReconstructionStudy, wanted: &Uncertainty, given: Option<f64>) -> Result<f64> {
+    let usual = study.train.as_ref().map(|train| train.optimizer.learning_rate);
+    given.or(usual).with_context(|| format!("uncertainty: {} needs a learning_rate", name(wanted)))
 }
 
 fn boxes(layers: &Layers) -> Boxes {

@@ -115,11 +115,16 @@ fn uncertainty(door: &Door<'_>, key: &str, (method, trains): (&Uncertainty, bool
             let none = matches!(layers, Layers::Nodes(nodes) if nodes.is_empty());
             door.ensure(!none, &format!("{key}.layers"), "[]", "must name at least one node")
         }
-        Uncertainty::McDropout { passes } => door.within(&format!("{key}.passes"), *passes, 2..=100_000),
-        Uncertainty::ProbOut { epochs, steps, learning_rate } => {
+        Uncertainty::McDropout { passes, ratio } => {
+            door.within(&format!("{key}.passes"), *passes, 2..=100_000)?;
+            ratio.map_or(Ok(()), |ratio| door.inside_unit(&format!("{key}.ratio"), ratio))
+        }
+        Uncertainty::ProbOut { epochs, steps, learning_rate }
+        | Uncertainty::Error { epochs, steps, learning_rate } => {
             training_length(door, key, *epochs, *steps)?;
             learning_rate.map_or(Ok(()), |rate| door.positive(&format!("{key}.learning_rate"), rate))
         }
+        Uncertainty::Tta {} | Uncertainty::Gradient {} => Ok(()),
         Uncertainty::Ensemble { members, epochs, steps, models } => {
             let section = format!("{key}.");
             let given = !models.is_empty();
