@@ -27,6 +27,10 @@ uncertainty:
   - {method: inn, epochs: 4, learning_rate: 1.0e-3, beta: auto, layers: last 4}
   - {method: mcdropout, passes: 6}
   - {method: probout, steps: 20}
+  - {method: ensemble, members: 2, epochs: 5}
+  - {method: tta}
+  - {method: gradient}
+  - {method: error, steps: 20}
 conformal: {level: 0.9}
 output: out
 ";
@@ -57,7 +61,7 @@ fn a_study_of_signals_leaves_its_files_and_the_same_numbers_again() {
     let done = run(folder.path(), STUDY, &["--threads", "1"]);
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     let found = results(folder.path(), "out");
-    for method in ["inn", "mcdropout", "probout"] {
+    for method in ["inn", "mcdropout", "probout", "ensemble", "tta", "gradient", "error"] {
         let score = &found["uncertainty"][method];
         assert_eq!(score["pearson"]["values"].as_array().unwrap().len(), 2, "{method}: {score}");
         let coverage = score["calibrated_coverage"]["mean"].as_f64().unwrap();
@@ -89,6 +93,30 @@ fn encloses(models: &Path) {
     let ends = bounds[1].data().iter().zip(plain[0].data()).zip(bounds[2].data());
     assert!(ends.clone().all(|((lo, y), hi)| lo <= y && y <= hi));
     assert!(ends.clone().any(|((lo, _), hi)| lo < hi));
+    let second = Model::read(&models.join("ensemble-2.onnx")).unwrap();
+    assert_ne!(run(&second)[0].data(), plain[0].data());
+}
+
+/// Networks that the user brings join the trained one; a file that is not there is named.
+#[test]
+fn an_ensemble_of_given_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let quick =
+        STUDY.replace("runs: 2", "runs: 1").replace("epochs: 6", "steps: 4").replace("output: out", "");
+    let (head, _) = quick.split_once("uncertainty:").unwrap();
+    let done =
+        run(folder.path(), &format!("{head}uncertainty: [{{method: tta}}]\noutput: first"), &["--quiet"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let asks =
+        |models: &str| format!("{head}uncertainty: [{{method: ensemble, models: [{models}]}}]\noutput: out");
+    let again = asks("first/models/trained.onnx");
+    let done = run(folder.path(), &again, &["--quiet"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    // The same network twice is of one mind.
+    assert_eq!(results(folder.path(), "out")["uncertainty"]["ensemble"]["pearson"]["mean"].as_f64(), None);
+    let done = run(folder.path(), &asks("gone.onnx"), &["--quiet"]);
+    assert!(String::from_utf8_lossy(&done.stderr).contains("gone.onnx"));
+    assert_eq!(done.status.code(), Some(2));
 }
 
 #[test]

@@ -47,7 +47,13 @@ impl Bench {
         match task {
             "infer" => drop(black_box(self.runtime.forward(&self.parameters, inputs, settings)?)),
             "train" => {
-                let gradient = self.runtime.gradient(&self.parameters, inputs, &[&mean], false, Settings::training(0))?;
+                let gradient = self.runtime.gradient(
+                    &self.parameters,
+                    inputs,
+                    &[&mean],
+                    false,
+                    Settings::training(0),
+                )?;
                 self.adam.step(&mut self.parameters, &gradient.parameters);
                 self.runtime.recycle(gradient);
             }

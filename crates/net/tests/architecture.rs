@@ -1,7 +1,9 @@
 //! Networks for reconstruction: shapes, sizes, training, and dropout that is on when it should be.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
-use modelmend_net::architecture::{Conv1d, DnCnn, conv1d, dncnn, with_dropout};
+use modelmend_net::architecture::{
+    Conv1d, DnCnn, conv1d, dncnn, has_dropout, insert_dropout, scale_network, with_dropout,
+};
 use modelmend_net::loss::MeanSquaredError;
 use modelmend_net::optim::{Adam, AdamSettings};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
@@ -108,6 +110,73 @@ fn dropout_that_is_not_there_cannot_be_turned_on() {
     let error = with_dropout(&without, true).unwrap_err().to_string();
     assert!(error.contains("no Dropout nodes"), "{error}");
     assert_eq!(with_dropout(&without, false).unwrap().to_bytes(), without.to_bytes());
+}
+
+#[test]
+fn dropout_is_inserted_between_layers_and_changes_nothing_until_it_is_on() {
+    let x = wave(&[2, 1, 12, 12]);
+    let without = small_dncnn(true, 0.0);
+    let still = insert_dropout(&without, 0.2).unwrap();
+    let dropouts = |model: &Model| model.graph().nodes().iter().filter(|n| n.op_type == "Dropout").count();
+    assert!(!has_dropout(&without) && has_dropout(&still));
+    assert_eq!(dropouts(&still), 4, "one for each ReLU");
+    assert_eq!(forward(&still, &x, 1), forward(&without, &x, 1));
+    assert_eq!(still.parameters(), without.parameters());
+    let names = |model: &Model| -> Vec<String> {
+        model.graph().parameters().iter().map(|p| p.name.clone()).collect()
+    };
+    assert_eq!(names(&still), names(&without));
+    let noisy = with_dropout(&still, true).unwrap();
+    assert_ne!(forward(&noisy, &x, 1), forward(&noisy, &x, 2));
+    assert_eq!(forward(&noisy, &x, 1), forward(&noisy, &x, 1));
+    // A file with it is read back.
+    let again = Model::from_bytes(&still.to_bytes()).unwrap();
+    assert_eq!(forward(&again, &x, 1), forward(&without, &x, 1));
+}
+
+/// Without its last convolution the network ends in a ReLU, which is left alone.
+#[test]
+fn the_last_activation_is_never_dropped() {
+    let mut proto = small_dncnn(false, 0.0).proto().clone();
+    let graph = proto.graph.as_mut().unwrap();
+    graph.node.pop();
+    graph.output[0].name = graph.node.last().unwrap().output.first().cloned();
+    let cut = Model::from_proto(proto).unwrap();
+    let noisy = insert_dropout(&cut, 0.2).unwrap();
+    assert_eq!(noisy.graph().nodes().last().unwrap().op_type, "Relu");
+    assert_eq!(noisy.graph().nodes().iter().filter(|n| n.op_type == "Dropout").count(), 3);
+}
+
+#[test]
+fn dropout_that_cannot_be_inserted_is_refused() {
+    let without = small_dncnn(true, 0.0);
+    let said = |model: &Model, ratio| insert_dropout(model, ratio).unwrap_err().to_string();
+    assert!(said(&without, 1.0).contains("ratio 1") && said(&without, f32::NAN).contains("NaN"));
+    assert!(said(&small_dncnn(true, 0.1), 0.1).contains("of its own"));
+    let mut old = without.proto().clone();
+    old.opset_import[0].version = Some(11);
+    assert!(said(&Model::from_proto(old).unwrap(), 0.1).contains("opset 11"));
+    let mut linear = without.proto().clone();
+    for node in
+        linear.graph.as_mut().unwrap().node.iter_mut().filter(|n| n.op_type.as_deref() == Some("Relu"))
+    {
+        node.op_type = Some("Identity".to_owned());
+    }
+    assert!(said(&Model::from_proto(linear).unwrap(), 0.1).contains("no activation"));
+}
+
+/// A new last layer that starts at its bias everywhere, on the features of the old one, which is gone.
+#[test]
+fn a_scale_network_has_a_new_last_layer() {
+    let model = small_dncnn(true, 0.0);
+    let scale = scale_network(&model, -2.0).unwrap();
+    let y = forward(&scale, &wave(&[2, 1, 9, 9]), 0);
+    assert_eq!(y.shape(), [2, 1, 9, 9]);
+    assert!(y.data().iter().all(|&s| s == -2.0));
+    assert_eq!(scale.parameters().scalars(), model.parameters().scalars());
+    assert!(scale.graph().nodes().iter().all(|node| node.op_type != "Sub"));
+    let kept: Vec<_> = model.parameters().iter().take(8).collect();
+    assert_eq!(scale.parameters().iter().take(8).collect::<Vec<_>>(), kept);
 }
 
 #[test]

@@ -38,6 +38,16 @@ uncertainty:
   - {method: mcdropout, passes: 4}
 ";
 
+/// The same with a network that is already trained.
+const JUMPS_GIVEN: &str = "
+name: j
+task: reconstruction
+data: {generator: jumps, samples: {train: 16, validation: 2, test: 2}, length: 64, noise: [0.1]}
+model: m.onnx
+uncertainty:
+  - {method: mcdropout, passes: 4}
+";
+
 fn message(text: &str) -> String {
     Study::parse(Path::new("x.yaml"), text.as_bytes()).unwrap_err().to_string()
 }
@@ -140,6 +150,13 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (JUMPS, "generator: jumps", "images: d", "x.yaml: data.samples = given: only for a generator; use split"),
     (JUMPS, "test: 2", "test: 0.5", "x.yaml: data.samples = 1 of 3 are fractions: give three counts or three fractions"),
     (JUMPS, "passes: 4", "passes: 1", "x.yaml: uncertainty[0].passes = 1: must lie in 2..=100000"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: ensemble}", "x.yaml: uncertainty[0].members | models = neither: one of the two is needed"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: ensemble, members: 1}", "x.yaml: uncertainty[0].members = 1: must lie in 2..=100"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: ensemble, models: [a.onnx], steps: 3}", "x.yaml: uncertainty[0].epochs | steps = given: only with members"),
+    (JUMPS, "passes: 4", "ratio: 1.0", "x.yaml: uncertainty[0].ratio = 1: must lie between 0 and 1, both excluded"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: error}", "x.yaml: uncertainty[0].epochs | steps = neither: one of the two is needed"),
+    (JUMPS, "{method: mcdropout, passes: 4}", "{method: tta, flips: 2}", "x.yaml:6: unknown key `uncertainty[0].flips`; nothing more is known here"),
+    (JUMPS_GIVEN, "{method: mcdropout, passes: 4}", "{method: ensemble, members: 3}", "x.yaml: uncertainty[0].members = 3: needs a `train` section; with a trained `model` give `models`"),
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: inn, epochs: 1, learning_rate: 1.0, beta: auto, layers: last 0}", "x.yaml:6: uncertainty[0]: expected `all`, `last N`, or a list of node names"),
     // hostile
     (SMALL, "name: x", "name: x\nname: y", "x.yaml:2: duplicate mapping key `name` is not allowed here"),

@@ -50,6 +50,38 @@ pub trait Source: Sync {
     fn item(&self, part: Part, index: usize) -> Result<Batch>;
 }
 
+/// The same pairs in later epochs of the source: another order, and other noise where the source adds some. What a further network
+/// of an ensemble is trained on.
+pub struct Later<'a> {
+    source: &'a dyn Source,
+    epochs: u64,
+}
+
+impl<'a> Later<'a> {
+    /// Epoch 1 is epoch `epochs + 1` of the source.
+    pub fn new(source: &'a dyn Source, epochs: u64) -> Self {
+        Self { source, epochs }
+    }
+}
+
+impl Source for Later<'_> {
+    fn epoch_len(&self) -> usize {
+        self.source.epoch_len()
+    }
+
+    fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch> {
+        self.source.batch(epoch.saturating_add(self.epochs), range)
+    }
+
+    fn count(&self, part: Part) -> usize {
+        self.source.count(part)
+    }
+
+    fn item(&self, part: Part, index: usize) -> Result<Batch> {
+        self.source.item(part, index)
+    }
+}
+
 /// Jump signals to deconvolve (METHODS 2.6).
 #[derive(Clone, Debug)]
 pub struct Signals {

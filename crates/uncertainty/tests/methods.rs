@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use modelmend_data::generate::Jumps;
 use modelmend_data::split::Part;
 use modelmend_learn::monitor::{Monitor, Silent};
-use modelmend_net::architecture::{Conv1d, conv1d, with_dropout, with_variance};
+use modelmend_net::architecture::{Conv1d, DnCnn, conv1d, dncnn, with_dropout, with_variance};
 use modelmend_net::interval::network::Part as Boxes;
-use modelmend_net::{Model, Runtime, Settings};
+use modelmend_net::{Model, Runtime, Settings, Tensor};
 use modelmend_uncertainty::evaluate::evaluate;
 use modelmend_uncertainty::method::{
-    McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
+    Augmented, Ensemble, InputGradient, McDropout, Method, heuristic_beta, train_interval_network,
+    train_learned_error, train_predicted_variance,
 };
-use modelmend_uncertainty::source::{Signals, Source};
+use modelmend_uncertainty::source::{Later, Signals, Source};
 use modelmend_uncertainty::train::{Training, fit};
 use modelmend_uncertainty::{Calibration, Promise, UncertaintyError, Wish};
 
@@ -42,12 +43,34 @@ impl Monitor for Stopping {
 /// A trained network, in inference mode.
 fn trained() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(|| {
-        let model = conv1d(&Conv1d { base: 4, dropout: Some(0.05), seed: 1 }).unwrap();
-        let noisy = with_dropout(&model, true).unwrap();
-        let weights = fit(&noisy, &signals(), &TRAINING, &Silent).unwrap();
-        model.with_parameters(weights).unwrap()
-    })
+    MODEL.get_or_init(|| member(0))
+}
+
+/// A network trained from its own seeds on epochs of its own.
+fn member(number: u64) -> Model {
+    let model = conv1d(&Conv1d { base: 4, dropout: Some(0.05), seed: 1 + number }).unwrap();
+    let noisy = with_dropout(&model, true).unwrap();
+    let training = Training { seed: TRAINING.seed + (number << 32), ..TRAINING };
+    let weights = fit(&noisy, &Later::new(&signals(), 100 * number), &training, &Silent).unwrap();
+    model.with_parameters(weights).unwrap()
+}
+
+/// The trained network and three more.
+fn ensemble() -> Ensemble {
+    Ensemble::new(std::iter::once(trained().clone()).chain((1..4).map(member)).collect()).unwrap()
+}
+
+/// The trained network as one that never had dropout.
+fn without_dropout() -> Model {
+    let plain = conv1d(&Conv1d { base: 4, dropout: Some(0.0), seed: 1 }).unwrap();
+    plain.with_parameters(trained().parameters().clone()).unwrap()
+}
+
+/// What a network says.
+fn says(model: &Model, input: &Tensor<f32>) -> Tensor<f32> {
+    let runtime = Runtime::<f32>::new(model.graph().clone());
+    let outputs = runtime.forward(model.parameters(), std::slice::from_ref(input), Settings::default());
+    outputs.unwrap().swap_remove(0)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -75,8 +98,20 @@ fn methods_mark_errors_and_can_be_calibrated() {
     let inn = train_interval_network(model, (&Boxes::All, beta), &source, &further, &Silent).unwrap();
     let longer = Training { steps: 500, ..further };
     let variance = train_predicted_variance(model, &source, &longer, &Silent).unwrap();
-    let dropout = McDropout::new(model, 16, 7).unwrap();
-    let methods: [(&str, &dyn Method); 3] = [("inn", &inn), ("mcdropout", &dropout), ("probout", &variance)];
+    let dropout = McDropout::new(model, 16, None, 7).unwrap();
+    let ensemble = ensemble();
+    let inserted = McDropout::new(&without_dropout(), 16, None, 7).unwrap();
+    let augmented = Augmented::new(model);
+    let error = train_learned_error(model, &source, &longer, &Silent).unwrap();
+    let methods: [(&str, &dyn Method); 7] = [
+        ("inn", &inn),
+        ("mcdropout", &dropout),
+        ("mcdropout, inserted", &inserted),
+        ("probout", &variance),
+        ("ensemble", &ensemble),
+        ("tta", &augmented),
+        ("error", &error),
+    ];
     for (name, method) in methods {
         let (pearson, u, mse) = measured(method, &source);
         assert!(pearson > 0.15 && u > 0.0 && mse < 0.02, "{name}: {pearson} {u} {mse}");
@@ -103,29 +138,169 @@ fn an_interval_network_encloses_its_network() {
     let item = source.item(Part::Test, 3).unwrap();
     let maps = inn.maps(&item.input).unwrap();
     let (lo, hi) = maps.bounds.unwrap();
-    let runtime = Runtime::<f32>::new(model.graph().clone());
-    let plain = runtime.forward(model.parameters(), &[item.input], Settings::default()).unwrap();
     let triples = lo.data().iter().zip(maps.output.data()).zip(hi.data());
     assert!(triples.clone().all(|((lo, y), hi)| lo <= y && y <= hi));
     assert!(triples.clone().any(|((lo, _), hi)| lo < hi), "the boxes opened");
-    assert_eq!(maps.output.data(), plain[0].data());
+    assert_eq!(maps.output, says(model, &item.input));
     let records = evaluate(&inn, &source, (Part::Test, None)).unwrap().records;
     assert!(mean(records.iter().filter_map(|r| Some(r.interval.as_ref()?.coverage()))) > 0.2);
     assert!(train_interval_network(model, (&Boxes::All, 0.0), &source, &training, &Silent).is_err());
+}
+
+/// The mean of the members is the output, closer to the truth than they are on average, and their unbiased deviation is u.
+#[test]
+fn an_ensemble_is_mean_and_deviation_of_its_members() {
+    let (first, second) = (trained(), &member(1));
+    let source = signals();
+    let pair = Ensemble::new(vec![first.clone(), second.clone()]).unwrap();
+    let items = [3, 4].map(|index| source.item(Part::Test, index).unwrap().input);
+    let both = Tensor::new([2, 1, 96], [items[0].data(), items[1].data()].concat()).unwrap();
+    let maps = pair.maps(&both).unwrap();
+    let (a, b) = (says(first, &both), says(second, &both));
+    for (((&y, &u), &a), &b) in maps.output.data().iter().zip(maps.u.data()).zip(a.data()).zip(b.data()) {
+        assert!((y - (a + b) / 2.0).abs() < 1e-6 && (u - (a - b).abs() / 2f32.sqrt()).abs() < 1e-6);
+    }
+    assert!(maps.u.data().iter().any(|&u| u > 1e-3), "members differ");
+    assert_eq!(pair.maps(&items[1]).unwrap().u.data(), &maps.u.data()[96..]);
+    let error = |method: &dyn Method| measured(method, &source).2;
+    let single = |model: &Model| error(&Ensemble::new(vec![model.clone(); 2]).unwrap());
+    assert!(error(&pair) < (single(first) + single(second)) / 2.0);
+    assert!(Ensemble::new(vec![first.clone()]).is_err());
+    let other = with_variance(first, -3.0).unwrap();
+    let error = Ensemble::new(vec![first.clone(), other]).unwrap().maps(&both).unwrap_err().to_string();
+    assert!(error.contains("member 2"), "{error}");
+}
+
+/// Dropout is put into a network that has none, and a ratio is refused where it has some.
+#[test]
+fn dropout_is_inserted_only_where_there_is_none() {
+    let (model, plain) = (trained(), &without_dropout());
+    let input = signals().item(Part::Test, 0).unwrap().input;
+    assert_eq!(McDropout::new(model, 8, None, 7).unwrap().inserted(), None);
+    let said = McDropout::new(model, 8, Some(0.1), 7).unwrap_err().to_string();
+    assert!(said.contains("ratio = 0.1") && said.contains("of its own"), "{said}");
+    let with = |ratio| McDropout::new(plain, 8, ratio, 7).unwrap();
+    assert_eq!((with(None).inserted(), with(Some(0.2)).inserted()), (Some(0.05), Some(0.2)));
+    let u = |ratio| mean(with(ratio).maps(&input).unwrap().u.data().iter().map(|&u| f64::from(u)));
+    assert!(u(None) > 0.0 && u(Some(0.2)) > 1.2 * u(None), "{} {}", u(None), u(Some(0.2)));
+}
+
+/// A network with a map at every position has all symmetries, another has not; output and u follow the views of the image.
+#[test]
+fn views_are_mapped_back() {
+    let plain =
+        dncnn(&DnCnn { channels: 2, width: 4, depth: 3, dropout: 0.0, residual: true, seed: 2 }).unwrap();
+    let method = Augmented::new(&plain);
+    let picture = |h: usize, w: usize| {
+        Tensor::new([1, 2, h, w], (0..2 * h * w).map(|i| (i as f32 * 0.7).sin()).collect()).unwrap()
+    };
+    // The mean over all symmetries commutes with each: mirror the rows of a square, a wide and a tall image.
+    for (h, w) in [(6, 6), (4, 7), (7, 4)] {
+        let x = picture(h, w);
+        let maps = method.maps(&x).unwrap();
+        let flip = |t: &Tensor<f32>| {
+            let rows = t.data().chunks_exact(w).flat_map(|row| row.iter().rev().copied());
+            Tensor::new(t.shape(), rows.collect()).unwrap()
+        };
+        let flipped = method.maps(&flip(&x)).unwrap();
+        near(&flipped.output, &flip(&maps.output));
+        near(&flipped.u, &flip(&maps.u));
+        assert!(maps.u.data().iter().any(|&u| u > 1e-3));
+        assert!(
+            difference(&says(&plain, &flip(&x)), &flip(&says(&plain, &x))) > 1e-3,
+            "not symmetric itself"
+        );
+    }
+    // Quarter turns of a square: transposing commutes, too.
+    let x = picture(6, 6);
+    let turn = |t: &Tensor<f32>| {
+        let at = |c: usize, i: usize, j: usize| t.data()[c * 36 + j * 6 + i];
+        let points = (0..72).map(|k| at(k / 36, k / 6 % 6, k % 6));
+        Tensor::new(t.shape(), points.collect()).unwrap()
+    };
+    near(&method.maps(&turn(&x)).unwrap().output, &turn(&method.maps(&x).unwrap().output));
+    // A batch is its images.
+    let signals = signals();
+    let items = [0, 1].map(|i| signals.item(Part::Test, i).unwrap().input);
+    let both = Tensor::new([2, 1, 96], [items[0].data(), items[1].data()].concat()).unwrap();
+    let method = Augmented::new(trained());
+    assert_eq!(method.maps(&both).unwrap().u.data()[96..], *method.maps(&items[1]).unwrap().u.data());
+    assert!(method.maps(&Tensor::new([1, 96], vec![0.0; 96]).unwrap()).is_err());
+}
+
+fn difference(a: &Tensor<f32>, b: &Tensor<f32>) -> f32 {
+    a.data().iter().zip(b.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn near(a: &Tensor<f32>, b: &Tensor<f32>) {
+    assert!(a.shape() == b.shape() && difference(a, b) < 1e-5, "{}", difference(a, b));
+}
+
+/// u is the slope of the summed output, as differences find it.
+#[test]
+fn the_input_gradient_is_the_slope_of_the_sum() {
+    let (model, source) = (trained(), signals());
+    let items = [5, 6].map(|i| source.item(Part::Test, i).unwrap().input);
+    let method = InputGradient::new(model);
+    let maps = method.maps(&items[0]).unwrap();
+    assert_eq!(maps.output, says(model, &items[0]));
+    let runtime = Runtime::<f64>::new(model.graph().clone());
+    let total = |at: usize, by: f64| {
+        let mut x = items[0].map(|&v| f64::from(v));
+        x.data_mut()[at] += by;
+        let y = runtime.forward(&model.parameters().cast(), &[x], Settings::default()).unwrap();
+        y[0].data().iter().sum::<f64>()
+    };
+    for at in [0, 17, 48, 95] {
+        let slope = (total(at, 1e-6) - total(at, -1e-6)) / 2e-6;
+        let u = f64::from(maps.u.data()[at]);
+        assert!((u - slope.abs()).abs() < 1e-3 * (1.0 + u), "{at}: {u} {slope}");
+    }
+    let both = Tensor::new([2, 1, 96], [items[0].data(), items[1].data()].concat()).unwrap();
+    assert_eq!(method.maps(&both).unwrap().u.data()[..96], *maps.u.data());
+    let wider = with_variance(model, -3.0).unwrap();
+    let said = InputGradient::new(&wider).maps(&items[0]).unwrap_err().to_string();
+    assert!(said.contains("[1, 2, 96]"), "{said}");
+}
+
+/// The predicted error has the size of the real one, and the network is untouched.
+#[test]
+fn a_learned_error_leaves_the_output_alone() {
+    let (model, source) = (trained(), signals());
+    let training = Training { learning_rate: 1e-3, steps: 150, ..TRAINING };
+    let learned = train_learned_error(model, &source, &training, &Silent).unwrap();
+    let (mut predicted, mut real) = (0.0, 0.0);
+    for index in 0..20 {
+        let item = source.item(Part::Test, index).unwrap();
+        let maps = learned.maps(&item.input).unwrap();
+        assert_eq!(maps.output, says(model, &item.input));
+        assert!(maps.u.data().iter().all(|&u| u > 0.0));
+        predicted += mean(maps.u.data().iter().map(|&u| f64::from(u)));
+        real +=
+            mean(maps.output.data().iter().zip(item.target.data()).map(|(y, t)| f64::from((y - t).abs())));
+    }
+    assert!((predicted / real - 1.0).abs() < 0.3, "{predicted} {real}");
+}
+
+/// What another member of an ensemble learns from: the same signals in another order with other noise.
+#[test]
+fn later_epochs_are_other_pairs() {
+    let source = signals();
+    let later = Later::new(&source, 7);
+    let (own, same) = (later.batch(1, 0..4).unwrap(), source.batch(8, 0..4).unwrap());
+    assert_eq!((&own.input, &own.target), (&same.input, &same.target));
+    assert_ne!(own.input, source.batch(1, 0..4).unwrap().input);
+    assert_eq!(later.item(Part::Test, 1).unwrap().input, source.item(Part::Test, 1).unwrap().input);
 }
 
 #[test]
 fn a_new_variance_starts_where_it_should_and_leaves_the_output_alone() {
     let (model, source) = (trained(), signals());
     let item = source.item(Part::Test, 0).unwrap();
-    let run = |model: &Model| {
-        let runtime = Runtime::<f32>::new(model.graph().clone());
-        runtime.forward(model.parameters(), std::slice::from_ref(&item.input), Settings::default()).unwrap()
-    };
-    let both = run(&with_variance(model, -3.0).unwrap());
-    assert_eq!(both[0].shape(), [1, 2, 96]);
-    let (mean, log) = both[0].data().split_at(96);
-    assert_eq!(mean, run(model)[0].data());
+    let both = says(&with_variance(model, -3.0).unwrap(), &item.input);
+    assert_eq!(both.shape(), [1, 2, 96]);
+    let (mean, log) = both.data().split_at(96);
+    assert_eq!(mean, says(model, &item.input).data());
     assert!(log.iter().all(|&s| s == -3.0));
 }
 

@@ -8,6 +8,6 @@ mod reconstruction;
 mod variance;
 
 pub use classifier::{Classifier, ClassifierKind, classifier};
-pub use dropout::with_dropout;
+pub use dropout::{has_dropout, insert_dropout, with_dropout};
 pub use reconstruction::{Conv1d, DnCnn, conv1d, dncnn};
-pub use variance::with_variance;
+pub use variance::{scale_network, with_variance};

@@ -1,4 +1,6 @@
-//! A head that predicts a variance.
+//! Heads that predict a variance, or a scale of their own.
+
+use std::collections::BTreeSet;
 
 use crate::error::NetError;
 use crate::onnx::Model;
@@ -14,13 +16,8 @@ use crate::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto, dat
 /// A last layer that is no convolution with its weights in the file, so that the head would have another shape than the output.
 pub fn with_variance(model: &Model, start: f32) -> Result<Model, NetError> {
     let mut proto = model.proto().clone();
-    let layer =
-        model.graph().layers().pop().ok_or_else(|| NetError::model("the model has no layer to copy"))?;
     let inside = proto.graph.as_mut().ok_or_else(|| NetError::model("the model has no graph"))?;
-    let found = inside.node.iter().find(|node| is_layer(node, &layer.name)).cloned();
-    let node = found.filter(|node| node.op_type.as_deref() == Some("Conv")).ok_or_else(|| {
-        NetError::model(format!("`{}`: a variance needs a convolution as the last layer", layer.name))
-    })?;
+    let node = last_convolution(model, inside)?;
     let y = inside.output.first().and_then(|output| output.name.clone()).unwrap_or_default();
     let log_variance = head(inside, node, start)?;
     let joined = format!("{y}/gaussian");
@@ -36,6 +33,45 @@ pub fn with_variance(model: &Model, start: f32) -> Result<Model, NetError> {
     Model::from_proto(proto)
 }
 
+/// The same model up to its last layer, with only a new last layer after it: a copy with weights 0 and bias `start`, whose output is
+/// meant as the logarithm of a scale for each value of the model's own output. Parameters are those of the model but for its last
+/// layer, then those of the new one as `<name>/variance`.
+///
+/// # Errors
+/// As [`with_variance`].
+pub fn scale_network(model: &Model, start: f32) -> Result<Model, NetError> {
+    let mut proto = model.proto().clone();
+    let inside = proto.graph.as_mut().ok_or_else(|| NetError::model("the model has no graph"))?;
+    let node = last_convolution(model, inside)?;
+    let log_scale = head(inside, node, start)?;
+    inside.output = inside.output.first().map(|first| without_shape(first, log_scale)).into_iter().collect();
+    prune(inside);
+    Model::from_proto(proto)
+}
+
+/// Takes out the nodes that no output needs any more. Initialisers stay: older files list them among the inputs.
+fn prune(graph: &mut GraphProto) {
+    loop {
+        let outputs = graph.output.iter().filter_map(|output| output.name.clone());
+        let read: BTreeSet<String> =
+            graph.node.iter().flat_map(|node| node.input.iter().cloned()).chain(outputs).collect();
+        let before = graph.node.len();
+        graph.node.retain(|node| node.output.iter().any(|output| read.contains(output)));
+        if graph.node.len() == before {
+            return;
+        }
+    }
+}
+
+fn last_convolution(model: &Model, graph: &GraphProto) -> Result<NodeProto, NetError> {
+    let layer =
+        model.graph().layers().pop().ok_or_else(|| NetError::model("the model has no layer to copy"))?;
+    let found = graph.node.iter().find(|node| is_layer(node, &layer.name)).cloned();
+    found.filter(|node| node.op_type.as_deref() == Some("Conv")).ok_or_else(|| {
+        NetError::model(format!("`{}`: this needs a convolution as the last layer", layer.name))
+    })
+}
+
 fn is_layer(node: &NodeProto, name: &str) -> bool {
     node.name.as_deref() == Some(name) || node.output.first().map(String::as_str) == Some(name)
 }
@@ -45,7 +81,7 @@ fn head(graph: &mut GraphProto, mut node: NodeProto, start: f32) -> Result<Strin
     let weight = node.input.get(1).cloned().unwrap_or_default();
     let stored = graph.initializer.iter().find(|tensor| tensor.name.as_ref() == Some(&weight));
     let dims = stored.map(|tensor| tensor.dims.clone()).ok_or_else(|| {
-        NetError::model(format!("`{weight}`: a variance needs the weights of the last layer in the file"))
+        NetError::model(format!("`{weight}`: this needs the weights of the last layer in the file"))
     })?;
     let channels = dims.first().copied().unwrap_or(0);
     let bias = node.input.get(2).filter(|bias| !bias.is_empty()).cloned();

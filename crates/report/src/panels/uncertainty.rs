@@ -66,9 +66,13 @@ fn table(rows: &[UncertaintyRow]) -> Markup {
 /// A method as a reader calls it.
 pub(super) fn title(method: &str) -> &str {
     match method {
+        "ensemble" => "deep ensemble",
+        "error" => "learned error",
+        "gradient" => "input gradient",
         "inn" => "interval network",
         "mcdropout" => "Monte Carlo dropout",
         "probout" => "predicted variance",
+        "tta" => "test-time augmentation",
         other => other,
     }
 }

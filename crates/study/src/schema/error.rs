@@ -78,6 +78,7 @@ fn key_prefix(key: &str) -> String {
 fn hint(nearest: Option<&str>, known: &[&str]) -> String {
     match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),
+        None if known.is_empty() => "nothing more is known here".to_owned(),
         None => format!("known here: {}", known.join(", ")),
     }
 }

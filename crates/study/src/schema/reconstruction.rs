@@ -226,9 +226,37 @@ pub enum Uncertainty {
         /// Passes with dropout on, at least 2.
         #[serde(default = "defaults::passes")]
         passes: u32,
+        /// Ratio of dropout to insert after every activation between two layers, inside `0..1`, by default 0.05; only for a network
+        /// that has none.
+        ratio: Option<f64>,
     },
     /// Probabilistic output (mean and log variance).
     ProbOut {
+        /// Passes over the training data; either this or `steps`.
+        epochs: Option<u32>,
+        /// Optimiser steps; either this or `epochs`.
+        steps: Option<u32>,
+        /// Learning rate of Adam; by default that of `train`.
+        learning_rate: Option<f64>,
+    },
+    /// Networks trained from different seeds (arXiv 1612.01474): exactly one of `members` and `models`.
+    Ensemble {
+        /// Networks in all, at least 2: the study's network and others that are trained as it was.
+        members: Option<u32>,
+        /// Passes over the training data for each further network; without it and `steps` those of `train`.
+        epochs: Option<u32>,
+        /// Optimiser steps for each further network.
+        steps: Option<u32>,
+        /// Trained networks that join the study's, ONNX files.
+        #[serde(default)]
+        models: Vec<InputPath>,
+    },
+    /// Test-time augmentation: mirrored and turned views (arXiv 1807.07356).
+    Tta {},
+    /// Magnitude of the gradient of the summed output by each element of the input (arXiv 1312.6034).
+    Gradient {},
+    /// A second network that learns the absolute error (the idea of arXiv 1910.04851).
+    Error {
         /// Passes over the training data; either this or `steps`.
         epochs: Option<u32>,
         /// Optimiser steps; either this or `epochs`.

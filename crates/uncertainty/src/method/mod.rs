@@ -1,12 +1,21 @@
 //! Methods that give every pixel of an output an uncertainty, one file each, all with one interface.
 
+mod ensemble;
+mod gradient;
 mod interval_network;
+mod learned_error;
 mod mc_dropout;
 mod prob_out;
+mod spread;
+mod tta;
 
+pub use ensemble::Ensemble;
+pub use gradient::InputGradient;
 pub use interval_network::{IntervalMaps, heuristic_beta, train_interval_network};
+pub use learned_error::{LearnedError, train_learned_error};
 pub use mc_dropout::McDropout;
 pub use prob_out::{PredictedVariance, train_predicted_variance};
+pub use tta::Augmented;
 
 use modelmend_net::{Model, NetError, Runtime, Settings, Tensor};
 

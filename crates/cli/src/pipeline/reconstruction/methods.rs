@@ -1,32 +1,26 @@
-//! The steps of a reconstruction study: the network, then every method on it.
+//! What a method of uncertainty comes to on the test items.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use modelmend_data::split::Part;
 use modelmend_learn::stats;
 use modelmend_learn::uncertainty::{DIRECTION_RATIOS, ImageRecord, MEASURES};
 use modelmend_net::Model;
-use modelmend_net::architecture::with_dropout;
-use modelmend_net::interval::network::Part as Boxes;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
-use modelmend_study::schema::{
-    AutoOr, Conformal, LayerRange, Layers, ReconstructionStudy, ReconstructionTrain, Uncertainty,
-};
-use modelmend_study::scope::Scope;
+use modelmend_study::schema::{Conformal, ReconstructionStudy, Uncertainty};
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::evaluate::evaluate;
-use modelmend_uncertainty::method::{
-    McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
-};
+use modelmend_uncertainty::method::Method;
 use modelmend_uncertainty::source::Source;
-use modelmend_uncertainty::train::{Training, fit};
 use modelmend_uncertainty::{Calibration, Promise, Wish};
 use serde::{Deserialize, Serialize};
 
-use super::super::context::{Context, Title, Watch};
+use super::super::context::{Context, Title};
+use super::prepare::{Prepared, name, prepare};
 use super::problem::Material;
+use super::train::batch_size;
 
 /// What one method came to in one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,8 +40,8 @@ pub(super) struct Outcome {
     pub(super) promise: Option<Promise>,
     /// The test items with more and more noise.
     pub(super) levels: Vec<Level>,
-    /// Price of width that an interval network was trained with.
-    pub(super) beta: Option<f64>,
+    /// What a reader of the page has to know about the method.
+    pub(super) note: Option<String>,
 }
 
 /// What a method says at a level of noise: means over the test items.
@@ -61,63 +55,27 @@ pub(super) struct Level {
     pub(super) pearson: Option<f64>,
 }
 
-/// Pairs in a step where the training names none of its own.
-fn batch_size(study: &ReconstructionStudy) -> usize {
-    study.train.as_ref().map_or(16, |train| train.batch_size as usize)
-}
-
-/// Steps of a number of epochs or steps.
-fn steps(source: &dyn Source, batch: usize, epochs: Option<u32>, steps: Option<u32>) -> usize {
-    let per_epoch = (source.epoch_len() / batch.max(1)).max(1);
-    steps.map_or_else(|| epochs.unwrap_or(1) as usize * per_epoch, |steps| steps as usize)
-}
-
 /// The mean of what there is.
 pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     stats::mean(values.flatten())
 }
 
-/// Trains the study's network.
-pub(super) fn train(
-    context: &Context<'_>,
-    (material, data): (&Material, Hash),
-    train: &ReconstructionTrain,
-) -> Result<Model> {
-    let start = material.network(train, context.seed)?;
-    // A network without dropout is trained as it is.
-    let learning = with_dropout(&start, true).unwrap_or_else(|_| start.clone());
-    let source = material.source()?;
-    let batch = train.batch_size as usize;
-    let training = Training {
-        learning_rate: train.optimizer.learning_rate,
-        batch_size: batch,
-        steps: steps(source.as_ref(), batch, train.epochs, train.steps),
-        seed: context.seed,
-    };
-    let title = Title { name: StepName::Train, label: "", version: 1 };
-    let inputs = [data, Hash::of(&start.to_bytes())];
-    let step = context.step(title, (train, context.seed), &inputs, |scope| {
-        let weights = fit(&learning, source.as_ref(), &training, &Watch(scope))?;
-        Ok(Artifact::new(training.steps).with_f32("weights", &weights.flatten()))
-    })?;
-    let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);
-    Ok(start.with_parameters(weights.context("a stored model of another shape")?)?)
-}
-
-/// Prepares and measures one method; returns the model that it made, too, where it made one.
+/// Prepares and measures one method, with the other networks of an ensemble; returns the model that it made, too, where it made one.
 pub(super) fn ask(
     context: &Context<'_>,
     study: &ReconstructionStudy,
     (material, data): (&Material, Hash),
-    (base, wanted): (&Model, &Uncertainty),
+    (base, others, wanted): (&Model, &[Model], &Uncertainty),
 ) -> Result<(Outcome, Option<Model>)> {
-    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 2 };
+    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 3 };
     let key = (wanted, batch_size(study), study.conformal, context.seed);
-    let inputs = [data, Hash::of(&base.to_bytes())];
+    let mut inputs = vec![data, Hash::of(&base.to_bytes())];
+    inputs.extend(others.iter().map(|other| Hash::of(&other.to_bytes())));
     let source = material.source()?;
     let step = context.step(title, key, &inputs, |scope| {
-        let (method, model, beta) = prepare(context, study, source.as_ref(), (base, wanted), scope)?;
-        let mut outcome = measure((name(wanted), method.as_ref(), beta), source.as_ref(), study)?;
+        let Prepared { method, model, note } =
+            prepare(context, study, source.as_ref(), (base, others, wanted), scope)?;
+        let mut outcome = measure((name(wanted), method.as_ref(), note), source.as_ref(), study)?;
         for (sigma, source) in material.levels() {
             let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
             let over = |of: fn(&ImageRecord) -> Option<f64>| mean(records.iter().map(of));
@@ -132,67 +90,8 @@ pub(super) fn ask(
     Ok((step.artifact.value, model))
 }
 
-/// The name of a method in results.
-fn name(wanted: &Uncertainty) -> &'static str {
-    match wanted {
-        Uncertainty::Inn { .. } => "inn",
-        Uncertainty::McDropout { .. } => "mcdropout",
-        Uncertainty::ProbOut { .. } => "probout",
-    }
-}
-
-type Prepared = (Box<dyn Method>, Option<Model>, Option<f64>);
-
-fn prepare(
-    context: &Context<'_>,
-    study: &ReconstructionStudy,
-    source: &dyn Source,
-    (base, wanted): (&Model, &Uncertainty),
-    scope: &Scope<'_>,
-) -> Result<Prepared> {
-    let batch_size = batch_size(study);
-    let training = |learning_rate, epochs: &Option<u32>, given: &Option<u32>| Training {
-        learning_rate,
-        batch_size,
-        steps: steps(source, batch_size, *epochs, *given),
-        seed: context.seed,
-    };
-    match wanted {
-        Uncertainty::Inn { epochs, steps, learning_rate, beta, layers } => {
-            let training = training(*learning_rate, epochs, steps);
-            let beta = match beta {
-                AutoOr::Auto(_) => heuristic_beta(base, source)?,
-                AutoOr::Value(beta) => *beta,
-            };
-            let part = boxes(layers);
-            let inn = train_interval_network(base, (&part, beta), source, &training, &Watch(scope))?;
-            let model = inn.model().clone();
-            Ok((Box::new(inn), Some(model), Some(beta)))
-        }
-        Uncertainty::McDropout { passes } => {
-            Ok((Box::new(McDropout::new(base, *passes as usize, context.seed)?), None, None))
-        }
-        Uncertainty::ProbOut { epochs, steps, learning_rate } => {
-            let usual = study.train.as_ref().map(|train| train.optimizer.learning_rate);
-            let rate = learning_rate.or(usual).context("uncertainty: probout needs a learning_rate")?;
-            let training = training(rate, epochs, steps);
-            let variance = train_predicted_variance(base, source, &training, &Watch(scope))?;
-            let model = variance.model().clone();
-            Ok((Box::new(variance), Some(model), None))
-        }
-    }
-}
-
-fn boxes(layers: &Layers) -> Boxes {
-    match layers {
-        Layers::Range(LayerRange::All) => Boxes::All,
-        Layers::Range(LayerRange::Last(count)) => Boxes::Last(*count as usize),
-        Layers::Nodes(names) => Boxes::Named(names.clone()),
-    }
-}
-
 fn measure(
-    (name, method, beta): (&str, &dyn Method, Option<f64>),
+    (name, method, note): (&str, &dyn Method, Option<String>),
     source: &dyn Source,
     study: &ReconstructionStudy,
 ) -> Result<Outcome> {
@@ -216,6 +115,6 @@ fn measure(
         calibrated: evaluation.calibrated,
         promise: calibration.map(|c| c.promise()),
         levels: Vec::new(),
-        beta,
+        note,
     })
 }

@@ -2,7 +2,9 @@
 
 mod methods;
 mod page;
+mod prepare;
 mod problem;
+mod train;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -67,7 +69,7 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
             Model::read(&file.resolve(path))?
         }
         (None, Some(train)) => {
-            let trained = methods::train(context, (&material, data), train)?;
+            let trained = train::train(context, (&material, data), (train, 0))?;
             models.push(("trained.onnx".to_owned(), trained.clone()));
             trained
         }
@@ -78,7 +80,10 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
     }
     let mut outcomes = Vec::new();
     for wanted in &study.uncertainty {
-        let (outcome, model) = methods::ask(context, study, (&material, data), (&base, wanted))?;
+        let members = train::members(context, (file, study), (&material, data), wanted)?;
+        let (names, others): (Vec<_>, Vec<Model>) = members.into_iter().unzip();
+        let (outcome, model) = methods::ask(context, study, (&material, data), (&base, &others, wanted))?;
+        models.extend(names.into_iter().zip(others).filter_map(|(name, model)| Some((name?, model))));
         models.extend(model.map(|model| (format!("{}.onnx", outcome.method), model)));
         outcomes.push(outcome);
     }
@@ -96,9 +101,7 @@ fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> R
                 .to_owned(),
         );
     }
-    for beta in runs.iter().take(1).flatten().filter_map(|outcome| outcome.beta) {
-        notes.push(format!("Price of width (beta) of the interval network: {beta:.2e}."));
-    }
+    notes.extend(runs.iter().take(1).flatten().filter_map(|outcome| outcome.note.clone()));
     ReportInput {
         study: study.name.clone(),
         facts: Facts { model, cases: items as u64, seed: study.seed, ..Facts::default() },

@@ -9,7 +9,7 @@ pub(super) fn study(door: &Door<'_>, study: &ReconstructionStudy) -> Checked {
     study.train.as_ref().map_or(Ok(()), |section| train(door, section))?;
     data(door, &study.data)?;
     for (index, method) in study.uncertainty.iter().enumerate() {
-        uncertainty(door, &format!("uncertainty[{index}]"), method)?;
+        uncertainty(door, &format!("uncertainty[{index}]"), (method, study.train.is_some()))?;
     }
     for (index, test) in study.stress.iter().enumerate() {
         stress(door, &format!("stress[{index}]"), test)?;
@@ -109,7 +109,7 @@ fn parts(door: &Door<'_>, key: &str, parts: &Parts) -> Checked {
     door.ensure(sum <= 1.0 + 1e-9, key, sum, "the three shares must not add up to more than 1")
 }
 
-fn uncertainty(door: &Door<'_>, key: &str, method: &Uncertainty) -> Checked {
+fn uncertainty(door: &Door<'_>, key: &str, (method, trains): (&Uncertainty, bool)) -> Checked {
     match method {
         Uncertainty::Inn { epochs, steps, learning_rate, beta, layers } => {
             training_length(door, key, *epochs, *steps)?;
@@ -118,13 +118,35 @@ fn uncertainty(door: &Door<'_>, key: &str, method: &Uncertainty) -> Checked {
             let none = matches!(layers, Layers::Nodes(nodes) if nodes.is_empty());
             door.ensure(!none, &format!("{key}.layers"), "[]", "must name at least one node")
         }
-        Uncertainty::McDropout { passes } => door.within(&format!("{key}.passes"), *passes, 2..=100_000),
-        Uncertainty::ProbOut { epochs, steps, learning_rate } => {
+        Uncertainty::McDropout { passes, ratio } => {
+            door.within(&format!("{key}.passes"), *passes, 2..=100_000)?;
+            ratio.map_or(Ok(()), |ratio| door.inside_unit(&format!("{key}.ratio"), ratio))
+        }
+        Uncertainty::ProbOut { epochs, steps, learning_rate }
+        | Uncertainty::Error { epochs, steps, learning_rate } => {
             training_length(door, key, *epochs, *steps)?;
             learning_rate.map_or(Ok(()), |rate| door.positive(&format!("{key}.learning_rate"), rate))
         }
+        Uncertainty::Tta {} | Uncertainty::Gradient {} => Ok(()),
+        Uncertainty::Ensemble { members, epochs, steps, models } => {
+            let section = format!("{key}.");
+            let given = !models.is_empty();
+            door.one_of(&section, ("members", members.is_some()), ("models", given))?;
+            let both = epochs.is_some() && steps.is_some();
+            door.ensure(!both, &format!("{key}.epochs | steps"), "both", "give one of the two")?;
+            door.counts(&[(&format!("{key}.epochs"), *epochs), (&format!("{key}.steps"), *steps)])?;
+            let length = epochs.is_some() || steps.is_some();
+            belongs(door, &format!("{key}.epochs | steps"), length, !given, "only with members")?;
+            let Some(members) = members else { return Ok(()) };
+            let rule = "needs a `train` section; with a trained `model` give `models`";
+            door.ensure(trains, &format!("{key}.members"), members, rule)?;
+            door.within(&format!("{key}.members"), *members, 2..=MOST_MEMBERS)
+        }
     }
 }
+
+/// Networks of an ensemble: each is a whole training.
+const MOST_MEMBERS: u32 = 100;
 
 fn training_length(door: &Door<'_>, key: &str, epochs: Option<u32>, steps: Option<u32>) -> Checked {
     door.one_of(&format!("{key}."), ("epochs", epochs.is_some()), ("steps", steps.is_some()))?;
