@@ -16,7 +16,7 @@ use modelmend_uncertainty::method::{
     train_learned_error, train_predicted_variance,
 };
 use modelmend_uncertainty::source::{Later, Signals, Source};
-use modelmend_uncertainty::train::{Training, fit};
+use modelmend_uncertainty::train::{Session, State, Training, fit};
 use modelmend_uncertainty::{Calibration, Promise, UncertaintyError, Wish};
 
 const TRAINING: Training = Training { learning_rate: 2e-3, batch_size: 16, steps: 250, seed: 3 };
@@ -37,6 +37,16 @@ impl Monitor for Stopping {
 
     fn interrupted(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= 3
+    }
+}
+
+impl Session for Stopping {
+    fn kept(&self) -> Option<State> {
+        None
+    }
+
+    fn keep(&self, _: &State) -> Result<(), UncertaintyError> {
+        Ok(())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Interval networks (Oala et al., METHODS 2.2).
 
 use modelmend_data::split::Part as Side;
-use modelmend_learn::monitor::Monitor;
 use modelmend_net::interval::Rounding;
 use modelmend_net::interval::network::{IntervalNetwork, Part};
 use modelmend_net::loss::{IntervalBound, Loss, Side as End};
@@ -10,7 +9,7 @@ use modelmend_net::{Model, Runtime, Settings, Tensor};
 use super::{Maps, Method, missing, run};
 use crate::error::{Result, UncertaintyError};
 use crate::source::Source;
-use crate::train::{Objective, Training, descend};
+use crate::train::{Objective, Session, Training, descend};
 
 /// An exported interval network: outputs `<y>`, `<y>/lo`, `<y>/hi`. u is the width of the interval.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ pub fn train_interval_network(
     (part, beta): (&Part, f64),
     source: &dyn Source,
     training: &Training,
-    monitor: &dyn Monitor,
+    session: &dyn Session,
 ) -> Result<IntervalMaps> {
     if !(beta > 0.0 && beta.is_finite()) {
         return Err(UncertaintyError::Invalid(format!("beta {beta} must be above 0")));
@@ -61,7 +60,7 @@ pub fn train_interval_network(
     let objective = Bounds { outputs: network.raw(0), beta };
     let start = network.model().parameters().clone();
     let project = |parameters: &mut _| network.project(parameters);
-    let trained = descend((network.model(), start), source, training, &objective, project, monitor)?;
+    let trained = descend((network.model(), start), source, training, &objective, project, session)?;
     Ok(IntervalMaps::new(network.export(&trained, Rounding::Nearest)?))
 }
 

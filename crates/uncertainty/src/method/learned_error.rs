@@ -4,7 +4,6 @@
 use std::ops::Range;
 
 use modelmend_data::split::Part;
-use modelmend_learn::monitor::Monitor;
 use modelmend_net::architecture::scale_network;
 use modelmend_net::loss::Loss;
 use modelmend_net::{Model, Runtime, Settings, Tensor};
@@ -12,7 +11,7 @@ use modelmend_net::{Model, Runtime, Settings, Tensor};
 use super::{Maps, Method, missing, run};
 use crate::error::{Result, UncertaintyError};
 use crate::source::{Batch, Source};
-use crate::train::{Objective, Training, descend};
+use crate::train::{Objective, Session, Training, descend};
 
 /// The output is the trained network's own, unchanged; u is the absolute error that a copy of it predicts.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ pub fn train_learned_error(
     base: &Model,
     source: &dyn Source,
     training: &Training,
-    monitor: &dyn Monitor,
+    session: &dyn Session,
 ) -> Result<LearnedError> {
     let errors = Errors { source, runtime: Runtime::new(base.graph().clone()), base };
     let first = errors.batch(1, 0..training.batch_size.clamp(1, source.epoch_len().max(1)))?.target;
@@ -68,7 +67,7 @@ pub fn train_learned_error(
     // From here on, every pixel starts with the mean error.
     let model = scale_network(base, mean.ln() as f32)?;
     let start = model.parameters().clone();
-    let trained = descend((&model, start), &errors, training, &Exponential, |_| {}, monitor)?;
+    let trained = descend((&model, start), &errors, training, &Exponential, |_| {}, session)?;
     Ok(LearnedError::new(base, model.with_parameters(trained)?))
 }
 

@@ -1,6 +1,5 @@
 //! Predicted variances (Nix and Weigend 1994; ProbOut in METHODS 2.3).
 
-use modelmend_learn::monitor::Monitor;
 use modelmend_net::architecture::with_variance;
 use modelmend_net::loss::{GaussianLikelihood, Loss};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
@@ -8,7 +7,7 @@ use modelmend_net::{Model, Runtime, Settings, Tensor};
 use super::{Maps, Method, missing, run};
 use crate::error::Result;
 use crate::source::Source;
-use crate::train::{Objective, Training, descend};
+use crate::train::{Objective, Session, Training, descend};
 
 /// Logarithm of the variance at the beginning (METHODS 2.3).
 const START: f32 = -3.0;
@@ -66,11 +65,11 @@ pub fn train_predicted_variance(
     base: &Model,
     source: &dyn Source,
     training: &Training,
-    monitor: &dyn Monitor,
+    session: &dyn Session,
 ) -> Result<PredictedVariance> {
     let model = with_variance(base, START)?;
     let start = model.parameters().clone();
-    let trained = descend((&model, start), source, training, &Likelihood, |_| {}, monitor)?;
+    let trained = descend((&model, start), source, training, &Likelihood, |_| {}, session)?;
     let model = model.with_parameters(trained)?;
     Ok(PredictedVariance { runtime: Runtime::new(model.graph().clone()), model })
 }
