@@ -1,11 +1,8 @@
 //! The steps of a reconstruction study: the network, then every method on it.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result};
 use modelmend_data::split::Part;
-use modelmend_learn::stats;
-use modelmend_learn::uncertainty::{DIRECTION_RATIOS, ImageRecord, MEASURES};
+use modelmend_learn::uncertainty::ImageRecord;
 use modelmend_net::Model;
 use modelmend_net::architecture::with_dropout;
 use modelmend_net::interval::network::Part as Boxes;
@@ -16,47 +13,25 @@ use modelmend_study::schema::{
 };
 use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
-use modelmend_uncertainty::Calibration;
 use modelmend_uncertainty::evaluate::evaluate;
 use modelmend_uncertainty::method::{
     McDropout, Method, heuristic_beta, train_interval_network, train_predicted_variance,
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::{Training, fit};
-use serde::{Deserialize, Serialize};
 
 use super::super::context::{Context, Title, Watch};
+use super::examples::{self, Crop, Examples};
+use super::measure::{Level, Outcome, mean, measure};
 use super::problem::Material;
 
-/// What one method came to in one run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    /// Name of the method.
-    pub(super) method: String,
-    /// Values of each measure, one for each test item.
-    pub(super) measures: BTreeMap<String, Vec<Option<f64>>>,
-    /// Accuracy and share of pixels at each of [`DIRECTION_RATIOS`], one for each test item.
-    pub(super) direction: Vec<[Vec<Option<f64>>; 2]>,
-    /// Seconds for an item.
-    pub(super) seconds: f64,
-    /// Coverage and width after conformal calibration, one for each test item; empty where nobody asked or the validation items
-    /// are too few.
-    pub(super) calibrated: Vec<(f64, f64)>,
-    /// The test items with more and more noise.
-    pub(super) levels: Vec<Level>,
-    /// Price of width that an interval network was trained with.
-    pub(super) beta: Option<f64>,
-}
-
-/// What a method says at a level of noise: means over the test items.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Level {
-    /// Standard deviation of the noise.
-    pub(super) sigma: f64,
-    /// Uncertainty.
-    pub(super) u: Option<f64>,
-    /// Correlation of |error| and u.
-    pub(super) pearson: Option<f64>,
+/// What came of a method in one run.
+pub(super) struct Asked {
+    pub(super) outcome: Outcome,
+    /// The model that it made, where it made one.
+    pub(super) model: Option<Model>,
+    /// Its maps of the examples.
+    pub(super) crops: Vec<Crop>,
 }
 
 /// Pairs in a step where the training names none of its own.
@@ -68,11 +43,6 @@ fn batch_size(study: &ReconstructionStudy) -> usize {
 fn steps(source: &dyn Source, batch: usize, epochs: Option<u32>, steps: Option<u32>) -> usize {
     let per_epoch = (source.epoch_len() / batch.max(1)).max(1);
     steps.map_or_else(|| epochs.unwrap_or(1) as usize * per_epoch, |steps| steps as usize)
-}
-
-/// The mean of what there is.
-pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    stats::mean(values.flatten())
 }
 
 /// Trains the study's network.
@@ -102,20 +72,21 @@ pub(super) fn train(
     Ok(start.with_parameters(weights.context("a stored model of another shape")?)?)
 }
 
-/// Prepares and measures one method; returns the model that it made, too, where it made one.
+/// Prepares and measures one method, and keeps what it says about the examples.
 pub(super) fn ask(
     context: &Context<'_>,
     study: &ReconstructionStudy,
-    (material, data): (&Material, Hash),
+    (material, data, shown): (&Material, Hash, &Examples),
     (base, wanted): (&Model, &Uncertainty),
-) -> Result<(Outcome, Option<Model>)> {
-    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 2 };
+) -> Result<Asked> {
+    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 3 };
     let key = (wanted, batch_size(study), study.conformal, context.seed);
-    let inputs = [data, Hash::of(&base.to_bytes())];
+    let inputs = [data, Hash::of(&base.to_bytes()), shown.hash];
     let source = material.source()?;
     let step = context.step(title, key, &inputs, |scope| {
         let (method, model, beta) = prepare(context, study, source.as_ref(), (base, wanted), scope)?;
-        let mut outcome = measure((name(wanted), method.as_ref(), beta), source.as_ref(), study)?;
+        let asked = (name(wanted), method.as_ref(), beta);
+        let (mut outcome, maps) = measure(asked, (source.as_ref(), &shown.places), study)?;
         for (sigma, source) in material.levels() {
             let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
             let over = |of: fn(&ImageRecord) -> Option<f64>| mean(records.iter().map(of));
@@ -123,11 +94,12 @@ pub(super) fn ask(
             outcome.levels.push(Level { sigma, u, pearson });
         }
         let bytes = model.map(|model| model.to_bytes()).unwrap_or_default();
-        Ok(Artifact::new(outcome).with_blob("model", bytes))
+        Ok(Artifact::new(outcome).with_blob("model", bytes).with_f32("maps", &maps))
     })?;
     let bytes = step.artifact.blob("model")?;
     let model = if bytes.is_empty() { None } else { Some(Model::from_bytes(bytes)?) };
-    Ok((step.artifact.value, model))
+    let crops = examples::split(&shown.places, &step.artifact.f32("maps")?)?;
+    Ok(Asked { outcome: step.artifact.value, model, crops })
 }
 
 /// The name of a method in results.
@@ -187,32 +159,4 @@ fn boxes(layers: &Layers) -> Boxes {
         Layers::Range(LayerRange::Last(count)) => Boxes::Last(*count as usize),
         Layers::Nodes(names) => Boxes::Named(names.clone()),
     }
-}
-
-fn measure(
-    (name, method, beta): (&str, &dyn Method, Option<f64>),
-    source: &dyn Source,
-    study: &ReconstructionStudy,
-) -> Result<Outcome> {
-    let calibration = match study.conformal {
-        Some(conformal) => Calibration::fit(method, source, conformal.level)?,
-        None => None,
-    };
-    let evaluation = evaluate(method, source, (Part::Test, calibration.as_ref()))?;
-    let records = &evaluation.records;
-    let values = |of: fn(&ImageRecord) -> Option<f64>| records.iter().map(of).collect();
-    let direction = (0..DIRECTION_RATIOS.len()).map(|at| {
-        let found = |r: &ImageRecord| r.interval.as_ref().and_then(|i| i.direction.get(at).copied());
-        let accuracy = records.iter().map(|r| found(r).and_then(|d| d.accuracy)).collect();
-        [accuracy, records.iter().map(|r| found(r).map(|d| d.participating)).collect()]
-    });
-    Ok(Outcome {
-        method: name.to_owned(),
-        measures: MEASURES.iter().map(|m| (m.name.to_owned(), values(m.of))).collect(),
-        direction: direction.collect(),
-        seconds: evaluation.seconds_per_item,
-        calibrated: evaluation.calibrated,
-        levels: Vec::new(),
-        beta,
-    })
 }
