@@ -1,6 +1,7 @@
 //! A study of a reconstruction network: its files, the same numbers again, and what is refused.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -78,7 +79,23 @@ fn a_study_of_signals_leaves_its_files_and_the_same_numbers_again() {
     let done = run(folder.path(), STUDY, &[&arguments[..], &[cache.to_str().unwrap()]].concat());
     assert_eq!(done.status.code(), Some(0));
     assert_eq!(results(folder.path(), "again"), found);
+    let figures = figures(&folder.path().join("out/figures"));
+    for name in
+        ["example-1-signal", "example-6-probout", "density-inn", "sparsification", "coverage", "quantiles"]
+    {
+        assert!(figures.contains_key(&format!("uncertainty-{name}.svg")), "{name} in {:?}", figures.keys());
+    }
+    assert_eq!(figures, self::figures(&out.join("figures")));
     encloses(&folder.path().join("out/models"));
+}
+
+/// The figures of a report by name.
+fn figures(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let file = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap())
+    };
+    std::fs::read_dir(folder).unwrap().map(file).collect()
 }
 
 /// The files that are written: the interval network holds what the trained network says.

@@ -1,7 +1,8 @@
 //! Writes reports of an invented study, to look at and to check in a browser:
 //! `cargo run --release -p modelmend-report --example sample_report -- DIR`
 //!
-//! `DIR` gets the report itself and the evidence documents of its repairs, `DIR/hostile` one whose texts are markup, `DIR/empty` one of a study without results.
+//! `DIR` gets the report itself and the evidence documents of its repairs, `DIR/hostile` one whose texts are markup, `DIR/empty` one of a study without results,
+//! `DIR/reconstruction` one of a reconstruction study, `DIR/reconstruction-hostile` the same with markup.
 
 #[path = "../tests/sample/mod.rs"]
 mod sample;
@@ -20,5 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     write(&sample::hostile::spoil(report), &folder.join("hostile"))?;
     write(&ReportInput::default(), &folder.join("empty"))?;
+    write(&sample::uncertainty::report(), &folder.join("reconstruction"))?;
+    let hostile = sample::uncertainty::spoil(sample::uncertainty::report());
+    write(&hostile, &folder.join("reconstruction-hostile"))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! All thumbnails in one picture, so that a thousand of them cost one PNG and one decoding.
 
 use crate::input::{ReportInput, Thumbnail};
-use base64::Engine;
+use crate::raster::{self, Raster};
 
 /// Most pixels in the atlas: a thousand of 28 x 28. Pure noise costs 4 bytes a pixel as base64 PNG, which leaves a third
 /// of 5 MB to the rest of the page.
@@ -91,7 +91,7 @@ impl Atlas {
                 paste(&mut rgb, atlas.width, thumbnail, sprite);
             }
         }
-        atlas.base64 = encode(atlas.width, atlas.height, &rgb).unwrap_or_default();
+        atlas.base64 = raster::png(atlas.width, atlas.height, &Raster::Rgb(rgb)).unwrap_or_default();
         if atlas.base64.is_empty() {
             return Self { sprites: vec![None; count], left_out: wanted.len(), ..Self::default() };
         }
@@ -189,23 +189,11 @@ fn paste(rgb: &mut [u8], stride: usize, picture: &Thumbnail, at: &Sprite) {
     }
 }
 
-/// The picture as base64 PNG; `None` for an empty one.
-fn encode(width: usize, height: usize, rgb: &[u8]) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(width).ok()?, u32::try_from(height).ok()?);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::High);
-    let mut writer = encoder.write_header().ok()?;
-    writer.write_image_data(rgb).ok()?;
-    writer.finish().ok()?;
-    Some(base64::engine::general_purpose::STANDARD.encode(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::input::Case;
+    use base64::Engine;
 
     fn report(thumbnails: Vec<Option<Thumbnail>>) -> ReportInput {
         let cases = thumbnails.into_iter().map(|thumbnail| Case { thumbnail, ..Case::default() }).collect();

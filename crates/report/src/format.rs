@@ -1,6 +1,6 @@
 //! Numbers and names as a reader sees them.
 
-use crate::input::{Estimate, Measure};
+use crate::input::{Estimate, ItemMean, Measure};
 
 /// Stands for a number that was not computed.
 pub(crate) const MISSING: &str = "–";
@@ -75,6 +75,28 @@ pub(crate) fn with_interval(estimate: Option<Estimate>, decimals: usize) -> Stri
     }
 }
 
+/// A number with two significant digits.
+pub(crate) fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return number(value, 0);
+    }
+    // Rounded first: 0.0996 is 0.10.
+    let digits = |value: f64| (1.0 - value.abs().log10().floor()).clamp(0.0, 12.0) as i32;
+    let power = 10f64.powi(digits(value));
+    let rounded = (value * power).round() / power;
+    number(value, usize::try_from(digits(rounded)).unwrap_or(0))
+}
+
+/// A mean over items with its interval, and its spread over runs where there are several.
+pub(crate) fn item_mean(mean: Option<ItemMean>, decimals: usize) -> String {
+    let Some(mean) = mean else { return MISSING.to_owned() };
+    let text = with_interval(Some(Estimate { value: mean.value, lo: mean.lo, hi: mean.hi }), decimals);
+    match mean.std.filter(|std| std.is_finite() && mean.value.is_finite()) {
+        Some(std) => format!("{text} ± {}", number(std, decimals)),
+        None => text,
+    }
+}
+
 /// An estimate with its interval, for a tooltip.
 pub(crate) fn estimate_tip(estimate: Option<Estimate>) -> String {
     let Some(estimate) = estimate else { return "not computed".to_owned() };
@@ -141,6 +163,22 @@ mod tests {
         assert_eq!(with_interval(estimate(Some(0.4), Some(0.6)), 2), "0.50 (0.40 to 0.60)");
         assert_eq!(with_interval(estimate(Some(0.4), None), 2), "0.50");
         assert_eq!(with_interval(None, 2), MISSING);
+    }
+
+    #[test]
+    fn two_digits_are_kept() {
+        assert_eq!(
+            [0.0314, 0.0996, 1.26, 31.4, 314.0, 0.0].map(significant),
+            ["0.031", "0.10", "1.3", "31", "314", "0"]
+        );
+    }
+
+    #[test]
+    fn a_spread_over_runs_stands_beside_the_interval() {
+        let mean = |std| Some(ItemMean { value: 0.5, lo: Some(0.4), hi: Some(0.6), std });
+        assert_eq!(item_mean(mean(Some(0.02)), 2), "0.50 (0.40 to 0.60) ± 0.02");
+        assert_eq!(item_mean(mean(None), 2), "0.50 (0.40 to 0.60)");
+        assert_eq!(item_mean(None, 2), MISSING);
     }
 
     #[test]

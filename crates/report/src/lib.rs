@@ -24,11 +24,13 @@ mod page;
 mod palette;
 mod panels;
 mod payload;
+mod raster;
 mod svg;
 pub mod write;
 
 pub use evidence::repair_markdown;
 pub use input::ReportInput;
+pub use palette::intensities;
 
 /// Renders the report as one HTML document without any reference to the outside.
 ///

@@ -53,6 +53,33 @@ pub(crate) fn light(name: &str) -> &'static str {
     TOKENS.iter().find(|token| token.0 == name).map_or("currentColor", |token| token.1)
 }
 
+/// The 256 colours of pictures that show numbers, from black over the ramp of the dark theme: the brighter, the larger. Three bytes
+/// each.
+#[must_use]
+pub fn intensities() -> Vec<u8> {
+    let bright = |i: usize| {
+        let name = format!("q{i}");
+        TOKENS.iter().find(|token| token.0 == name).map_or([0.0; 3], |token| channels(token.2))
+    };
+    let stops: Vec<[f64; 3]> = std::iter::once([0.0; 3]).chain((0..RAMP).map(bright)).collect();
+    let colour = |i: usize| {
+        let at = i as f64 / 255.0 * RAMP as f64;
+        let (below, share) = ((at.floor() as usize).min(RAMP - 1), at - at.floor().min((RAMP - 1) as f64));
+        let ends = stops.get(below).zip(stops.get(below + 1));
+        let (from, to) = ends.map_or(([0.0; 3], [0.0; 3]), |(from, to)| (*from, *to));
+        [0, 1, 2].map(|c: usize| (from[c] + share * (to[c] - from[c])).round() as u8)
+    };
+    (0..256).flat_map(colour).collect()
+}
+
+/// Red, green and blue of a colour such as `#1b1f24`, in 0 ..= 255.
+fn channels(hex: &str) -> [f64; 3] {
+    [1, 3, 5].map(|at: usize| {
+        let pair = hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        f64::from(pair.unwrap_or(0))
+    })
+}
+
 /// CSS class of a category: its colour, and a hollow mark from the second round on.
 pub(crate) fn category_class(index: Option<usize>) -> String {
     match index {
@@ -127,6 +154,18 @@ mod tests {
             assert!(contrast(mark.1, token("card").1) >= 2.5, "c{i} (light)");
             assert!(contrast(mark.2, token("card").2) >= 3.0, "c{i} (dark)");
         }
+    }
+
+    #[test]
+    fn intensities_go_from_black_to_the_end_of_the_ramp_and_get_brighter() {
+        let colours = intensities();
+        assert_eq!(
+            (colours.len(), &colours[..3], &colours[765..]),
+            (768, &[0u8, 0, 0][..], &[0xf9, 0xd2, 0x80][..])
+        );
+        let hex = |c: &[u8]| luminance(&format!("#{:02x}{:02x}{:02x}", c[0], c[1], c[2]));
+        let steps: Vec<f64> = colours.chunks_exact(3).map(hex).collect();
+        assert!(steps.windows(8).all(|pair| pair[0] < pair[7]));
     }
 
     #[test]

@@ -113,7 +113,8 @@ pub fn descend(
         after(&mut parameters);
         if (step + 1).is_multiple_of(KEPT) && step + 1 < training.steps {
             let (_, mean, square) = adam.state();
-            session.keep(&State { step: step + 1, scalars: [&parameters, mean, square].map(|p| p.flatten()) })?;
+            session
+                .keep(&State { step: step + 1, scalars: [&parameters, mean, square].map(|p| p.flatten()) })?;
         }
         session.progress(step + 1, training.steps);
     }

@@ -42,9 +42,10 @@ impl Session for Cut {
 
 #[test]
 fn a_training_goes_on_where_it_was_cut_short() {
-    let request = Jumps { length: 48, seed: 5, ..Jumps::default() };
+    let request = Jumps { length: 64, seed: 5, ..Jumps::default() };
     let source = Signals::new(request, [64, 4, 4], 0.05).unwrap();
-    let model = with_dropout(&conv1d(&Conv1d { base: 2, dropout: Some(0.05), seed: 1 }).unwrap(), true).unwrap();
+    let model =
+        with_dropout(&conv1d(&Conv1d { base: 2, dropout: Some(0.05), seed: 1 }).unwrap(), true).unwrap();
     let training = Training { learning_rate: 2e-3, batch_size: 8, steps: 230, seed: 3 };
     let whole = fit(&model, &source, &training, &Silent).unwrap();
     let cut = Cut { state: Mutex::default(), steps: AtomicUsize::new(0), after: 150 };

@@ -10,6 +10,7 @@ mod repair;
 mod run;
 mod schema;
 mod tensors;
+mod uncertainty;
 mod verify;
 
 use anyhow::Result;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Gradients(gradients::Gradients),
     /// Lower and upper bounds of the outputs.
     Intervals(intervals::Intervals),
+    /// Maps of how far each pixel of an output can be trusted, for images of your own.
+    Uncertainty(uncertainty::Uncertainty),
     /// The operator table of this build.
     Ops(ops::Ops),
     /// The JSON Schema of a study file.
@@ -52,6 +55,7 @@ impl Command {
             Self::Predict(command) => command.run(),
             Self::Gradients(command) => command.run(),
             Self::Intervals(command) => command.run(),
+            Self::Uncertainty(command) => command.run(),
             Self::Ops(command) => command.run(),
             Self::Schema(command) => command.run(),
         }

@@ -55,6 +55,8 @@ pub(super) fn input(
         provenance: page::Provenance::default(),
         repairs: Vec::new(),
         uncertainty: Vec::new(),
+        examples: Vec::new(),
+        coverage_level: None,
         notes: results.notes.clone(),
     }
 }

@@ -19,6 +19,7 @@ mod npy_pair;
 mod npz;
 mod parquet;
 mod pictures;
+mod png;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub use npy::{read_npy, write_npy};
 pub use npz::{NpzFile, read_npz, write_npz};
 pub use parquet::{read_parquet, write_parquet};
 pub use pictures::read_pictures;
+pub use png::write_png;
 
 use crate::cases::Cases;
 use crate::error::{Error, Result, dims};

@@ -46,8 +46,13 @@ impl<'a> Maps<'a> {
         Ok(Self { bounds: Some((lo, hi)), ..self })
     }
 
+    /// Uncertainty of every pixel.
+    pub(super) fn u(&self) -> &'a [f32] {
+        self.u
+    }
+
     /// |output - target| of every pixel.
-    fn errors(&self) -> Vec<f64> {
+    pub(super) fn errors(&self) -> Vec<f64> {
         let pairs = self.output.iter().zip(self.target);
         pairs.map(|(&output, &target)| (f64::from(output) - f64::from(target)).abs()).collect()
     }

@@ -19,7 +19,8 @@ pub struct RunSpread {
 }
 
 impl RunSpread {
-    fn of(means: &[f64]) -> Option<Self> {
+    /// Mean and spread of the runs' means; `None` for fewer than two.
+    pub fn of(means: &[f64]) -> Option<Self> {
         let runs = means.len();
         let mean = means.iter().sum::<f64>() / runs as f64;
         let variance = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / runs.saturating_sub(1) as f64;

@@ -20,7 +20,10 @@ pub use subtyping::{
     Stage, Subtype, Subtyping, TruthScores,
 };
 
-pub use uncertainty::{DirectionAccuracy, NoiseLevel, UncertaintyRow};
+pub use uncertainty::{
+    DensityCell, DirectionAccuracy, ExampleMaps, ItemMean, NoiseLevel, Rejection, SparsificationPoint,
+    UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +53,10 @@ pub struct ReportInput {
     pub repairs: Vec<Repair>,
     /// Uncertainty methods, where a study asks for them.
     pub uncertainty: Vec<UncertaintyRow>,
+    /// Test items of such a study to look at, the worst first.
+    pub examples: Vec<UncertaintyExample>,
+    /// Coverage that its conformal calibration aims at, in (0, 1).
+    pub coverage_level: Option<f64>,
     /// Where the numbers come from.
     pub provenance: Provenance,
     /// What a reader must know before he believes the numbers, one sentence each.

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Estimate;
-
 /// A method, measured on the test items of all runs (Oala et al., METHODS 2.4). `None` where a method does not give it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -11,29 +9,101 @@ pub struct UncertaintyRow {
     /// Name of the method.
     pub method: String,
     /// Correlation of |error| and u.
-    pub pearson: Option<Estimate>,
+    pub pearson: Option<ItemMean>,
     /// Cosine of |error| and u.
-    pub cosine: Option<Estimate>,
+    pub cosine: Option<ItemMean>,
     /// `cosine / mse`
-    pub pwcc: Option<Estimate>,
+    pub pwcc: Option<ItemMean>,
     /// Mean squared error.
-    pub mse: Option<Estimate>,
+    pub mse: Option<ItemMean>,
     /// Area between the sparsification curve and that of the oracle.
-    pub ause: Option<Estimate>,
+    pub ause: Option<ItemMean>,
     /// Share of pixels inside their interval.
-    pub coverage: Option<Estimate>,
+    pub coverage: Option<ItemMean>,
     /// Mean width of the intervals.
-    pub width: Option<Estimate>,
+    pub width: Option<ItemMean>,
     /// Coverage after conformal calibration.
-    pub calibrated_coverage: Option<f64>,
+    pub calibrated_coverage: Option<ItemMean>,
     /// Width after conformal calibration.
-    pub calibrated_width: Option<f64>,
+    pub calibrated_width: Option<ItemMean>,
+    /// What is gained by rejecting the items of the highest mean u.
+    pub rejection: Option<Rejection>,
     /// Seconds for an item.
     pub seconds: Option<f64>,
+    /// The error that is left when the most uncertain pixels are removed.
+    pub sparsification: Vec<SparsificationPoint>,
+    /// Pixels by u and |error|.
+    pub density: Vec<DensityCell>,
+    /// Mean |error| of the pixels of about the same u, in rising order.
+    pub quantiles: Vec<UncertaintyQuantile>,
     /// How well the longer side of the interval tells where the truth lies.
     pub direction: Vec<DirectionAccuracy>,
     /// The same items with more and more noise.
     pub levels: Vec<NoiseLevel>,
+}
+
+/// A mean over test items, with what few items and few runs do to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ItemMean {
+    /// The mean over items and runs.
+    pub value: f64,
+    /// Lower end of the 95 % interval over items.
+    pub lo: Option<f64>,
+    /// Upper end of the 95 % interval over items.
+    pub hi: Option<f64>,
+    /// Standard deviation of the runs' means; `None` for one run.
+    pub std: Option<f64>,
+}
+
+/// Selective prediction: mean over the share of items that is kept, in the unit of the output; lower is better.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rejection {
+    /// Area under the risk-coverage curve.
+    pub aurc: ItemMean,
+    /// That of an oracle that knows the errors.
+    pub aurc_optimal: ItemMean,
+    /// Area under the generalised risk-coverage curve (Traub et al., arXiv 2407.01032).
+    pub augrc: ItemMean,
+    /// That of the oracle.
+    pub augrc_optimal: ItemMean,
+}
+
+/// A point of a sparsification curve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SparsificationPoint {
+    /// Share of the pixels that is removed, in [0, 1).
+    pub removed: f64,
+    /// Mean squared error of those that are left, over that of all.
+    pub left: f64,
+    /// The same where the largest errors are removed.
+    pub oracle: f64,
+}
+
+/// A cell of a 2-D histogram.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DensityCell {
+    /// From and to which u, both above 0.
+    pub u: [f64; 2],
+    /// From and to which |error|, both above 0.
+    pub error: [f64; 2],
+    /// Number of pixels.
+    pub pixels: u64,
+}
+
+/// Pixels of about the same u.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UncertaintyQuantile {
+    /// Share of the pixels with a smaller u, in [0, 1].
+    pub share: f64,
+    /// Mean u.
+    pub u: f64,
+    /// Mean |error|.
+    pub error: f64,
 }
 
 /// Direction accuracy on the pixels whose half-widths differ by a factor.
@@ -43,9 +113,9 @@ pub struct DirectionAccuracy {
     /// The factor.
     pub ratio: f64,
     /// Accuracy in [0, 1].
-    pub accuracy: Option<Estimate>,
+    pub accuracy: Option<ItemMean>,
     /// Share of pixels that take part.
-    pub participating: Option<Estimate>,
+    pub participating: Option<ItemMean>,
 }
 
 /// What a method says at a level of noise.
@@ -58,4 +128,47 @@ pub struct NoiseLevel {
     pub u: Option<f64>,
     /// Mean correlation of |error| and u.
     pub pearson: Option<f64>,
+}
+
+/// A test item to look at, or a window of it. Values are (channels, height, width), rows from the top; a signal has height 1.
+/// An example whose values do not fit its shape is shown as missing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UncertaintyExample {
+    /// Name of the item, and why it is shown.
+    pub name: String,
+    /// Mean squared error of the network on the whole item.
+    pub mse: Option<f64>,
+    /// Row and column of the item where the window begins.
+    pub corner: [usize; 2],
+    /// Number of channels.
+    pub channels: usize,
+    /// Rows of the window.
+    pub height: usize,
+    /// Columns of the window.
+    pub width: usize,
+    /// What was measured.
+    pub input: Vec<f32>,
+    /// The truth.
+    pub target: Vec<f32>,
+    /// What the network makes of the input.
+    pub output: Vec<f32>,
+    /// What each method says about it.
+    pub maps: Vec<ExampleMaps>,
+}
+
+/// What a method says about an example.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExampleMaps {
+    /// Name of the method.
+    pub method: String,
+    /// Uncertainty.
+    pub u: Vec<f32>,
+    /// The output that it is about, which some methods have of their own.
+    pub output: Vec<f32>,
+    /// Lower ends of the intervals; empty for a method without.
+    pub lo: Vec<f32>,
+    /// Upper ends of the intervals; empty for a method without.
+    pub hi: Vec<f32>,
 }

@@ -67,6 +67,7 @@ fn chart(subtyping: &Subtyping, curve: &FinetuningCurve) -> Chart {
         x_label: "epoch".to_owned(),
         y_label: "accuracy".to_owned(),
         y_range: Some((0.0, 1.0)),
+        bands: Vec::new(),
         lines: lines(curve),
         mark: curve.chosen_epoch.map(|epoch| (epoch as f64, format!("kept: {epoch}"))),
         level: curve.constraint.map(|level| (level, format!("≥ {}", format::number(level, 2)))),

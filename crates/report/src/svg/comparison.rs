@@ -1,8 +1,8 @@
-//! Accuracies before and after a repair, with their intervals, one row per set of cases.
+//! Numbers at two stages (before and after a repair, raw and calibrated), with their intervals, one row per thing measured.
 
 use maud::{Markup, html};
 
-use super::axes::{Scale, grid, ticks};
+use super::axes::{Scale, grid, rule, ticks};
 use super::{FONT, Figure, category_fill, label, muted, px, text_width};
 use crate::format;
 use crate::input::Estimate;
@@ -20,9 +20,17 @@ const BOTTOM: f64 = 40.0;
 /// Longest label, in characters.
 const LABEL_LIMIT: usize = 30;
 
-/// A chart of accuracies in [0, 1] before and after.
+/// A chart of numbers at two stages.
 pub(crate) struct Comparison {
     pub title: String,
+    /// Names of the stages.
+    pub stages: [&'static str; 2],
+    /// What the axis shows.
+    pub axis: String,
+    /// Its range; numbers outside stand at its ends.
+    pub range: (f64, f64),
+    /// A vertical line at this number.
+    pub mark: Option<f64>,
     pub rows: Vec<Pair>,
 }
 
@@ -35,9 +43,8 @@ pub(crate) struct Pair {
     pub strong: bool,
 }
 
-/// The two stages: name, categorical colour. Before is hollow, so that colour is not needed to tell them apart.
-const BEFORE: (&str, usize) = ("before", 1);
-const AFTER: (&str, usize) = ("after", 0);
+/// Colours of the two stages. The first is hollow, so that colour is not needed to tell them apart.
+const COLOURS: [usize; 2] = [1, 0];
 
 impl Comparison {
     /// Draws the chart.
@@ -45,14 +52,93 @@ impl Comparison {
         let widest = self.rows.iter().map(|row| text_width(&short(&row.label)) * 1.06).fold(60.0, f64::max);
         let left = widest + 18.0;
         let bottom = TOP + self.rows.len() as f64 * ROW;
-        let scale = Scale { left, right: left + PLOT, top: TOP, bottom, x: (0.0, 1.0), y: (0.0, 1.0) };
+        let scale = Scale { left, right: left + PLOT, top: TOP, bottom, x: self.range, y: (0.0, 1.0) };
         let body = html! {
-            (legend(&scale))
-            (axis(&scale))
-            @for (i, row) in self.rows.iter().enumerate() { (draw_row(&scale, TOP + i as f64 * ROW, row)) }
+            (self.legend(&scale))
+            (self.axes(&scale))
+            @if let Some(at) = self.mark.filter(|at| at.is_finite()).map(|at| scale.x(self.clamp(at))) {
+                (rule(at, scale.top, at, scale.bottom))
+            }
+            @for (i, row) in self.rows.iter().enumerate() { (self.draw_row(&scale, TOP + i as f64 * ROW, row)) }
         };
-        let width = scale.right + 2.0 * NUMBER + 12.0;
+        let width = scale.right + 2.0 * self.number_width() + 12.0;
         Figure { name: String::new(), title: self.title.clone(), width, height: bottom + BOTTOM, body }
+    }
+
+    fn clamp(&self, value: f64) -> f64 {
+        value.max(self.range.0).min(self.range.1)
+    }
+
+    fn number_width(&self) -> f64 {
+        self.stages.iter().map(|name| text_width(name) + 12.0).fold(NUMBER, f64::max)
+    }
+
+    fn legend(&self, scale: &Scale) -> Markup {
+        html! {
+            @for (i, (name, colour)) in self.stages.into_iter().zip(COLOURS).enumerate() {
+                @let x = scale.left + i as f64 * 90.0;
+                (point(x + 6.0, 14.0, colour, i == 0))
+                (label(x + 17.0, 14.0 + FONT * 0.35, "start", name))
+                (muted(scale.right + (i + 1) as f64 * self.number_width(), 14.0 + FONT * 0.35, "end", name))
+            }
+        }
+    }
+
+    fn axes(&self, scale: &Scale) -> Markup {
+        html! {
+            g class="axes" {
+                @for (value, decimals) in ticks(scale.x, 5, false) {
+                    (grid(scale.x(value), scale.top, scale.x(value), scale.bottom))
+                    (muted(scale.x(value), scale.bottom + 16.0, "middle", &format::number(value, decimals)))
+                }
+                (muted(f64::midpoint(scale.left, scale.right), scale.bottom + 33.0, "middle", &self.axis))
+            }
+        }
+    }
+
+    fn draw_row(&self, scale: &Scale, top: f64, row: &Pair) -> Markup {
+        let middle = top + ROW / 2.0;
+        let [before, after] = self.stages;
+        let tip = format!(
+            "{}\n{before} {}\n{after} {}",
+            row.label,
+            format::with_interval(row.before, 3),
+            format::with_interval(row.after, 3)
+        );
+        let numbers = self.number_width();
+        html! {
+            g data-tip=(tip) {
+                rect x="0" y=(px(top)) width=(px(scale.right + 2.0 * numbers)) height=(px(ROW)) fill="none" pointer-events="all" {}
+                text x=(px(scale.left - 12.0)) y=(px(middle + FONT * 0.35)) text-anchor="end" font-weight=[row.strong.then_some("700")] {
+                    (short(&row.label))
+                }
+                @for (i, (estimate, colour)) in [row.before, row.after].into_iter().zip(COLOURS).enumerate() {
+                    (self.stage(scale, middle + if i == 0 { -8.0 } else { 8.0 }, estimate, (i == 0, colour)))
+                    (label(scale.right + (i + 1) as f64 * numbers, middle + FONT * 0.35, "end", &value(estimate)))
+                }
+            }
+        }
+    }
+
+    /// A number and its interval; nothing where it was not computed.
+    fn stage(
+        &self,
+        scale: &Scale,
+        y: f64,
+        estimate: Option<Estimate>,
+        (hollow, colour): (bool, usize),
+    ) -> Markup {
+        let finite = |value: &f64| value.is_finite();
+        let at = |value: f64| scale.x(self.clamp(value));
+        let value = estimate.map(|e| e.value).filter(finite);
+        let ends = estimate.and_then(|e| e.lo.filter(finite).zip(e.hi.filter(finite)));
+        html! {
+            @if let Some((lo, hi)) = ends {
+                path class={ "curve " (category_class(Some(colour))) } d=(format!("M{} {}H{}", px(at(lo)), px(y), px(at(hi))))
+                    stroke=(category_fill(Some(colour))) stroke-width="3" stroke-opacity="0.5" stroke-linecap="round" {}
+            }
+            @if let Some(value) = value { (point(at(value), y, colour, hollow)) }
+        }
     }
 }
 
@@ -60,69 +146,8 @@ fn short(text: &str) -> String {
     format::shorten(text, LABEL_LIMIT)
 }
 
-fn legend(scale: &Scale) -> Markup {
-    html! {
-        @for (i, (name, colour)) in [BEFORE, AFTER].into_iter().enumerate() {
-            @let x = scale.left + i as f64 * 90.0;
-            (point(x + 6.0, 14.0, colour, name == BEFORE.0))
-            (label(x + 17.0, 14.0 + FONT * 0.35, "start", name))
-            (muted(scale.right + (i + 1) as f64 * NUMBER, 14.0 + FONT * 0.35, "end", name))
-        }
-    }
-}
-
-fn axis(scale: &Scale) -> Markup {
-    html! {
-        g class="axes" {
-            @for (value, decimals) in ticks(scale.x, 5, false) {
-                (grid(scale.x(value), scale.top, scale.x(value), scale.bottom))
-                (muted(scale.x(value), scale.bottom + 16.0, "middle", &format::number(value, decimals)))
-            }
-            (muted(f64::midpoint(scale.left, scale.right), scale.bottom + 33.0, "middle", "accuracy, with 95 % interval"))
-        }
-    }
-}
-
-fn draw_row(scale: &Scale, top: f64, row: &Pair) -> Markup {
-    let middle = top + ROW / 2.0;
-    let tip = format!(
-        "{}\nbefore {}\nafter {}",
-        row.label,
-        format::with_interval(row.before, 3),
-        format::with_interval(row.after, 3)
-    );
-    html! {
-        g data-tip=(tip) {
-            rect x="0" y=(px(top)) width=(px(scale.right + 2.0 * NUMBER)) height=(px(ROW)) fill="none" pointer-events="all" {}
-            text x=(px(scale.left - 12.0)) y=(px(middle + FONT * 0.35)) text-anchor="end" font-weight=[row.strong.then_some("700")] {
-                (short(&row.label))
-            }
-            (stage(scale, middle - 8.0, row.before, BEFORE))
-            (stage(scale, middle + 8.0, row.after, AFTER))
-            @for (i, estimate) in [row.before, row.after].into_iter().enumerate() {
-                (label(scale.right + (i + 1) as f64 * NUMBER, middle + FONT * 0.35, "end", &value(estimate)))
-            }
-        }
-    }
-}
-
 fn value(estimate: Option<Estimate>) -> String {
     estimate.map_or_else(|| format::MISSING.to_owned(), |e| format::number(e.value, 3))
-}
-
-/// An accuracy and its interval; nothing where it was not computed.
-fn stage(scale: &Scale, y: f64, estimate: Option<Estimate>, (name, colour): (&str, usize)) -> Markup {
-    let finite = |value: &f64| value.is_finite();
-    let at = |value: f64| scale.x(value.clamp(0.0, 1.0));
-    let value = estimate.map(|e| e.value).filter(finite);
-    let ends = estimate.and_then(|e| e.lo.filter(finite).zip(e.hi.filter(finite)));
-    html! {
-        @if let Some((lo, hi)) = ends {
-            path class={ "curve " (category_class(Some(colour))) } d=(format!("M{} {}H{}", px(at(lo)), px(y), px(at(hi))))
-                stroke=(category_fill(Some(colour))) stroke-width="3" stroke-opacity="0.5" stroke-linecap="round" {}
-        }
-        @if let Some(value) = value { (point(at(value), y, colour, name == BEFORE.0)) }
-    }
 }
 
 fn point(x: f64, y: f64, colour: usize, hollow: bool) -> Markup {
@@ -140,7 +165,15 @@ mod tests {
 
     fn draw(before: Option<Estimate>, after: Option<Estimate>) -> String {
         let row = Pair { label: "all".to_owned(), before, after, strong: false };
-        Comparison { title: String::new(), rows: vec![row] }.figure().standalone()
+        let chart = Comparison {
+            title: String::new(),
+            stages: ["before", "after"],
+            axis: "accuracy".to_owned(),
+            range: (0.0, 1.0),
+            mark: None,
+            rows: vec![row],
+        };
+        chart.figure().standalone()
     }
 
     fn estimate(value: f64) -> Option<Estimate> {

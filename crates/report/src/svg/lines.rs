@@ -18,6 +18,9 @@ pub(crate) struct Chart {
     pub y_label: String,
     /// Range of the y axis; from the values where absent.
     pub y_range: Option<(f64, f64)>,
+    /// Areas behind the lines.
+    pub bands: Vec<Band>,
+    /// Lines without a name are not in the legend.
     pub lines: Vec<Line>,
     /// A vertical line at this x, with its name.
     pub mark: Option<(f64, String)>,
@@ -33,6 +36,30 @@ pub(crate) struct Line {
     pub colour: usize,
     pub dashed: bool,
     pub points: Vec<(f64, f64)>,
+}
+
+/// An area between two lines.
+#[derive(Debug, Clone)]
+pub(crate) struct Band {
+    /// Categorical colour.
+    pub colour: usize,
+    /// Place, lower and upper end.
+    pub points: Vec<(f64, f64, f64)>,
+}
+
+impl Band {
+    fn draw(&self, scale: &Scale) -> Markup {
+        let at = |x: f64, y: f64| format!("{} {}", px(scale.x(x)), px(scale.y(y)));
+        let above = self.points.iter().map(|&(x, _, hi)| at(x, hi));
+        let below = self.points.iter().rev().map(|&(x, lo, _)| at(x, lo));
+        let path = above.chain(below).collect::<Vec<_>>().join("L");
+        html! {
+            @if !path.is_empty() {
+                path class={ "area " (palette::category_class(Some(self.colour % palette::CATEGORIES))) } d=(format!("M{path}z"))
+                    fill=(category_fill(Some(self.colour))) fill-opacity="0.28" {}
+            }
+        }
+    }
 }
 
 impl Line {
@@ -83,6 +110,7 @@ impl Chart {
                 (rule(at, scale.top, at, scale.bottom))
                 (muted(self.mark_label_x(at, name), scale.top - 10.0, "middle", name))
             }
+            @for band in &self.bands { (band.draw(&scale)) }
             @for line in &self.lines { (stroke(line, &path(line, &scale))) }
             @for line in self.lines.iter().filter(|line| line.points.len() == 1) {
                 @for &(x, y) in &line.points {
@@ -110,7 +138,8 @@ impl Chart {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let x = widened(points().map(|p| p.0));
         let y = self.y_range.unwrap_or_else(|| {
-            let (lo, hi) = widened(points().map(|p| p.1));
+            let ends = self.bands.iter().flat_map(|band| &band.points).flat_map(|p| [p.1, p.2]);
+            let (lo, hi) = widened(points().map(|p| p.1).chain(ends));
             (lo - 0.05 * (hi - lo), hi + 0.05 * (hi - lo))
         });
         let bottom = top + HEIGHT - 22.0 - 38.0;
@@ -120,7 +149,8 @@ impl Chart {
 
     fn axes(&self, scale: &Scale) -> Markup {
         let y_ticks = ticks(scale.y, 4, false);
-        let x_ticks = ticks(scale.x, 6, true);
+        let whole = self.lines.iter().flat_map(|line| &line.points).all(|p| p.0.fract() == 0.0);
+        let x_ticks = ticks(scale.x, 6, whole);
         html! {
             g class="axes" {
                 @for &(value, decimals) in &y_ticks {
@@ -136,8 +166,10 @@ impl Chart {
     }
 
     /// Entries in columns of the same width, as many as fit.
-    fn legend_rows(&self) -> Vec<&[Line]> {
-        self.lines.chunks(((WIDTH - 16.0) / self.entry_width()).floor().max(1.0) as usize).collect()
+    fn legend_rows(&self) -> Vec<Vec<&Line>> {
+        let named: Vec<&Line> = self.lines.iter().filter(|line| !line.name.is_empty()).collect();
+        let columns = ((WIDTH - 16.0) / self.entry_width()).floor().max(1.0) as usize;
+        named.chunks(columns).map(<[&Line]>::to_vec).collect()
     }
 
     fn entry_width(&self) -> f64 {
@@ -145,11 +177,11 @@ impl Chart {
     }
 }
 
-fn legend_height(rows: &[&[Line]]) -> f64 {
+fn legend_height(rows: &[Vec<&Line>]) -> f64 {
     if rows.is_empty() { 0.0 } else { rows.len() as f64 * 18.0 + 8.0 }
 }
 
-fn draw_legend_row(row: &[Line], y: f64, entry_width: f64) -> Markup {
+fn draw_legend_row(row: &[&Line], y: f64, entry_width: f64) -> Markup {
     html! {
         @for (i, line) in row.iter().enumerate() {
             @let x = 8.0 + i as f64 * entry_width;

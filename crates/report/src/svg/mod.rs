@@ -6,10 +6,12 @@
 
 mod axes;
 pub(crate) mod comparison;
+pub(crate) mod density;
 pub(crate) mod heatmap;
 pub(crate) mod interval;
 pub(crate) mod lines;
 pub(crate) mod pareto;
+pub(crate) mod pictures;
 pub(crate) mod scatter;
 
 use maud::{Markup, html};

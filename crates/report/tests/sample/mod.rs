@@ -6,6 +6,8 @@ mod evidence;
 pub(crate) mod hostile;
 #[allow(dead_code, reason = "each user of the sample takes a part of it")]
 pub(crate) mod repair;
+#[allow(dead_code, reason = "each user of the sample takes a part of it")]
+pub(crate) mod uncertainty;
 
 use modelmend_report::input::{
     Case, Estimate, Facts, InputFile, MetadataColumn, MetadataValues, Part, Provenance, ReportInput,
@@ -92,6 +94,8 @@ pub(crate) fn report(cases: usize) -> ReportInput {
         chosen: Some("gradients".to_owned()),
         training: Some(training()),
         uncertainty: Vec::new(),
+        examples: Vec::new(),
+        coverage_level: None,
         repairs: repair::repairs(),
         provenance: provenance(),
         notes: vec!["2 values of “smear” with fewer than 3 failures are set aside: S31, S38.".to_owned()],

@@ -20,6 +20,11 @@ pub struct PredictedVariance {
 }
 
 impl PredictedVariance {
+    /// Asks a network whose first output holds mean and logarithm of the variance, one after the other along the channels.
+    pub fn new(model: Model) -> Self {
+        Self { runtime: Runtime::new(model.graph().clone()), model }
+    }
+
     /// The network, with one output of twice the channels.
     pub fn model(&self) -> &Model {
         &self.model
@@ -70,6 +75,5 @@ pub fn train_predicted_variance(
     let model = with_variance(base, START)?;
     let start = model.parameters().clone();
     let trained = descend((&model, start), source, training, &Likelihood, |_| {}, session)?;
-    let model = model.with_parameters(trained)?;
-    Ok(PredictedVariance { runtime: Runtime::new(model.graph().clone()), model })
+    Ok(PredictedVariance::new(model.with_parameters(trained)?))
 }

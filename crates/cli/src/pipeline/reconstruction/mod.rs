@@ -1,5 +1,7 @@
 //! A study of an image-to-image network: where its output cannot be trusted.
 
+mod examples;
+mod measure;
 mod methods;
 mod page;
 mod prepare;
@@ -13,14 +15,14 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::Part;
 use modelmend_net::Model;
-use modelmend_report::input::{Facts, ReportInput};
+use modelmend_report::input::{Facts, ReportInput, UncertaintyExample};
 use modelmend_study::cache::InputHash;
 use modelmend_study::record::Results;
 use modelmend_study::runner::Runner;
 use modelmend_study::schema::{ReconstructionStudy, StudyFile};
 use modelmend_study::step::StepName;
 
-use self::methods::Outcome;
+use self::measure::Outcome;
 use self::problem::Material;
 use super::context::Context;
 use super::outputs;
@@ -39,25 +41,34 @@ pub(super) fn run(
     let inputs: Mutex<BTreeMap<String, InputHash>> = Mutex::new(BTreeMap::new());
     let (mut runs, mut results, mut models) = (Vec::new(), Vec::new(), Vec::new());
     let mut items = 0;
+    let mut examples = Vec::new();
     for seed in file.study.seeds() {
         let context = Context { runner, seed, inputs: &inputs };
-        let Some((outcomes, made, count)) = one(&context, file, study)? else { continue };
-        items = count;
-        results.push(page::results(&study.name, seed, (count, &outcomes)));
-        runs.push(outcomes);
-        if models.is_empty() {
-            models = made;
+        let Some(done) = one(&context, file, study)? else { continue };
+        items = done.items;
+        results.push(page::results(&study.name, seed, (items, &done.outcomes)));
+        runs.push(done.outcomes);
+        if runs.len() == 1 {
+            (models, examples) = (done.models, done.examples);
         }
     }
     if runs.is_empty() {
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(());
     }
-    let report = report(study, &runs, items);
+    let report = ReportInput { examples, ..report(study, &runs, items) };
     write(out, file, (&results, report, &models), runner, &inputs)
 }
 
-type Done = (Vec<Outcome>, Vec<(String, Model)>, usize);
+/// What a run came to.
+struct Done {
+    outcomes: Vec<Outcome>,
+    /// File names and models.
+    models: Vec<(String, Model)>,
+    /// Number of test items.
+    items: usize,
+    examples: Vec<UncertaintyExample>,
+}
 
 /// One run; `None` where the user wants to stop before the methods.
 fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> Result<Option<Done>> {
@@ -78,17 +89,20 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
     if !context.wants(StepName::Uncertainty) {
         return Ok(None);
     }
-    let mut outcomes = Vec::new();
+    let source = material.source()?;
+    let shown = examples::choose(context, (source.as_ref(), data), &base)?;
+    let (mut outcomes, mut crops) = (Vec::new(), Vec::new());
     for wanted in &study.uncertainty {
         let members = train::members(context, (file, study), (&material, data), wanted)?;
         let (names, others): (Vec<_>, Vec<Model>) = members.into_iter().unzip();
-        let (outcome, model) = methods::ask(context, study, (&material, data), (&base, &others, wanted))?;
+        let asked = methods::ask(context, study, (&material, data, &shown), (&base, &others, wanted))?;
         models.extend(names.into_iter().zip(others).filter_map(|(name, model)| Some((name?, model))));
-        models.extend(model.map(|model| (format!("{}.onnx", outcome.method), model)));
-        outcomes.push(outcome);
+        models.extend(asked.model.map(|model| (format!("{}.onnx", asked.outcome.method), model)));
+        outcomes.push(asked.outcome);
+        crops.push(asked.crops);
     }
-    let items = material.source()?.count(Part::Test);
-    Ok(Some((outcomes, models, items)))
+    let (items, examples) = (source.count(Part::Test), page::examples(&shown, &outcomes, &crops));
+    Ok(Some(Done { outcomes, models, items, examples }))
 }
 
 fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> ReportInput {
@@ -106,6 +120,7 @@ fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> R
         study: study.name.clone(),
         facts: Facts { model, cases: items as u64, seed: study.seed, ..Facts::default() },
         uncertainty: page::rows(runs, study.seed),
+        coverage_level: study.conformal.map(|conformal| conformal.level),
         notes,
         ..ReportInput::default()
     }

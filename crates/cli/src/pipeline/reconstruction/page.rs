@@ -1,15 +1,22 @@
 //! From what methods came to in all runs to results and page.
 
 use modelmend_learn::stats::{BootstrapParams, Method as Bootstrap};
-use modelmend_learn::uncertainty::{DIRECTION_RATIOS, Estimate, estimate};
+use modelmend_learn::uncertainty::{
+    DIRECTION_RATIOS, Density, Estimate, RunSpread, SPARSIFICATION_STEPS, estimate,
+};
 use modelmend_report::input as page;
 use modelmend_study::record::{Results, StressScore, UncertaintyScore};
 
-use super::methods::{Level, Outcome, mean};
+use super::examples::{Crop, Examples, Place};
+use super::measure::{Level, Outcome, mean};
 
 /// Replicates and level of the intervals over test items.
 const RESAMPLES: usize = 1000;
 const LEVEL: f64 = 0.95;
+/// Quantiles of the pixels by u.
+const QUANTILES: u32 = 20;
+/// Most steps of an axis of the 2-D histogram.
+const COLUMNS: u16 = 48;
 
 /// The numbers of one run.
 pub(super) fn results(name: &str, seed: u64, (cases, outcomes): (usize, &[Outcome])) -> Results {
@@ -53,8 +60,9 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         estimate(&values, None, &params).ok().flatten()
     };
     let measure = |name: &str| shown(over(&|o| o.measures.get(name).cloned().unwrap_or_default()));
-    let calibrated =
-        |of: fn(&(f64, f64)) -> f64| mean(same.iter().flat_map(|o| &o.calibrated).map(|item| Some(of(item))));
+    let calibrated = |of: fn(&(f64, f64)) -> f64| {
+        shown(over(&|o| o.calibrated.iter().map(|item| Some(of(item))).collect()))
+    };
     let direction = DIRECTION_RATIOS.iter().enumerate().map(|(i, &ratio)| page::DirectionAccuracy {
         ratio,
         accuracy: shown(over(&|o| o.direction.get(i).map(|d| d[0].clone()).unwrap_or_default())),
@@ -65,6 +73,7 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         u: mean(same.iter().map(|o| o.levels.get(i)?.u)),
         pearson: mean(same.iter().map(|o| o.levels.get(i)?.pearson)),
     };
+    let pixels = pooled(&same);
     page::UncertaintyRow {
         method: first.method.clone(),
         pearson: measure("pearson"),
@@ -76,16 +85,92 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         width: measure("width"),
         calibrated_coverage: calibrated(|c| c.0),
         calibrated_width: calibrated(|c| c.1),
+        rejection: rejection(&same),
         seconds: mean(same.iter().map(|o| Some(o.seconds))),
+        sparsification: sparsification(&same),
+        density: density(&pixels),
+        quantiles: quantiles(&pixels),
         direction: direction.filter(|d| d.accuracy.is_some()).collect(),
         levels: first.levels.iter().enumerate().map(level).collect(),
     }
 }
 
-fn shown(estimate: Option<Estimate>) -> Option<page::Estimate> {
-    estimate.map(|e| page::Estimate {
+fn shown(estimate: Option<Estimate>) -> Option<page::ItemMean> {
+    estimate.map(|e| page::ItemMean {
         value: e.mean,
         lo: e.interval.map(|i| i.0),
         hi: e.interval.map(|i| i.1),
+        std: e.runs.map(|runs| runs.std),
     })
+}
+
+/// The pixels of all runs.
+fn pooled(runs: &[&Outcome]) -> Density {
+    runs.iter().fold(Density::default(), |mut all, outcome| {
+        all.merge(&Density::from(&outcome.pixels));
+        all
+    })
+}
+
+fn density(pixels: &Density) -> Vec<page::DensityCell> {
+    let cells = pixels.coarse(COLUMNS).into_iter();
+    cells.map(|cell| page::DensityCell { u: cell.u, error: cell.error, pixels: cell.pixels }).collect()
+}
+
+fn quantiles(pixels: &Density) -> Vec<page::UncertaintyQuantile> {
+    let found = pixels.quantiles(QUANTILES).into_iter();
+    found.map(|q| page::UncertaintyQuantile { share: q.middle, u: q.u, error: q.error }).collect()
+}
+
+fn sparsification(runs: &[&Outcome]) -> Vec<page::SparsificationPoint> {
+    let at_step = |step: usize| {
+        let over = |curve: usize| mean(runs.iter().map(|o| o.sparsification.get(step)?.get(curve).copied()?));
+        let removed = step as f64 / SPARSIFICATION_STEPS as f64;
+        Some(page::SparsificationPoint { removed, left: over(0)?, oracle: over(1)? })
+    };
+    (0..SPARSIFICATION_STEPS).filter_map(at_step).collect()
+}
+
+/// Means over the runs, with their spread.
+fn rejection(runs: &[&Outcome]) -> Option<page::Rejection> {
+    let found: Vec<[f64; 4]> = runs.iter().filter_map(|outcome| outcome.rejection).collect();
+    let over = |at: usize| {
+        let values: Vec<f64> = found.iter().filter_map(|areas| areas.get(at).copied()).collect();
+        let spread = RunSpread::of(&values).map(|spread| spread.std);
+        Some(page::ItemMean { value: mean(values.into_iter().map(Some))?, lo: None, hi: None, std: spread })
+    };
+    Some(page::Rejection { aurc: over(0)?, aurc_optimal: over(1)?, augrc: over(2)?, augrc_optimal: over(3)? })
+}
+
+/// The items that are shown, with the maps of every method.
+pub(super) fn examples(
+    shown: &Examples,
+    outcomes: &[Outcome],
+    crops: &[Vec<Crop>],
+) -> Vec<page::UncertaintyExample> {
+    let of_place = |(at, (place, [input, target, output])): (usize, (&Place, &[Vec<f32>; 3]))| {
+        let maps = outcomes.iter().zip(crops).filter_map(|(outcome, crops)| {
+            let [u, output, lo, hi] = crops.get(at)?.clone();
+            let [lo, hi] = if outcome.bounded { [lo, hi] } else { [Vec::new(), Vec::new()] };
+            Some(page::ExampleMaps { method: outcome.method.clone(), u, output, lo, hi })
+        });
+        page::UncertaintyExample {
+            name: format!("Test item {}, {}", place.item + 1, ordinal(place.rank)),
+            mse: Some(place.mse),
+            corner: place.corner,
+            channels: place.channels,
+            height: place.extent[0],
+            width: place.extent[1],
+            input: input.clone(),
+            target: target.clone(),
+            output: output.clone(),
+            maps: maps.collect(),
+        }
+    };
+    shown.places.iter().zip(&shown.pixels).enumerate().map(of_place).collect()
+}
+
+/// Where an item stands by its error.
+fn ordinal(rank: usize) -> String {
+    if rank == 0 { "the worst".to_owned() } else { format!("number {} from the worst", rank + 1) }
 }

@@ -7,10 +7,10 @@ use modelmend_net::architecture::with_dropout;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{ReconstructionStudy, ReconstructionTrain, StudyFile, Uncertainty};
-use modelmend_study::step::StepName;
-use modelmend_uncertainty::source::{Later, Source};
 use modelmend_study::scope::Scope;
+use modelmend_study::step::StepName;
 use modelmend_uncertainty::UncertaintyError;
+use modelmend_uncertainty::source::{Later, Source};
 use modelmend_uncertainty::train::{Session, State, Training, fit};
 
 use super::super::context::{Context, Title, Watch};
@@ -45,7 +45,9 @@ impl Session for Kept<'_> {
     fn keep(&self, state: &State) -> Result<(), UncertaintyError> {
         let arrays = SCALARS.into_iter().zip(&state.scalars);
         let kept = arrays.fold(Artifact::new(state.step), |kept, (name, values)| kept.with_f32(name, values));
-        self.0.checkpoint(&kept).map_err(|e| UncertaintyError::Invalid(format!("the state of a training: {e}")))
+        self.0
+            .checkpoint(&kept)
+            .map_err(|e| UncertaintyError::Invalid(format!("the state of a training: {e}")))
     }
 }
 

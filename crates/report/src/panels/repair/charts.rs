@@ -53,7 +53,9 @@ fn comparison(repair: &Repair) -> Option<Figure> {
     rows.retain(|row| row.before.is_some() || row.after.is_some());
     rows.extend(per_subtype(repair));
     let title = format!("Accuracy before and after repair: {}", words::name(repair));
-    (!rows.is_empty()).then(|| Comparison { title, rows }.figure())
+    let stages = ["before", "after"];
+    let (axis, range) = ("accuracy, with 95 % interval".to_owned(), (0.0, 1.0));
+    (!rows.is_empty()).then(|| Comparison { title, stages, axis, range, mark: None, rows }.figure())
 }
 
 /// A row for each subtype.

@@ -23,7 +23,7 @@ fn what_marks(input: &ReportInput, model: &str) -> String {
         Some((row, pearson)) => format!(
             "{model} on {items} test items: its errors are marked best by the uncertainty of {}, whose correlation with |error| is {}.",
             uncertainty::title(&row.method),
-            format::with_interval(Some(pearson), 3)
+            format::item_mean(Some(pearson), 3)
         ),
     }
 }

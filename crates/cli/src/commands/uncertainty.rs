@@ -1,0 +1,102 @@
+mod inputs;
+mod maps;
+mod methods;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use modelmend_net::Model;
+
+use self::maps::Measured;
+use crate::output::line;
+
+/// Arguments of `modelmend uncertainty`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  modelmend uncertainty out/models/inn.onnx photographs/
+  modelmend uncertainty out/models/probout.onnx scans.npy --out maps
+  modelmend uncertainty network.onnx photographs/ --method mcdropout --passes 32 --seed 1
+
+Methods, of which those that fit the model are used where none is named:
+  inn        an interval network (outputs <y>, <y>/lo, <y>/hi), as a study writes it: u is the width of the interval
+  mcdropout  a network with Dropout nodes: u is the standard deviation over passes with dropout on
+  probout    a network that predicts mean and logarithm of a variance (twice the channels of its input): u is the standard deviation
+
+Image files are given to the model with values 0 to 1, grey where it has one input channel; arrays are given as they are.
+Each image leaves <name>.output.npy (the network's own output, dropout off), <name>.<method>.u.npy, and <name>.<method>.u.png, from
+black (0) to the brightest colour (one scale for all images, printed). u tells where the network is unsure, not how wrong it is:
+a study (task: reconstruction) measures that and calibrates it.")]
+pub(crate) struct Uncertainty {
+    /// The model, an ONNX file.
+    model: PathBuf,
+    /// Inputs: .npy or .npz of shape (N, C, ...), or a folder of PNG, JPEG, BMP or TIFF files.
+    input: PathBuf,
+    /// Methods, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    method: Vec<String>,
+    /// Passes of mcdropout.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    passes: u32,
+    /// Folder for the maps; by default <input>.uncertainty.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Seed of the dropout.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Most lines of the table of a method.
+const LINES: usize = 50;
+
+impl Uncertainty {
+    pub(crate) fn run(self) -> Result<u8> {
+        let asked = methods::parse(&self.method)?;
+        let out = output_folder(self.out, &self.input)?;
+        let model = Model::read(&self.model)?;
+        let images = inputs::read((&self.model, &model), &self.input)?;
+        let settings = methods::Settings { passes: self.passes as usize, seed: self.seed };
+        let methods = methods::choose((&self.model, &model), &asked, &images, settings)?;
+        let measured = maps::measure(&methods, &images)?;
+        maps::write(&out, &images, &measured)?;
+        measured.iter().for_each(|measured| print(measured, &images));
+        line(&format!("written to {}", out.display()));
+        Ok(0)
+    }
+}
+
+/// Where results go: as asked, or beside the input; never among the images.
+fn output_folder(asked: Option<PathBuf>, input: &Path) -> Result<PathBuf> {
+    let beside = || {
+        let stem = if input.is_dir() { input.file_name() } else { input.file_stem() };
+        let stem = stem.map_or_else(|| "input".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        input.with_file_name(format!("{stem}.uncertainty"))
+    };
+    let out = asked.unwrap_or_else(beside);
+    if out.exists() && !out.is_dir() {
+        bail!("{}: is a file; name a folder with --out", out.display());
+    }
+    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    if input.is_dir() && same(&out, input) {
+        bail!(
+            "{}: the maps would be read as images next time; name another folder with --out",
+            out.display()
+        );
+    }
+    Ok(out)
+}
+
+/// The images of a method, the most uncertain first.
+fn print(measured: &Measured, images: &[inputs::Image]) {
+    let name = measured.method;
+    line(&format!("{name}: colours of the PNG files from 0 to {:.4}", measured.scale));
+    line(&format!("{:32} {:>10} {:>10}", "image", "mean u", "p95 u"));
+    let mut order: Vec<_> = images.iter().zip(&measured.maps).collect();
+    order.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
+    for (image, map) in order.iter().take(LINES) {
+        line(&format!("{:32} {:>10.4} {:>10.4}", image.name, map.mean, map.p95));
+    }
+    if order.len() > LINES {
+        line(&format!("and {} more", order.len() - LINES));
+    }
+}

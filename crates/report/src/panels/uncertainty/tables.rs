@@ -1,0 +1,90 @@
+//! The measures of every method as numbers.
+
+use maud::{Markup, html};
+
+use super::title;
+use crate::format;
+use crate::input::{ItemMean, UncertaintyRow};
+
+/// Headline, decimals and value of each column.
+type Column = (&'static str, usize, fn(&UncertaintyRow) -> Option<ItemMean>);
+
+const MEASURES: [Column; 7] = [
+    ("Correlation with |error|", 3, |row| row.pearson),
+    ("Sparsification area", 3, |row| row.ause),
+    ("Mean squared error", 5, |row| row.mse),
+    ("Coverage", 3, |row| row.coverage),
+    ("Width", 3, |row| row.width),
+    ("Coverage, calibrated", 3, |row| row.calibrated_coverage),
+    ("Width, calibrated", 3, |row| row.calibrated_width),
+];
+
+const REJECTION: [Column; 4] = [
+    ("AURC", 5, |row| Some(row.rejection?.aurc)),
+    ("of the oracle", 5, |row| Some(row.rejection?.aurc_optimal)),
+    ("AUGRC", 5, |row| Some(row.rejection?.augrc)),
+    ("of the oracle", 5, |row| Some(row.rejection?.augrc_optimal)),
+];
+
+/// The measures on pixels.
+pub(super) fn measures(rows: &[UncertaintyRow]) -> Markup {
+    let several =
+        rows.iter().flat_map(|row| MEASURES.map(|column| column.2(row))).flatten().any(|m| m.std.is_some());
+    let spread = if several { "; ± is the standard deviation over runs" } else { "" };
+    let caption = format!("Means over test items, with 95 % intervals of a bootstrap over items{spread}");
+    let seconds = |row: &UncertaintyRow| {
+        row.seconds.map_or_else(|| format::MISSING.to_owned(), |seconds| format::number(seconds, 3))
+    };
+    table(rows, &caption, &MEASURES, Some(("Seconds per item", &seconds)))
+}
+
+/// What is gained by rejecting whole items.
+pub(super) fn rejection(rows: &[UncertaintyRow]) -> Markup {
+    if rows.iter().all(|row| row.rejection.is_none()) {
+        return Markup::default();
+    }
+    let caption = "Rejecting the items of the highest mean u: areas under the (generalised) risk-coverage curve, in root mean squared \
+                   error; lower is better, the oracle rejects by the error itself";
+    table(rows, caption, &REJECTION, None)
+}
+
+type LastColumn<'a> = (&'a str, &'a dyn Fn(&UncertaintyRow) -> String);
+
+fn table(rows: &[UncertaintyRow], caption: &str, columns: &[Column], last: Option<LastColumn<'_>>) -> Markup {
+    html! {
+        div class="card scroll" {
+            table {
+                caption { (caption) }
+                thead { tr {
+                    th { "Method" }
+                    @for (name, ..) in columns { th class="num" { (name) } }
+                    @if let Some((name, _)) = last { th class="num" { (name) } }
+                } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            th scope="row" { (title(&row.method)) }
+                            @for (_, decimals, value) in columns { (cell(value(row), *decimals)) }
+                            @if let Some((_, value)) = last { td class="num" { (value(row)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The mean, and below it what few items and few runs do to it.
+fn cell(mean: Option<ItemMean>, decimals: usize) -> Markup {
+    let text = format::item_mean(mean, decimals);
+    let (value, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    let (interval, spread) = rest.split_at(rest.find('±').unwrap_or(rest.len()));
+    html! {
+        td class="num" {
+            (value)
+            @for part in [interval, spread] {
+                @if !part.is_empty() { span class="below muted" { (part.trim()) } }
+            }
+        }
+    }
+}
