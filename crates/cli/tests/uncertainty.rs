@@ -188,7 +188,7 @@ fn a_method_that_does_not_fit_is_refused_with_what_to_do() {
     ];
     let models: Vec<PathBuf> = models.iter().map(|(name, model)| place.model(name, model)).collect();
     for (model, method, advice) in [
-        (0, "mcdropout", "Dropout nodes"),
+        (0, "inn", "models/inn.onnx"),
         (1, "inn", "models/inn.onnx"),
         (1, "probout", "models/probout.onnx"),
         (2, "mcdropout", "Dropout nodes"),

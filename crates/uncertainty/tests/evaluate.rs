@@ -6,7 +6,7 @@ use modelmend_data::split::Part;
 use modelmend_net::Tensor;
 use modelmend_uncertainty::evaluate::{density, evaluate, evaluate_with};
 use modelmend_uncertainty::method::{Maps, Method};
-use modelmend_uncertainty::source::{Signals, Source};
+use modelmend_uncertainty::source::{Batch, Signals, Source};
 use modelmend_uncertainty::{Result, UncertaintyError};
 
 /// Gives the input back and trusts small values.
@@ -14,7 +14,7 @@ struct Same;
 
 impl Method for Same {
     fn maps(&self, input: &Tensor<f32>) -> Result<Maps> {
-        Ok(Maps { output: input.clone(), u: input.map(f32::abs), bounds: None })
+        Ok(Maps { output: input.clone(), u: input.map(|value| value.abs()), bounds: None })
     }
 }
 
@@ -25,7 +25,7 @@ fn signals() -> Signals {
 #[test]
 fn items_are_seen_in_order_with_their_maps() {
     let source = signals();
-    let look = |index, pair: &modelmend_uncertainty::source::Batch, maps: &Maps| {
+    let look = |index: usize, pair: &Batch, maps: &Maps| {
         assert_eq!(maps.output.data(), pair.input.data());
         Ok((index, density(maps, pair.target.data())?))
     };
@@ -43,7 +43,7 @@ fn items_are_seen_in_order_with_their_maps() {
 
 #[test]
 fn an_error_of_the_look_is_told() {
-    let look = |index, _: &_, _: &Maps| match index {
+    let look = |index: usize, _: &Batch, _: &Maps| match index {
         3 => Err(UncertaintyError::Invalid("item 3".to_owned())),
         _ => Ok(()),
     };

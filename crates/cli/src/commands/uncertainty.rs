@@ -18,15 +18,20 @@ use crate::output::line;
   modelmend uncertainty out/models/probout.onnx scans.npy --out maps
   modelmend uncertainty network.onnx photographs/ --method mcdropout --passes 32 --seed 1
 
-Methods, of which those that fit the model are used where none is named:
-  inn        an interval network (outputs <y>, <y>/lo, <y>/hi), as a study writes it: u is the width of the interval
-  mcdropout  a network with Dropout nodes: u is the standard deviation over passes with dropout on
-  probout    a network that predicts mean and logarithm of a variance (twice the channels of its input): u is the standard deviation
+Methods; where none is named, the one that fits the model:
+  inn        an interval network (outputs <y>, <y>/lo, <y>/hi), as a study writes it;
+             u is the width of the interval
+  mcdropout  any other network; u is the standard deviation over passes with
+             dropout on, which a network without dropout gets after its activations
+  probout    a network that predicts mean and logarithm of a variance (twice the
+             channels of its input); u is the standard deviation
 
-Image files are given to the model with values 0 to 1, grey where it has one input channel; arrays are given as they are.
-Each image leaves <name>.output.npy (the network's own output, dropout off), <name>.<method>.u.npy, and <name>.<method>.u.png, from
-black (0) to the brightest colour (one scale for all images, printed). u tells where the network is unsure, not how wrong it is:
-a study (task: reconstruction) measures that and calibrates it.")]
+Image files are given to the model with values 0 to 1, grey where it has one input
+channel; arrays are given as they are. Each image leaves <name>.output.npy (the
+network's own output, dropout off), <name>.<method>.u.npy, and <name>.<method>.u.png:
+from black (0) to the brightest colour, on one scale for all images, which is printed.
+u tells where the network is unsure, not how wrong it is: a study (task:
+reconstruction) measures that and calibrates it.")]
 pub(crate) struct Uncertainty {
     /// The model, an ONNX file.
     model: PathBuf,
@@ -89,7 +94,7 @@ fn output_folder(asked: Option<PathBuf>, input: &Path) -> Result<PathBuf> {
 /// The images of a method, the most uncertain first.
 fn print(measured: &Measured, images: &[inputs::Image]) {
     let name = measured.method;
-    line(&format!("{name}: colours of the PNG files from 0 to {:.4}", measured.scale));
+    line(&format!("{name}: colours of the PNG files from 0 to {:.4} (or more)", measured.scale));
     line(&format!("{:32} {:>10} {:>10}", "image", "mean u", "p95 u"));
     let mut order: Vec<_> = images.iter().zip(&measured.maps).collect();
     order.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));

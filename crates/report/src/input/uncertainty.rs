@@ -32,9 +32,9 @@ pub struct UncertaintyRow {
     pub seconds: Option<f64>,
     /// The error that is left when the most uncertain pixels are removed.
     pub sparsification: Vec<SparsificationPoint>,
-    /// Pixels by u and |error|.
+    /// Pixels of the first run by u and |error|.
     pub density: Vec<DensityCell>,
-    /// Mean |error| of the pixels of about the same u, in rising order.
+    /// Mean |error| of the pixels of about the same u in the first run, in rising order.
     pub quantiles: Vec<UncertaintyQuantile>,
     /// How well the longer side of the interval tells where the truth lies.
     pub direction: Vec<DirectionAccuracy>,

@@ -73,7 +73,8 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         u: mean(same.iter().map(|o| o.levels.get(i)?.u)),
         pearson: mean(same.iter().map(|o| o.levels.get(i)?.pearson)),
     };
-    let pixels = pooled(&same);
+    // Of one run: where runs differ in the size of u, their pixels side by side would mix what u says with which run it was.
+    let pixels = Density::from(&first.pixels);
     page::UncertaintyRow {
         method: first.method.clone(),
         pearson: measure("pearson"),
@@ -101,14 +102,6 @@ fn shown(estimate: Option<Estimate>) -> Option<page::ItemMean> {
         lo: e.interval.map(|i| i.0),
         hi: e.interval.map(|i| i.1),
         std: e.runs.map(|runs| runs.std),
-    })
-}
-
-/// The pixels of all runs.
-fn pooled(runs: &[&Outcome]) -> Density {
-    runs.iter().fold(Density::default(), |mut all, outcome| {
-        all.merge(&Density::from(&outcome.pixels));
-        all
     })
 }
 

@@ -24,7 +24,7 @@ pub(super) fn render(context: &Context<'_>) -> Markup {
         @if !densities.is_empty() {
             h3 { "|error| against u, pixel by pixel" }
             p class="muted" {
-                "Darker: more pixels (logarithmic), over all test items and runs. The line with dots is the mean |error| of the pixels of about "
+                "Darker: more pixels (logarithmic), over all test items of the first run. The line with dots is the mean |error| of the pixels of about "
                 "the same u, a twentieth of the pixels each; it should rise. On the dashed line |error| and u are the same. Up to half a percent of the pixels "
                 "at each end of an axis is not drawn; pixels without error or without u stand at its lowest end."
             }
@@ -77,7 +77,7 @@ fn charts(rows: &[UncertaintyRow]) -> Vec<(&'static str, Chart)> {
         (
             "uncertainty-quantiles",
             chart(
-                "Error by uncertainty",
+                "Error by uncertainty, first run",
                 ["pixels with a smaller u, in percent", "mean |error|"],
                 quantiles(rows),
             ),
