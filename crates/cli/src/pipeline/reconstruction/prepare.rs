@@ -12,8 +12,8 @@ use modelmend_uncertainty::method::{
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::Training;
 
-use super::super::context::Context;
-use super::train::{Kept, batch_size, steps};
+use super::super::context::{Context, Watch};
+use super::train::{batch_size, steps};
 
 /// The name of a method in results.
 pub(super) fn name(wanted: &Uncertainty) -> &'static str {
@@ -74,7 +74,7 @@ pub(super) fn prepare(
                 AutoOr::Value(beta) => *beta,
             };
             let part = boxes(layers);
-            let inn = train_interval_network(base, (&part, beta), source, &training, &Kept(scope))?;
+            let inn = train_interval_network(base, (&part, beta), source, &training, &Watch(scope))?;
             let model = inn.model().clone();
             let note = format!("Price of width (beta) of the interval network: {beta:.2e}.");
             Ok(Prepared::new(inn).with_model(model).with_note(Some(note)))
@@ -89,7 +89,7 @@ pub(super) fn prepare(
         }
         Uncertainty::ProbOut { epochs, steps, learning_rate } => {
             let training = training(rate(study, wanted, *learning_rate)?, epochs, steps);
-            let variance = train_predicted_variance(base, source, &training, &Kept(scope))?;
+            let variance = train_predicted_variance(base, source, &training, &Watch(scope))?;
             let model = variance.model().clone();
             Ok(Prepared::new(variance).with_model(model))
         }
@@ -101,7 +101,7 @@ pub(super) fn prepare(
         Uncertainty::Gradient {} => Ok(Prepared::new(InputGradient::new(base))),
         Uncertainty::Error { epochs, steps, learning_rate } => {
             let training = training(rate(study, wanted, *learning_rate)?, epochs, steps);
-            let error = train_learned_error(base, source, &training, &Kept(scope))?;
+            let error = train_learned_error(base, source, &training, &Watch(scope))?;
             let model = error.model().clone();
             Ok(Prepared::new(error).with_model(model))
         }

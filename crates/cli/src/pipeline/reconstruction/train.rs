@@ -1,13 +1,11 @@
 //! The training of a study's network, and of the other networks of an ensemble.
 
 use anyhow::{Context as _, Result};
-use modelmend_learn::monitor::Monitor;
 use modelmend_net::Model;
 use modelmend_net::architecture::with_dropout;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{ReconstructionStudy, ReconstructionTrain, StudyFile, Uncertainty};
-use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::UncertaintyError;
 use modelmend_uncertainty::source::{Later, Source};
@@ -19,23 +17,11 @@ use super::problem::Material;
 /// Members of an ensemble learn from epochs so far apart that none sees the order or the noise of another.
 const EPOCHS_APART: u64 = 1 << 20;
 
-/// A training within a step of the run, which keeps its state.
-pub(super) struct Kept<'a>(pub(super) &'a Scope<'a>);
-
 /// Names of the arrays of a state.
 const SCALARS: [&str; 3] = ["weights", "mean", "square"];
 
-impl Monitor for Kept<'_> {
-    fn progress(&self, done: usize, total: usize) {
-        Watch(self.0).progress(done, total);
-    }
-
-    fn interrupted(&self) -> bool {
-        Watch(self.0).interrupted()
-    }
-}
-
-impl Session for Kept<'_> {
+/// Keeps the state of a training with its step.
+impl Session for Watch<'_> {
     fn kept(&self) -> Option<State> {
         let kept = self.0.resume::<usize>()?;
         let [weights, mean, square] = SCALARS.map(|name| kept.f32(name).ok());
@@ -93,7 +79,7 @@ pub(super) fn train(
     let title = Title { name: StepName::Train, label: &label, version: 1 };
     let inputs = [data, Hash::of(&start.to_bytes())];
     let step = context.step(title, (train, seed), &inputs, |scope| {
-        let weights = fit(&learning, &source, &training, &Kept(scope))?;
+        let weights = fit(&learning, &source, &training, &Watch(scope))?;
         Ok(Artifact::new(training.steps).with_f32("weights", &weights.flatten()))
     })?;
     let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);

@@ -70,12 +70,11 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>) {
 
 /// Bytes to the tiles of each step.
 fn steps(filters: &Filters<'_>, line: &Line, len: usize) -> Vec<[usize; 2]> {
-    let chunks = filters.steps() / filters.taps;
     let step = |s: usize| {
         let (chunk, tap) = (s / filters.taps, s % filters.taps);
         [4 * STEP * s, 4 * (chunk * filters.depth / 2 * len + line.shifts[tap])]
     };
-    (0..chunks * filters.taps).map(step).collect()
+    (0..filters.steps()).map(step).collect()
 }
 
 /// A forward reading that is set up.
@@ -102,7 +101,7 @@ impl Layer<'_> {
                 self.four([row, column], (&packed[row * self.filters.block()..], images), &mut results);
             }
         }
-        results.finish(self);
+        results.next(self, None);
     }
 
     /// The results of some images: some channels at all places, then the next ones, whose filters are split when it is their turn.
@@ -116,7 +115,7 @@ impl Layer<'_> {
                 self.four([row, column], (packed, images), &mut results);
             }
         }
-        results.finish(self);
+        results.next(self, None);
     }
 
     /// Two blocks of channels, whose filters are given, at two tiles of positions. Where there is only one, it is computed twice and written once.
@@ -143,7 +142,7 @@ impl Layer<'_> {
         // SAFETY: the steps stay in the blocks of the filters, and on the lines of an image, which are as long as the last tile with the greatest
         // shift needs.
         unsafe { self.unit.multiply(&factors, &self.steps, &mut results.sums[results.turn]) };
-        results.next(self, [row, column]);
+        results.next(self, Some([row, column]));
     }
 }
 
@@ -166,21 +165,12 @@ impl<'a> Results<'a> {
         Self { to, tiles, sums: [Sums::zero(), Sums::zero()], turn: 0, waiting: None }
     }
 
-    /// The sums at this place are under way: writes those before them.
+    /// Writes the sums that wait; those at `place`, if any, are under way and wait now.
     #[target_feature(enable = "avx512f")]
-    fn next(&mut self, layer: &Layer<'_>, place: [usize; 2]) {
+    fn next(&mut self, layer: &Layer<'_>, place: Option<[usize; 2]>) {
         self.turn = 1 - self.turn;
-        if let Some(place) = self.waiting.replace(place) {
-            self.write(layer, place);
-        }
-    }
-
-    /// Writes the last sums.
-    #[target_feature(enable = "avx512f")]
-    fn finish(&mut self, layer: &Layer<'_>) {
-        self.turn = 1 - self.turn;
-        if let Some(place) = self.waiting.take() {
-            self.write(layer, place);
+        if let Some(before) = std::mem::replace(&mut self.waiting, place) {
+            self.write(layer, before);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count};
+use std::marker::PhantomData;
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 16;
@@ -40,9 +41,9 @@ struct Shapes {
     rows: [u8; 16],
 }
 
-/// The unit, configured for this thread until it is dropped.
+/// The unit, configured for this thread, which it may not leave, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Unit(());
+pub(super) struct Unit(PhantomData<*const ()>);
 
 impl Unit {
     /// Configures the unit for sums whose steps have `depth` products, an even number up to [`DEPTH`].
@@ -56,7 +57,7 @@ impl Unit {
         let shapes = Shapes { palette: 1, start: 0, reserved: [0; 14], row_bytes, rows };
         // SAFETY: the unit is available and the shapes are within its limits.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, readonly)) };
-        Self(())
+        Self(PhantomData)
     }
 }
 
@@ -89,6 +90,18 @@ pub(super) struct Factors {
 #[repr(C, align(64))]
 #[derive(Clone, Debug)]
 pub(super) struct Sums(pub(super) [[[[f32; 16]; ROWS]; 2]; 2]);
+
+/// The products of both first with both second factors, added to the four sums.
+macro_rules! products {
+    () => {
+        concat!(
+            "tdpbf16ps tmm0, tmm4, tmm6\n",
+            "tdpbf16ps tmm1, tmm5, tmm6\n",
+            "tdpbf16ps tmm2, tmm4, tmm7\n",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+        )
+    };
+}
 
 impl Sums {
     /// Room for sums.
@@ -133,26 +146,17 @@ impl Unit {
                 "add {y}, [{f} + 32]",
                 "tileloadd tmm4, [{x} + {a_row}]",
                 "tileloadd tmm5, [{y} + {a_row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm5, tmm6",
-                "tdpbf16ps tmm2, tmm4, tmm7",
-                "tdpbf16ps tmm3, tmm5, tmm7",
+                products!(),
                 "sub {x}, [{f} + 32]",
                 "sub {y}, [{f} + 32]",
                 "tileloadd tmm4, [{x} + {a_row}]",
                 "tileloadd tmm5, [{y} + {a_row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm5, tmm6",
-                "tdpbf16ps tmm2, tmm4, tmm7",
-                "tdpbf16ps tmm3, tmm5, tmm7",
+                products!(),
                 "add {u}, [{f} + 40]",
                 "add {v}, [{f} + 40]",
                 "tileloadd tmm6, [{u} + {b_row}]",
                 "tileloadd tmm7, [{v} + {b_row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm5, tmm6",
-                "tdpbf16ps tmm2, tmm4, tmm7",
-                "tdpbf16ps tmm3, tmm5, tmm7",
+                products!(),
                 "add {step}, 16",
                 "cmp {step}, {end}",
                 "jb 2b",
