@@ -10,7 +10,7 @@ use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::audit::{Check, audit, survives_its_file};
 use modelmend_failure::repair::gate::{Evidence, Verdict, judge};
 use modelmend_failure::repair::knowledge::Knowledge;
-use modelmend_failure::repair::methods::{Method, method};
+use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::procedure::{Aimed, Outcome, given, procedure};
 use modelmend_failure::repair::search::{Attempt, Setting as Found, repeat};
 use modelmend_failure::repair::task::{Score, Share, Task};
@@ -214,7 +214,9 @@ impl<'a> Work<'a> {
     }
 
     fn key(&self, method: &dyn Method, aimed: &Aimed) -> impl Serialize {
-        let recipes = method.recipes(given(&self.problem, aimed));
+        let given = given(&self.problem, aimed);
+        // What the product chooses it repairs as if asked for it.
+        let recipes = [given, Given { targeted: true, ..given }].map(|given| method.recipes(given));
         let labels = serde_json::to_value((&self.layout.subtype, &self.layout.failure)).unwrap_or_default();
         (
             method.name(),
