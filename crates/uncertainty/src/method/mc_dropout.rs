@@ -3,7 +3,7 @@
 use modelmend_net::architecture::{has_dropout, insert_dropout, with_dropout};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
-use super::spread::{COPIES, image_by_image};
+use super::spread::{COPIES, image_by_image, with_images};
 use super::{Maps, Method, missing, run};
 use crate::error::{Result, UncertaintyError};
 
@@ -62,8 +62,7 @@ impl Method for McDropout {
 impl McDropout {
     /// The outputs of all passes for one image: a batch of copies of it, each of which has masks of its own.
     fn passes(&self, image: &Tensor<f32>) -> Result<Tensor<f32>> {
-        let shape: Vec<usize> =
-            std::iter::once(self.passes).chain(image.shape().iter().skip(1).copied()).collect();
+        let shape = with_images(self.passes, image.shape());
         let copies = Tensor::new(shape, image.data().repeat(self.passes)).ok_or_else(missing)?;
         let settings = Settings { seed: self.seed, chunk: COPIES, ..Settings::default() };
         let outputs = run(&self.runtime, &self.model, &copies, settings)?;

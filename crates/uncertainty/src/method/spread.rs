@@ -16,7 +16,7 @@ pub(super) fn image_by_image(
     several: impl Fn(&Tensor<f32>) -> Result<Tensor<f32>>,
 ) -> Result<Maps> {
     let (mut output, mut u) = (Vec::new(), Vec::new());
-    let one: Vec<usize> = std::iter::once(1).chain(input.shape().iter().skip(1).copied()).collect();
+    let one = with_images(1, input.shape());
     let mut shape = Vec::new();
     for image in input.data().chunks_exact(input.row_len().max(1)) {
         let image = Tensor::new(one.clone(), image.to_vec()).ok_or_else(missing)?;
@@ -30,6 +30,11 @@ pub(super) fn image_by_image(
         *images = input.rows();
     }
     maps(&shape, (output, u))
+}
+
+/// A shape with another number of images.
+pub(super) fn with_images(images: usize, shape: &[usize]) -> Vec<usize> {
+    std::iter::once(images).chain(shape.iter().skip(1).copied()).collect()
 }
 
 /// Maps of this shape without bounds, from output and u.

@@ -2,7 +2,7 @@
 
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
-use super::spread::{COPIES, image_by_image};
+use super::spread::{COPIES, image_by_image, with_images};
 use super::{Maps, Method, missing, run};
 use crate::error::{Result, UncertaintyError};
 
@@ -123,8 +123,4 @@ fn transpose(data: &[f32], axes: &[usize]) -> Vec<f32> {
         .flat_map(|plane| (0..edge).flat_map(move |x| plane.iter().skip(x).step_by(edge)))
         .copied()
         .collect()
-}
-
-fn with_images(images: usize, shape: &[usize]) -> Vec<usize> {
-    std::iter::once(images).chain(shape.iter().skip(1).copied()).collect()
 }
