@@ -10,6 +10,10 @@ pub(super) struct Auto;
 
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [2e-4, 1e-3];
+/// Epochs for known targets.
+const EPOCHS: usize = 14;
+/// Epochs after which it shows what can be reached.
+const SCOUTED: usize = 8;
 /// Passes over target failures once the targets are known.
 const EMPHASIS: usize = 4;
 
@@ -23,6 +27,7 @@ impl Method for Auto {
     }
 
     fn recipes(&self, given: Given) -> Vec<Recipe> {
+        let epochs = if given.targeted { EPOCHS } else { SCOUTED };
         let recipe = Recipe {
             failures: Failures::All,
             emphasis: if given.targeted { EMPHASIS } else { 1 },
@@ -30,8 +35,8 @@ impl Method for Auto {
             augment: true,
             batch_size: 32,
             average: 4,
-            epochs: 14,
-            patience: 14,
+            epochs,
+            patience: epochs,
             ..Recipe::PLAIN
         };
         RATES.iter().map(|&learning_rate| Recipe { learning_rate, ..recipe }).collect()
