@@ -42,6 +42,7 @@ fn rate(products: usize, mut run: impl FnMut()) -> f64 {
 }
 
 fn main() {
+    let only = std::env::args().nth(1);
     let layers = [
         ("vgg-small 1", layer([3, 16], [28, 28], 3)),
         ("vgg-small 2", layer([16, 32], [14, 14], 3)),
@@ -62,6 +63,9 @@ fn main() {
         "layer          images  output  input gradient  weight gradient  output  input gradient  weight gradient"
     );
     for (name, g) in layers {
+        if only.as_deref().is_some_and(|o| o != name) {
+            continue;
+        }
         for images in [1, 8] {
             let values = |len: usize| (0..len).map(|i| (i * 7919 % 256) as f32 / 256.0).collect::<Vec<f32>>();
             let (x, w, dy) =

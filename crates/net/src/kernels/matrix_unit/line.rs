@@ -80,16 +80,20 @@ impl Line {
 
     /// The results in each tile of positions.
     pub(super) fn spots(&self) -> Vec<Spot> {
-        let ([_, height, width], mut first) = (self.size, 0);
-        let tile = |start: usize| {
-            let at = |p: usize| [p / (height * width), p / width % height, p % width];
-            let there = |p: usize| at(p).iter().zip(self.to).all(|(&x, size)| x < size);
-            let mask = (0..TILE).filter(|&i| there(start + i)).fold(0u16, |mask, i| mask | 1 << i);
-            let spot = Spot { mask, first };
-            first += mask.count_ones() as usize;
-            spot
-        };
-        (0..self.span().div_ceil(TILE)).map(|t| t * TILE).map(tile).collect()
+        let mut spots = vec![Spot { mask: 0, first: 0 }; self.span().div_ceil(TILE)];
+        let [d, h, w] = strides(self.size);
+        for row in 0..self.to[0] * self.to[1] {
+            let start = row / self.to[1] * d + row % self.to[1] * h;
+            for p in (0..self.to[2]).map(|x| start + x * w) {
+                spots[p / TILE].mask |= 1 << (p % TILE);
+            }
+        }
+        let mut first = 0;
+        for spot in &mut spots {
+            spot.first = first;
+            first += spot.mask.count_ones() as usize;
+        }
+        spots
     }
 }
 

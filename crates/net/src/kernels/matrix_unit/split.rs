@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::line::Line;
-use super::unit::{DEPTH, ROW, ROWS};
+use super::line::{Line, TILE};
+use super::unit::{BYTES, DEPTH, ROWS, SUMS};
 
 /// Elements of a vector.
 const LANES: usize = 16;
@@ -14,20 +14,23 @@ fn lanes(count: usize) -> __mmask16 {
     if count >= LANES { !0 } else { (1 << count) - 1 }
 }
 
-/// High and low parts, the bits of each in the lower half of a word.
+/// High and low parts of two vectors, beside each other in words: the first in the lower halves.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn split(x: __m512) -> [__m512i; 2] {
-    let high = bits(x);
-    let rest = _mm512_sub_ps(x, _mm512_castsi512_ps(_mm512_slli_epi32::<16>(high)));
-    [high, bits(rest)]
+#[inline]
+fn split_pairs(first: __m512, second: __m512) -> [__m512i; 2] {
+    let high = paired(first, second);
+    let [one, two] = [_mm512_slli_epi32::<16>(high), _mm512_and_si512(high, _mm512_set1_epi32(!0xffff))];
+    let rest = |x, high| _mm512_sub_ps(x, _mm512_castsi512_ps(high));
+    [high, paired(rest(first, one), rest(second, two))]
 }
 
-/// The bits of the nearest numbers of 8 significant bits.
+/// The bits of the nearest numbers of 8 significant bits of two vectors, beside each other in words.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn bits(x: __m512) -> __m512i {
-    // SAFETY: both are 256 bits.
-    let narrow: __m256i = unsafe { std::mem::transmute(_mm512_cvtneps_pbh(x)) };
-    _mm512_cvtepu16_epi32(narrow)
+#[inline]
+fn paired(first: __m512, second: __m512) -> __m512i {
+    let words = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    let upper = _mm512_slli_epi32::<16>(_mm512_add_epi32(words, _mm512_set1_epi32(LANES as i32)));
+    _mm512_permutexvar_epi16(_mm512_or_si512(words, upper), in_order(first, second))
 }
 
 /// The elements of a slice, at most a vector, followed by zeros.
@@ -58,32 +61,76 @@ fn rows(line: &Line, mut visit: impl FnMut(usize, usize, usize)) {
     }
 }
 
-/// The channels of one image, in pairs: for each part, high and low, `pairs x len` words, each a position of two channels. Zeros elsewhere.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn pairs(line: &Line, image: &[f32], words: &mut [u32], len: usize) {
-    let volume: usize = line.from.iter().product();
-    let (high, low) = words.split_at_mut(words.len() / 2);
-    let mut planes = image.chunks(2 * volume);
-    for (high, low) in high.chunks_exact_mut(len).zip(low.chunks_exact_mut(len)) {
-        let mut end = 0;
-        if let Some(planes) = planes.next() {
-            let (first, second) = planes.split_at(volume);
-            rows(line, |from, at, count| {
-                [&mut *high, &mut *low].into_iter().for_each(|to| to[end..at].fill(0));
-                end = at + count;
-                for i in (0..count).step_by(LANES) {
-                    let n = LANES.min(count - i);
-                    let one = split(read(&first[from + i..][..n]));
-                    let two = split(read(second.get(from + i..from + i + n).unwrap_or_default()));
-                    for part in 0..2 {
-                        let to = if part == 0 { &mut *high } else { &mut *low };
-                        let both = _mm512_or_si512(one[part], _mm512_slli_epi32::<16>(two[part]));
-                        write(&mut to[at + i..][..n], both);
+/// How a split image lies in memory: for each part, high and low, and for each group of channels a row of these channels at every position.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// Elements of a plane.
+    pub(super) volume: usize,
+    /// The position of each of them.
+    pub(super) places: Vec<usize>,
+    /// Positions without an element.
+    gaps: Vec<Range<usize>>,
+    /// Channels of a group.
+    pub(super) depth: usize,
+    /// Words of a row: two channels each.
+    pub(super) row: usize,
+    /// Positions.
+    pub(super) len: usize,
+}
+
+impl Rows {
+    /// Rows for images that lie on a line of `len` positions.
+    pub(super) fn new(line: &Line, depth: usize, len: usize) -> Self {
+        let (mut places, mut gaps, mut end) = (Vec::new(), Vec::new(), 0);
+        rows(line, |_, at, count| {
+            places.extend(at..at + count);
+            gaps.push(end..at);
+            end = at + count;
+        });
+        gaps.push(end..len);
+        // No row lies across two cache lines.
+        Self { volume: places.len(), places, gaps, depth, row: (depth / 2).next_power_of_two(), len }
+    }
+
+    /// Zeros at positions without an element, of one image.
+    pub(super) fn clear(&self, words: &mut [u32]) {
+        for group in words.chunks_exact_mut(self.len * self.row) {
+            for gap in &self.gaps {
+                group[gap.start * self.row..gap.end * self.row].fill(0);
+            }
+        }
+    }
+
+    /// Splits the channels of one image. Positions without an element stay as they are.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) fn split(&self, image: &[f32], words: &mut [u32]) {
+        let (high, low) = words.split_at_mut(words.len() / 2);
+        let group = self.len * self.row;
+        let groups = high.chunks_exact_mut(group).zip(low.chunks_exact_mut(group));
+        for (planes, (high, low)) in image.chunks(self.depth * self.volume).zip(groups) {
+            for (i, places) in self.places.chunks(LANES).enumerate() {
+                let parts = self.turned(planes, i * LANES, places.len());
+                for (part, words) in parts.into_iter().zip([&mut *high, &mut *low]) {
+                    for (row, &place) in part.into_iter().zip(places) {
+                        write(&mut words[place * self.row..][..self.row], row);
                     }
                 }
-            });
+            }
         }
-        [high, low].into_iter().for_each(|to| to[end..].fill(0));
+    }
+
+    /// High and low parts of `count` elements of some planes: a row of words for each element.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    #[inline]
+    fn turned(&self, planes: &[f32], start: usize, count: usize) -> [[__m512i; LANES]; 2] {
+        let mut parts = [[_mm512_setzero_si512(); LANES]; 2];
+        for (pair, planes) in planes.chunks(2 * self.volume).enumerate() {
+            let (first, second) = planes.split_at(self.volume);
+            let second = second.get(start..start + count).unwrap_or_default();
+            let [high, low] = split_pairs(read(&first[start..][..count]), read(second));
+            (parts[0][pair], parts[1][pair]) = (high, low);
+        }
+        [transpose(parts[0]), transpose(parts[1])]
     }
 }
 
@@ -102,21 +149,49 @@ pub(super) fn lines(line: &Line, image: &[f32], numbers: &mut [u16], (len, margi
     for (plane, lines) in image.chunks_exact(volume).zip(numbers.chunks_exact_mut(2 * len)) {
         let (high, low) = lines.split_at_mut(len);
         rows(line, |from, at, count| {
-            for i in (0..count).step_by(LANES) {
-                let n = LANES.min(count - i);
-                let parts = split(read(&plane[from + i..][..n]));
+            for i in (0..count).step_by(2 * LANES) {
+                let n = (2 * LANES).min(count - i);
+                let parts = split_in_order(&plane[from + i..][..n]);
                 for (to, part) in [&mut *high, &mut *low].into_iter().zip(parts) {
                     let to = &mut to[margin + at + i..][..n];
                     // SAFETY: lanes behind the slice are not written.
-                    unsafe { _mm512_mask_cvtepi32_storeu_epi16(to.as_mut_ptr().cast(), lanes(n), part) }
+                    unsafe {
+                        _mm512_mask_storeu_epi16(
+                            to.as_mut_ptr().cast(),
+                            (!0u32).unbounded_shr(32 - n as u32),
+                            part,
+                        )
+                    }
                 }
             }
         });
     }
 }
 
+/// High and low parts of at most two vectors, one number after the other.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[inline]
+fn split_in_order(values: &[f32]) -> [__m512i; 2] {
+    let (first, second) = values.split_at(values.len().min(LANES));
+    let (first, second) = (read(first), read(second));
+    let high = in_order(first, second);
+    let number = |half| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)));
+    let one = number(_mm512_castsi512_si256(high));
+    let two = number(_mm512_extracti64x4_epi64::<1>(high));
+    [high, in_order(_mm512_sub_ps(first, one), _mm512_sub_ps(second, two))]
+}
+
+/// The bits of the nearest numbers of 8 significant bits of two vectors, one after the other.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[inline]
+fn in_order(first: __m512, second: __m512) -> __m512i {
+    // SAFETY: both are 512 bits.
+    unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(second, first)) }
+}
+
 /// Rows become columns.
 #[target_feature(enable = "avx512f")]
+#[inline]
 pub(super) fn transpose(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     let mut m = rows;
     // Pairs of rows, then groups of four: each lane of 128 bits holds four elements of a column.
@@ -145,10 +220,21 @@ pub(super) fn transpose(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     columns
 }
 
-/// Lines of channels, as [`lines`] writes them, turned into rows of positions: for each part `len / 2` rows of `width` words, each a channel at two
-/// positions that follow each other. The lines go to the columns from `first`.
+/// The columns of a tile of sums.
 #[target_feature(enable = "avx512f")]
-pub(super) fn turn(lines: &[u32], len: usize, rows: &mut [u32], (width, first): (usize, usize)) {
+#[inline]
+pub(super) fn columns(tile: &[f32; SUMS]) -> [__m512i; LANES] {
+    let mut rows = [_mm512_setzero_si512(); LANES];
+    for (vector, row) in rows.iter_mut().zip(tile.chunks_exact(LANES)) {
+        *vector = _mm512_castps_si512(read(row));
+    }
+    transpose(rows)
+}
+
+/// Lines of channels, as [`lines`] writes them, turned into rows of positions: for each part `len / 2` rows of [`LANES`] words, each a channel at two
+/// positions that follow each other.
+#[target_feature(enable = "avx512f")]
+pub(super) fn turn(lines: &[u32], len: usize, rows: &mut [u32]) {
     let half = len / 2;
     for part in 0..2 {
         for start in (0..half).step_by(LANES) {
@@ -158,9 +244,21 @@ pub(super) fn turn(lines: &[u32], len: usize, rows: &mut [u32], (width, first): 
                 *vector = words(&line[part * half + start..][..count]);
             }
             let columns = transpose(vectors);
-            for (i, column) in columns.into_iter().enumerate().take(count) {
-                write(&mut rows[(part * half + start + i) * width + first..][..LANES], column);
+            for (row, column) in
+                rows[(part * half + start) * LANES..].chunks_exact_mut(LANES).zip(&columns[..count])
+            {
+                write(row, *column);
             }
+        }
+    }
+}
+
+/// Lines of channels, as [`lines`] writes them, cut into tiles from the number `first` on: for each step, high and low parts, a row for each channel.
+pub(super) fn cut(lines: &[u16], len: usize, first: usize, tiles: &mut [u16]) {
+    for (step, tile) in tiles.chunks_exact_mut(2 * ROWS * DEPTH).enumerate() {
+        for (i, row) in tile.chunks_exact_mut(DEPTH).enumerate() {
+            let line = i % ROWS * 2 + i / ROWS;
+            row.copy_from_slice(&lines[line * len + first + step * DEPTH..][..DEPTH]);
         }
     }
 }
@@ -172,7 +270,7 @@ fn words(from: &[u32]) -> __m512i {
     unsafe { _mm512_maskz_loadu_epi32(lanes(from.len()), from.as_ptr().cast()) }
 }
 
-/// The filters of a convolution as first factors.
+/// The filters of a convolution as second factors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filters<'a> {
     pub(super) weights: &'a [f32],
@@ -186,78 +284,63 @@ pub(super) struct Filters<'a> {
 }
 
 impl Filters<'_> {
-    /// Steps of a sum: every tap of some channels, then of the next ones.
-    pub(super) fn steps(&self) -> usize {
-        self.read.0.div_ceil(self.depth) * self.taps
+    /// Groups of channels read.
+    pub(super) fn groups(&self) -> usize {
+        self.read.0.div_ceil(self.depth)
     }
 
-    /// Words of one block of [`ROWS`] channels written.
+    /// Steps of a sum: every tap of some channels, then of the next ones.
+    pub(super) fn steps(&self) -> usize {
+        self.groups() * self.taps
+    }
+
+    /// Words of one block of [`TILE`] channels written.
     pub(super) fn block(&self) -> usize {
         self.steps() * STEP
     }
 
     /// Blocks of channels written.
     pub(super) fn blocks(&self) -> usize {
-        self.written.0.div_ceil(ROWS)
+        self.written.0.div_ceil(TILE)
     }
 
-    /// Overwrites `words` by some blocks: for each one and each step a tile of high and a tile of low parts.
+    /// Overwrites `words` by all blocks: for each one and each step a tile of high and a tile of low parts.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) fn pack(&self, blocks: Range<usize>, words: &mut [u32]) {
-        let written = blocks.start * ROWS..(blocks.end * ROWS).min(self.written.0);
-        if written.len() < blocks.len() * ROWS {
-            words[(blocks.len() - 1) * self.block()..].fill(0);
-        }
-        // Taps follow each other in memory; where the channels written follow as well, all are one run.
-        let (runs, run) = if self.written.1 == self.taps {
-            (1, written.len() * self.taps)
-        } else {
-            (written.len(), self.taps)
-        };
-        for first in 0..runs {
-            for start in (0..run).step_by(LANES) {
-                let at = (written.start + first) * self.written.1 + start;
-                self.pack_vector(at, first * self.taps + start, LANES.min(run - start), words);
-            }
-        }
-    }
-
-    /// `count` weights from `at` on for all channels read; the first one is number `first` of all channels written and taps of `words`.
-    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn pack_vector(&self, at: usize, first: usize, count: usize, words: &mut [u32]) {
-        let mut rows = [0; LANES];
-        for (i, row) in rows.iter_mut().enumerate() {
-            let (written, tap) = ((first + i) / self.taps, (first + i) % self.taps);
-            *row = written / ROWS * self.block() + tap * STEP + written % ROWS * (ROW / 4);
-        }
-        for chunk in 0..self.read.0.div_ceil(self.depth) {
-            let channels = chunk * self.depth..((chunk + 1) * self.depth).min(self.read.0);
-            let one = self.turned(at, channels.clone(), count);
-            let two = self.turned(at, (channels.start + LANES).min(channels.end)..channels.end, count);
-            for i in 0..count {
-                let high_low = (split(_mm512_castsi512_ps(one[i])), split(_mm512_castsi512_ps(two[i])));
-                for part in 0..2 {
-                    let one = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(high_low.0[part]));
-                    let row = _mm512_inserti64x4::<1>(one, _mm512_cvtepi32_epi16(high_low.1[part]));
-                    let at = rows[i] + chunk * self.taps * STEP + part * STEP / 2;
-                    write(&mut words[at..][..ROW / 4], row);
+    pub(super) fn pack(&self, words: &mut [u32]) {
+        for (block, words) in words.chunks_exact_mut(self.block()).enumerate() {
+            for (group, words) in words.chunks_exact_mut(self.taps * STEP).enumerate() {
+                for pair in 0..self.depth / 2 {
+                    let channel = group * self.depth + 2 * pair;
+                    for (tap, tile) in words.chunks_exact_mut(STEP).enumerate() {
+                        let [one, two] = [channel, channel + 1].map(|c| self.gather(block * TILE, c, tap));
+                        let [high, low] = split_pairs(one, two);
+                        write(&mut tile[pair * LANES..][..LANES], high);
+                        write(&mut tile[STEP / 2 + pair * LANES..][..LANES], low);
+                    }
                 }
             }
         }
     }
 
-    /// For `count` weights from `at` on: vectors of their values for the first of some channels read.
+    /// The weights of a channel that is read, for [`TILE`] channels written; zeros where there is no such channel.
     #[target_feature(enable = "avx512f")]
-    fn turned(&self, at: usize, channels: Range<usize>, count: usize) -> [__m512i; LANES] {
-        let mut vectors = [_mm512_setzero_si512(); LANES];
-        for (vector, channel) in vectors.iter_mut().zip(channels) {
-            *vector = _mm512_castps_si512(read(&self.weights[channel * self.read.1 + at..][..count]));
+    fn gather(&self, written: usize, read: usize, tap: usize) -> __m512 {
+        let zero = _mm512_setzero_ps();
+        if read >= self.read.0 {
+            return zero;
         }
-        transpose(vectors)
+        let count = TILE.min(self.written.0 - written);
+        let from = &self.weights[written * self.written.1 + read * self.read.1 + tap..];
+        assert!((count - 1) * self.written.1 < from.len());
+        let every = _mm512_set1_epi32(self.written.1 as i32);
+        let lanes_in_order = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let places = _mm512_mullo_epi32(every, lanes_in_order);
+        // SAFETY: the last lane that is read lies in the slice.
+        unsafe { _mm512_mask_i32gather_ps::<4>(zero, lanes(count), places, from.as_ptr()) }
     }
 }
 
 /// Words of a step of one block: a tile of high and one of low parts.
-pub(super) const STEP: usize = 2 * ROWS * ROW / 4;
+pub(super) const STEP: usize = 2 * BYTES / 4;
 
-const _: () = assert!(DEPTH == 2 * LANES);
+const _: () = assert!(DEPTH == 2 * LANES && TILE == LANES);

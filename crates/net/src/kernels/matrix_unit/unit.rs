@@ -86,10 +86,16 @@ pub(super) struct Factors {
     pub(super) b_row: usize,
 }
 
-/// Four tiles of sums: `[column tile][row tile][row][column]`.
-#[repr(C, align(64))]
-#[derive(Clone, Debug)]
-pub(super) struct Sums(pub(super) [[[[f32; 16]; ROWS]; 2]; 2]);
+/// Sums of a tile, row by row.
+pub(super) const SUMS: usize = ROWS * ROW / 4;
+
+/// Where sums begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    Zero,
+    /// With what the tiles hold.
+    Tiles,
+}
 
 /// The products of both first with both second factors, added to the four sums.
 macro_rules! products {
@@ -103,82 +109,108 @@ macro_rules! products {
     };
 }
 
-impl Sums {
-    /// Room for sums.
-    pub(super) fn zero() -> Self {
-        Self([[[[0.0; 16]; ROWS]; 2]; 2])
-    }
+/// An instruction for each tile of sums, whose address is in `y` and the bytes of its row in `x`.
+macro_rules! each_tile {
+    ($before:literal $(, $behind:literal)?) => {
+        concat!(
+            "mov {y}, [{c}]\n",
+            $before, "tmm0", $($behind,)? "\n",
+            "mov {y}, [{c} + 8]\n",
+            $before, "tmm1", $($behind,)? "\n",
+            "mov {y}, [{c} + 16]\n",
+            $before, "tmm2", $($behind,)? "\n",
+            "mov {y}, [{c} + 24]\n",
+            $before, "tmm3", $($behind,)?
+        )
+    };
+}
+
+/// The loop over all steps, after instructions that begin the sums.
+macro_rules! sums {
+    ($begin:expr, $factors:ident, $steps:ident, $tiles:ident) => {{
+        let range = $steps.as_ptr_range();
+        asm!(
+            $begin,
+            "2:",
+            "mov {x}, [{step}]",
+            "mov {u}, [{step} + 8]",
+            "mov {y}, {x}",
+            "mov {v}, {u}",
+            "add {x}, [{f}]",
+            "add {y}, [{f} + 8]",
+            "add {u}, [{f} + 16]",
+            "add {v}, [{f} + 24]",
+            "tileloadd tmm6, [{u} + {b_row}]",
+            "tileloadd tmm7, [{v} + {b_row}]",
+            "add {x}, [{f} + 32]",
+            "add {y}, [{f} + 32]",
+            "tileloadd tmm4, [{x} + {a_row}]",
+            "tileloadd tmm5, [{y} + {a_row}]",
+            products!(),
+            "sub {x}, [{f} + 32]",
+            "sub {y}, [{f} + 32]",
+            "tileloadd tmm4, [{x} + {a_row}]",
+            "tileloadd tmm5, [{y} + {a_row}]",
+            products!(),
+            "add {u}, [{f} + 40]",
+            "add {v}, [{f} + 40]",
+            "tileloadd tmm6, [{u} + {b_row}]",
+            "tileloadd tmm7, [{v} + {b_row}]",
+            products!(),
+            "add {step}, 16",
+            "cmp {step}, {end}",
+            "jb 2b",
+            "mov {x:e}, 64",
+            each_tile!("tilestored [{y} + {x}], "),
+            f = in(reg) &raw const *$factors,
+            step = inout(reg) range.start => _,
+            end = in(reg) range.end,
+            a_row = in(reg) $factors.a_row,
+            b_row = in(reg) $factors.b_row,
+            c = in(reg) &raw const $tiles,
+            x = out(reg) _,
+            y = out(reg) _,
+            u = out(reg) _,
+            v = out(reg) _,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }};
 }
 
 impl Unit {
-    /// Overwrites `sums` by the products of the factors, added over `steps`: for each one the bytes from its [`Factors`] to the tiles of the first and of the
-    /// second factors.
+    /// Adds to four tiles the products of the factors over all `steps`: for each one the bytes from its [`Factors`] to the tiles of the first and of the second
+    /// factors. The tiles are those of the first second factor with both first ones, then of the second one. Without steps nothing happens.
     ///
     /// Low parts of the first factor come first in each step, so that a tile is loaded no more than twice.
     ///
     /// # Safety
-    /// The rows of all tiles at all steps, high and low parts, lie in memory that may be read.
-    pub(super) unsafe fn multiply(&self, factors: &Factors, steps: &[[usize; 2]], sums: &mut Sums) {
+    /// The rows of all tiles at all steps, high and low parts, lie in memory that may be read. The tiles of sums may be written; two of them may be the same
+    /// where their factors are.
+    pub(super) unsafe fn multiply(
+        &self,
+        factors: &Factors,
+        steps: &[[usize; 2]],
+        tiles: [*mut f32; 4],
+        begin: Begin,
+    ) {
         if steps.is_empty() {
-            *sums = Sums::zero();
             return;
         }
-        let range = steps.as_ptr_range();
-        // SAFETY: the unit is configured; the caller answers for what is read; `sums` has room for four tiles.
+        // SAFETY: the unit is configured; the caller answers for what is read and written.
         unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "2:",
-                "mov {x}, [{step}]",
-                "mov {u}, [{step} + 8]",
-                "mov {y}, {x}",
-                "mov {v}, {u}",
-                "add {x}, [{f}]",
-                "add {y}, [{f} + 8]",
-                "add {u}, [{f} + 16]",
-                "add {v}, [{f} + 24]",
-                "tileloadd tmm6, [{u} + {b_row}]",
-                "tileloadd tmm7, [{v} + {b_row}]",
-                "add {x}, [{f} + 32]",
-                "add {y}, [{f} + 32]",
-                "tileloadd tmm4, [{x} + {a_row}]",
-                "tileloadd tmm5, [{y} + {a_row}]",
-                products!(),
-                "sub {x}, [{f} + 32]",
-                "sub {y}, [{f} + 32]",
-                "tileloadd tmm4, [{x} + {a_row}]",
-                "tileloadd tmm5, [{y} + {a_row}]",
-                products!(),
-                "add {u}, [{f} + 40]",
-                "add {v}, [{f} + 40]",
-                "tileloadd tmm6, [{u} + {b_row}]",
-                "tileloadd tmm7, [{v} + {b_row}]",
-                products!(),
-                "add {step}, 16",
-                "cmp {step}, {end}",
-                "jb 2b",
-                "mov {x:e}, 64",
-                "tilestored [{c} + {x}], tmm0",
-                "tilestored [{c} + {x} + 1024], tmm1",
-                "tilestored [{c} + {x} + 2048], tmm2",
-                "tilestored [{c} + {x} + 3072], tmm3",
-                f = in(reg) &raw const *factors,
-                step = inout(reg) range.start => _,
-                end = in(reg) range.end,
-                a_row = in(reg) factors.a_row,
-                b_row = in(reg) factors.b_row,
-                c = in(reg) &raw mut *sums,
-                x = out(reg) _,
-                y = out(reg) _,
-                u = out(reg) _,
-                v = out(reg) _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
+            match begin {
+                Begin::Zero => {
+                    sums!("tilezero tmm0\ntilezero tmm1\ntilezero tmm2\ntilezero tmm3", factors, steps, tiles)
+                }
+                Begin::Tiles => sums!(
+                    concat!("mov {x:e}, 64\n", each_tile!("tileloadd ", ", [{y} + {x}]")),
+                    factors,
+                    steps,
+                    tiles
+                ),
+            }
         }
     }
 }

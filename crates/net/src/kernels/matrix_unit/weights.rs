@@ -3,14 +3,16 @@
 use std::arch::x86_64::*;
 
 use super::line::{Line, TILE, spread};
-use super::split;
-use super::unit::{DEPTH, Factors, ROW, ROWS, Sums, Unit};
+use super::split::{self, STEP};
+use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
 use crate::kernels::conv::Geometry;
 use crate::kernels::{Side, Start, Weights};
 use crate::scratch::Aligned;
 
 /// Words of split inputs and gradients that are held at a time.
 const HELD: usize = 1 << 18;
+/// Steps whose factors, for four tiles, stay in the first-level cache while taps pass.
+const NEAR: usize = 4;
 /// Numbers before a line of the gradient, of which a tap at an odd shift reads one; a cache line, so that taps at even shifts read whole ones.
 const MARGIN: usize = ROW / 2;
 
@@ -25,36 +27,39 @@ pub(super) unsafe fn run(work: Weights<'_, '_, f32>) {
     let layer = Layer::new(g, images);
     let mut memory = Memory {
         x: scratch.take_aligned(layer.positions * layer.columns),
-        dy: scratch.take_aligned(layer.numbers * layer.rows),
-        lines: scratch.take_aligned(TILE * layer.positions),
+        dy: scratch.take_aligned(layer.versions * layer.version()),
+        x_lines: scratch.take_aligned(TILE * layer.positions),
+        dy_lines: scratch.take_aligned(ROWS * layer.numbers),
         sums: scratch.take_aligned(layer.line.shifts.len() * layer.rows * layer.columns),
     };
     // Places without an element are never written.
-    [&mut memory.dy, &mut memory.lines].into_iter().for_each(|buffer| buffer.fill(0.0));
+    [&mut memory.dy_lines, &mut memory.x_lines].into_iter().for_each(|buffer| buffer.fill(0.0));
     let parts = x.chunks(layer.group * g.input_len()).zip(dy.chunks(layer.group * g.output_len()));
     for (i, (x, dy)) in parts.enumerate() {
         layer.split_inputs(x, g.input_len(), &mut memory);
         if i > 0 && dy.len() < layer.group * g.output_len() {
             // The last group is shorter than those before it.
-            memory.dy.fill(0.0);
+            memory.dy_lines.fill(0.0);
         }
-        layer.split_gradients(dy, g.output_len(), &mut memory.dy);
+        layer.split_gradients(dy, g.output_len(), &mut memory);
         layer.products(dy.len() / g.output_len(), i == 0, &mut memory);
     }
     layer.collect(&memory.sums, dw, g, matches!(start, Start::Result));
-    let Memory { x, dy, lines, sums } = memory;
-    [x, dy, lines, sums].into_iter().for_each(|buffer| scratch.give_aligned(buffer));
+    let Memory { x, dy, x_lines, dy_lines, sums } = memory;
+    [x, dy, x_lines, dy_lines, sums].into_iter().for_each(|buffer| scratch.give_aligned(buffer));
 }
 
 /// What the steps hand to each other.
 struct Memory {
-    /// Inputs as second factors: part, pair of positions, channel.
+    /// Inputs as second factors: tile of channels, part, pair of positions, channel.
     x: Aligned<f32>,
-    /// Gradients of the output as first factors: channel, part, position.
+    /// Gradients of the output as first factors: from the first position on and from the one before it, each tile of channels, step, part, channel, position.
     dy: Aligned<f32>,
     /// Lines of a tile of input channels.
-    lines: Aligned<f32>,
-    /// Gradients: tap, output channel, input channel.
+    x_lines: Aligned<f32>,
+    /// Lines of a tile of output channels.
+    dy_lines: Aligned<f32>,
+    /// Gradients: tap, tile of output channels, tile of input channels.
     sums: Aligned<f32>,
 }
 
@@ -71,6 +76,10 @@ struct Layer {
     positions: usize,
     /// Numbers of a line of the gradient.
     numbers: usize,
+    /// Steps of a sum over a group of images.
+    steps: usize,
+    /// Versions of the gradient: taps at odd shifts read one that begins a position earlier.
+    versions: usize,
     /// Output channels, with those that fill the last tile.
     rows: usize,
     /// Input channels, with those that fill the last tile.
@@ -84,9 +93,21 @@ impl Layer {
         let (rows, columns) = (g.out_channels.next_multiple_of(ROWS), g.in_channels.next_multiple_of(TILE));
         let group = (HELD / (line.volume() * (rows + columns))).clamp(1, images.max(1));
         let (more, steps) = ((group - 1) * line.volume(), steps(&line, group));
+        let versions = 1 + usize::from(line.shifts.iter().any(|shift| shift % 2 == 1));
         let positions = (more + line.end()).max(line.reach() + steps * DEPTH).next_multiple_of(2);
         let numbers = spread(MARGIN + steps * DEPTH, DEPTH);
-        Self { unit: Unit::configured(DEPTH), line, outputs, group, positions, numbers, rows, columns }
+        Self {
+            unit: Unit::configured(DEPTH),
+            line,
+            outputs,
+            group,
+            positions,
+            numbers,
+            steps,
+            versions,
+            rows,
+            columns,
+        }
     }
 
     /// Inputs as second factors.
@@ -94,84 +115,101 @@ impl Layer {
     fn split_inputs(&self, x: &[f32], image: usize, memory: &mut Memory) {
         let tile = TILE * self.line.from.iter().product::<usize>();
         for (i, start) in (0..image).step_by(tile).enumerate() {
-            let lines: &mut [u16] = bytemuck::cast_slice_mut(&mut memory.lines);
+            let lines: &mut [u16] = bytemuck::cast_slice_mut(&mut memory.x_lines);
             for (j, x) in x.chunks_exact(image).enumerate() {
                 let planes = &x[start..(start + tile).min(image)];
                 split::lines(&self.line, planes, lines, (self.positions, j * self.line.volume()));
             }
-            let (lines, words) = (bytemuck::cast_slice(lines), bytemuck::cast_slice_mut(&mut memory.x));
-            split::turn(lines, self.positions, words, (self.columns, i * TILE));
+            let words: &mut [u32] = bytemuck::cast_slice_mut(&mut memory.x);
+            let words = &mut words[i * TILE * self.positions..][..TILE * self.positions];
+            split::turn(bytemuck::cast_slice(lines), self.positions, words);
         }
     }
 
     /// Gradients of the output as first factors.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn split_gradients(&self, dy: &[f32], image: usize, words: &mut [f32]) {
-        for (i, dy) in dy.chunks_exact(image).enumerate() {
-            let place = (self.numbers, MARGIN + i * self.line.volume());
-            split::lines(&self.outputs, dy, bytemuck::cast_slice_mut(words), place);
+    fn split_gradients(&self, dy: &[f32], image: usize, memory: &mut Memory) {
+        let tile = ROWS * self.outputs.from.iter().product::<usize>();
+        for (i, start) in (0..image).step_by(tile).enumerate() {
+            let lines: &mut [u16] = bytemuck::cast_slice_mut(&mut memory.dy_lines);
+            for (j, dy) in dy.chunks_exact(image).enumerate() {
+                let planes = &dy[start..(start + tile).min(image)];
+                split::lines(&self.outputs, planes, lines, (self.numbers, MARGIN + j * self.line.volume()));
+            }
+            for version in 0..self.versions {
+                let tiles = &mut memory.dy[version * self.version() + i * self.tile()..][..self.tile()];
+                split::cut(lines, self.numbers, MARGIN - version, bytemuck::cast_slice_mut(tiles));
+            }
         }
+    }
+
+    /// Words of a tile of output channels.
+    fn tile(&self) -> usize {
+        self.steps * STEP
+    }
+
+    /// Words of a version of the gradient.
+    fn version(&self) -> usize {
+        self.rows / ROWS * self.tile()
     }
 
     /// Adds the gradients of some images to the sums, or begins them.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn products(&self, images: usize, fresh: bool, memory: &mut Memory) {
-        let step = |s: usize| [2 * DEPTH * s, 2 * DEPTH * s * self.columns];
+        let step = |s: usize| [4 * STEP * s, BYTES * s];
         let steps: Vec<[usize; 2]> = (0..steps(&self.line, images)).map(step).collect();
-        let mut sums = Sums::zero();
-        for row in (0..self.rows).step_by(2 * ROWS) {
-            for column in (0..self.columns).step_by(2 * TILE) {
-                for tap in 0..self.line.shifts.len() {
-                    let [rows, columns] = self.four([row, column], tap, &steps, memory, &mut sums);
-                    for (j, &column) in columns.iter().enumerate().filter(|&(j, &c)| j == 0 || c > column) {
-                        for (i, &row) in rows.iter().enumerate().filter(|&(i, &r)| i == 0 || r > row) {
-                            let start = (tap * self.rows + row) * self.columns + column;
-                            add(&sums.0[j][i], &mut memory.sums[start..], self.columns, fresh);
-                        }
+        for row in (0..self.rows / ROWS).step_by(2) {
+            for column in (0..self.columns / TILE).step_by(2) {
+                for (i, steps) in steps.chunks(NEAR).enumerate() {
+                    let begin = if fresh && i == 0 { Begin::Zero } else { Begin::Tiles };
+                    for tap in 0..self.line.shifts.len() {
+                        self.four([row, column], tap, (steps, begin), memory);
                     }
                 }
             }
         }
     }
 
-    /// The sums of two tiles of output channels and two of input channels, and the first channels of these tiles. Where there is only one tile, it is
-    /// computed twice.
+    /// Two tiles of output channels and two of input channels. Where there is only one, it is computed twice.
     fn four(
         &self,
         [row, column]: [usize; 2],
         tap: usize,
-        steps: &[[usize; 2]],
-        memory: &Memory,
-        sums: &mut Sums,
-    ) -> [[usize; 2]; 2] {
-        let rows = [row, (row + ROWS).min(self.rows - ROWS)];
-        let columns = [column, (column + TILE).min(self.columns - TILE)];
+        (steps, begin): (&[[usize; 2]], Begin),
+        memory: &mut Memory,
+    ) {
+        let [all_rows, all_columns] = [self.rows / ROWS, self.columns / TILE];
+        let (rows, columns) =
+            ([row, (row + 1).min(all_rows - 1)], [column, (column + 1).min(all_columns - 1)]);
         let shift = self.line.shifts[tap];
-        let dy: &[u16] = bytemuck::cast_slice(&memory.dy);
+        let version = shift % 2 * self.version();
         let factors = Factors {
-            a: rows.map(|row| dy[row * 2 * self.numbers + MARGIN - shift % 2..].as_ptr().cast()),
-            b: columns.map(|column| memory.x[shift / 2 * self.columns + column..].as_ptr().cast()),
-            a_low: 2 * self.numbers,
-            b_low: 2 * self.positions * self.columns,
-            a_row: 4 * self.numbers,
-            b_row: 4 * self.columns,
+            a: rows.map(|row| memory.dy[version + row * self.tile()..].as_ptr().cast()),
+            b: columns.map(|column| memory.x[(column * self.positions + shift / 2) * TILE..].as_ptr().cast()),
+            a_low: BYTES,
+            b_low: 2 * self.positions * TILE,
+            a_row: ROW,
+            b_row: ROW,
         };
-        // SAFETY: lines of the gradient hold the margin and all steps, those of the input all steps behind the greatest shift.
-        unsafe { self.unit.multiply(&factors, steps, sums) };
-        [rows, columns]
+        let place = |(i, j): (usize, usize)| (tap * all_rows + rows[i]) * all_columns + columns[j];
+        let tiles =
+            [(0, 0), (1, 0), (0, 1), (1, 1)].map(|at| memory.sums[place(at) * SUMS..][..SUMS].as_mut_ptr());
+        // SAFETY: tiles of the gradient hold all steps, lines of the input all steps behind the greatest shift. Equal tiles of sums have equal factors.
+        unsafe { self.unit.multiply(&factors, steps, tiles, begin) };
     }
 
     /// The gradient of the weights in their own order, overwriting `dw` or added to it.
     #[target_feature(enable = "avx512f")]
     fn collect(&self, sums: &[f32], dw: &mut [f32], g: &Geometry, adds: bool) {
-        let (taps, tap_len) = (self.line.shifts.len(), self.rows * self.columns);
+        let (taps, across) = (self.line.shifts.len(), self.columns / TILE);
+        let tap_len = self.rows / ROWS * across;
         for (row, dw) in dw.chunks_exact_mut(g.reduction()).enumerate() {
             for (i, dw) in dw.chunks_mut(TILE * taps).enumerate() {
                 for first in (0..taps).step_by(TILE) {
-                    let place = |tap: usize| tap * tap_len + row * self.columns + i * TILE;
                     let mut vectors = [_mm512_setzero_si512(); TILE];
                     for (vector, tap) in vectors.iter_mut().zip(first..taps) {
-                        *vector = _mm512_castps_si512(split::read(&sums[place(tap)..][..TILE]));
+                        let place = (tap * tap_len + row / ROWS * across + i) * SUMS + row % ROWS * TILE;
+                        *vector = _mm512_castps_si512(split::read(&sums[place..][..TILE]));
                     }
                     let channels = split::transpose(vectors);
                     for (channel, dw) in channels.into_iter().zip(dw.chunks_exact_mut(taps)) {
@@ -189,18 +227,4 @@ impl Layer {
 /// Steps of a sum over some images. A tap at an odd shift begins one position early.
 fn steps(line: &Line, images: usize) -> usize {
     ((images - 1) * line.volume() + line.span() + 1).div_ceil(DEPTH)
-}
-
-/// Adds a tile to a matrix, or writes it there.
-#[target_feature(enable = "avx512f")]
-fn add(tile: &[[f32; 16]; ROWS], to: &mut [f32], stride: usize, fresh: bool) {
-    for (row, to) in tile.iter().zip(to.chunks_mut(stride)) {
-        let to = &mut to[..16];
-        // SAFETY: both have sixteen elements.
-        unsafe {
-            let row = _mm512_loadu_ps(row.as_ptr());
-            let sum = if fresh { row } else { _mm512_add_ps(_mm512_loadu_ps(to.as_ptr()), row) };
-            _mm512_storeu_ps(to.as_mut_ptr(), sum);
-        }
-    }
 }
