@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use modelmend_net::kernels::Start;
+use modelmend_net::kernels::{Precision, Start};
 use modelmend_net::kernels::conv::{self, Geometry};
 use modelmend_net::op::Scratch;
 
@@ -73,7 +73,7 @@ fn main() {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
             let products = images * g.output_len() * g.reduction();
             print!("{name:14} {images:6}");
-            for mut scratch in [Scratch::default(), Scratch::for_training()] {
+            for mut scratch in [Scratch::default(), Scratch::with_precision(Precision::Mixed), Scratch::with_precision(Precision::Split)] {
                 let forward =
                     rate(products, || conv::forward(&g, &x, &w, None, black_box(&mut y), &mut scratch));
                 let input =

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::exec::denormals;
 use crate::graph::Parameters;
+use crate::kernels::widest;
 use crate::tensor::Element;
 
 /// Settings of [`Adam`]; the defaults are PyTorch's.
@@ -75,7 +76,7 @@ impl<T: Element> Adam<T> {
             let parts = w.data_mut().par_chunks_mut(PART).zip(g.data().par_chunks(PART)).zip(moments);
             parts.for_each(|((w, g), (m, v))| {
                 let _guard = denormals::flush();
-                pulp::Arch::new().dispatch(|| rule.apply(w, g, m, v));
+                widest(|| rule.apply(w, g, m, v));
             });
         }
     }

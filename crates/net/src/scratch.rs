@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::kernels::{Cut, Tables};
+use crate::kernels::{Cut, Precision, Tables};
 use crate::tensor::Element;
 
 /// Free buffers that a [`Scratch`] keeps for itself.
@@ -41,8 +41,8 @@ pub struct Scratch<T> {
     free: Vec<Vec<T>>,
     tables: Vec<Tables>,
     pub(crate) cut: Cut,
-    /// Whether kernels may split factors; see [`crate::Settings::split`].
-    pub(crate) split: bool,
+    /// How exactly kernels compute.
+    pub(crate) precision: Precision,
     pool: Arc<Pool<T>>,
 }
 
@@ -81,12 +81,12 @@ impl<T> Default for Scratch<T> {
 impl<T> Scratch<T> {
     /// An empty scratch that shares what it has too much of.
     pub(crate) fn of(pool: Arc<Pool<T>>) -> Self {
-        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default(), split: false, pool }
+        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default(), precision: Precision::Single, pool }
     }
 
-    /// An empty scratch for kernels that may split factors; see [`crate::Settings::split`].
-    pub fn for_training() -> Self {
-        Self { split: true, ..Self::default() }
+    /// An empty scratch for kernels that compute so exactly.
+    pub fn with_precision(precision: Precision) -> Self {
+        Self { precision, ..Self::default() }
     }
 
     /// Gives a buffer back.

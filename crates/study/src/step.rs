@@ -103,7 +103,7 @@ impl Step {
         let mut parameters = String::new();
         canonical(&self.parameters, &mut parameters);
         Hash::of_fields(
-            "modelmend 3 step key",
+            "modelmend 4 step key",
             &[self.name.as_str().as_bytes(), &self.version.to_le_bytes(), parameters.as_bytes(), &inputs],
         )
     }

@@ -3,7 +3,7 @@
 use modelmend_learn::monitor::{Monitor, Silent};
 use modelmend_net::loss::{Loss, MeanSquaredError};
 use modelmend_net::optim::{Adam, AdamSettings};
-use modelmend_net::{Model, Parameters, Runtime, Settings, Tensor};
+use modelmend_net::{Model, Parameters, Precision, Runtime, Settings, Tensor};
 
 use crate::error::{Result, UncertaintyError};
 use crate::source::Source;
@@ -98,7 +98,8 @@ pub fn descend(
         let terms = objective.terms(&batch.target, weight);
         let terms: Vec<&dyn Loss<f32>> = terms.iter().map(Box::as_ref).collect();
         // Every step draws its own dropout masks.
-        let drawn = Settings::training(training.seed.wrapping_add(step as u64));
+        let seed = training.seed.wrapping_add(step as u64);
+        let drawn = Settings { precision: Precision::Mixed, ..Settings::training(seed) };
         let gradient = runtime.gradient(&parameters, &[batch.input], &terms, false, drawn)?;
         let loss: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
         if !loss.is_finite() {

@@ -21,6 +21,7 @@ pub(crate) use plan::constant_outputs;
 
 use crate::error::NetError;
 use crate::graph::{Dim, Graph, Parameters, ValueId};
+use crate::kernels::Precision;
 use crate::loss::Loss;
 use crate::op::Scratch;
 use crate::scratch::Pool;
@@ -35,21 +36,20 @@ pub struct Settings {
     pub chunk: usize,
     /// Seed of random operators (dropout in training mode).
     pub seed: u64,
-    /// Whether convolutions may be computed from split factors, where the machine has a [matrix unit](crate::kernels::matrix_unit): for
-    /// training, whose steps are noise in far higher bits.
-    pub split: bool,
+    /// How exactly convolutions are computed.
+    pub precision: Precision,
 }
 
 impl Settings {
     /// A step of a training that draws its random numbers from this seed.
     pub fn training(seed: u64) -> Self {
-        Self { seed, split: true, ..Self::default() }
+        Self { seed, precision: Precision::Split, ..Self::default() }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { chunk: 16, seed: 0, split: false }
+        Self { chunk: 16, seed: 0, precision: Precision::Single }
     }
 }
 
@@ -131,7 +131,7 @@ impl<T: Element> Runtime<T> {
         let parts: Vec<Vec<Tensor<T>>> = chunks
             .par_iter()
             .map(|chunk| {
-                self.on_chunk(parameters, inputs, (chunk, settings.split), |plan, shared, part, scratch| {
+                self.on_chunk(parameters, inputs, (chunk, settings.precision), |plan, shared, part, scratch| {
                     let options = TapeOptions {
                         keep: false,
                         only: None,
@@ -266,12 +266,12 @@ impl<T: Element> Runtime<T> {
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
         terms: &[&dyn Loss<T>],
-        (with_inputs, Settings { seed, split, .. }): (bool, Settings),
+        (with_inputs, Settings { seed, precision, .. }): (bool, Settings),
         accumulators: &mut Accumulators<T>,
         outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
         self.check_differentiable()?;
-        self.on_chunk(parameters, inputs, (chunk, split), |plan, shared, part, scratch| {
+        self.on_chunk(parameters, inputs, (chunk, precision), |plan, shared, part, scratch| {
             if accumulators.per_image && !plan.separable {
                 return Err(NetError::input(
                     "this model mixes the images of a batch: per-sample gradients do not exist",
@@ -327,12 +327,12 @@ impl<T: Element> Runtime<T> {
         &self,
         parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
-        (chunk, split): (&Range<usize>, bool),
+        (chunk, precision): (&Range<usize>, Precision),
         work: impl FnOnce(&Plan<T>, &Shared<'_, T>, Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
     ) -> Result<R, NetError> {
         let _guard = denormals::flush();
         let mut scratch = lock(&self.scratch).pop().unwrap_or_else(|| Scratch::of(Arc::clone(&self.pool)));
-        scratch.split = split;
+        scratch.precision = precision;
         let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, &mut scratch)).collect();
         let plan = self.plan(&parts)?;
         let result = Shared::new(&self.graph, &plan, &self.constants, parameters, &mut scratch)

@@ -3,6 +3,7 @@
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
 use super::reading::{Forward, Reading, Side, Weights};
+use super::simd::widest;
 use crate::error::OpError;
 use crate::op::Scratch;
 use crate::tensor::{Element, checked_len};
@@ -346,7 +347,7 @@ pub fn backward_weight<T: Element>(
 pub fn backward_bias<T: Element>(g: &Geometry, dy: &[T], dbias: &mut [T]) {
     for image in dy.chunks_exact(dbias.len() * g.pixels()) {
         for (total, plane) in dbias.iter_mut().zip(image.chunks_exact(g.pixels())) {
-            *total += sum(plane);
+            *total += widest(|| sum(plane));
         }
     }
 }

@@ -22,7 +22,8 @@ mod winograd;
 pub use gemm::{Matrix, gemm};
 pub(crate) use product::{Cut, Tables};
 pub use product::{Product, Run, Start};
-pub use reading::{Forward, Reading, Side, Weights};
+pub use reading::{Forward, Precision, Reading, Side, Weights};
+pub(crate) use simd::widest;
 
 use crate::op::Scratch;
 
@@ -45,8 +46,11 @@ impl Kernels<f32> for SingleKernels {
     }
 
     fn shortcut(&self, reading: Reading<'_, '_, f32>) -> bool {
-        if reading.may_split() && matrix_unit::available() && matrix_unit::suits(&reading) {
-            matrix_unit::run(reading);
+        if let Some(parts) = reading.parts()
+            && matrix_unit::available()
+            && matrix_unit::suits(&reading)
+        {
+            matrix_unit::run(reading, parts);
             return true;
         }
         let pays = winograd::pays(&reading);

@@ -58,12 +58,30 @@ pub struct Weights<'a, 'b, T> {
     pub scratch: &'b mut Scratch<T>,
 }
 
+/// How exactly products of single precision are computed where the machine has a [matrix unit](super::matrix_unit); other machines know only the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// In single precision, without the unit: for results that are looked at.
+    #[default]
+    Single,
+    /// Of factors split into two numbers of 8 significant bits, with errors of 3e-6 of the largest result: for fine-tuning.
+    Split,
+    /// Outputs as split; gradients of factors rounded to 8 significant bits, with errors of 2e-3 of the largest gradient: for training from the start, whose
+    /// batches differ by far more.
+    Mixed,
+}
+
 impl<T> Reading<'_, '_, T> {
-    /// Whether its factors may be split.
-    pub(super) fn may_split(&self) -> bool {
-        match self {
-            Self::Forward(forward) => forward.scratch.split,
-            Self::Weights(weights) => weights.scratch.split,
+    /// Numbers of 8 significant bits that may stand for a factor, if any.
+    pub(super) fn parts(&self) -> Option<usize> {
+        let (precision, gradient) = match self {
+            Self::Forward(forward) => (forward.scratch.precision, forward.side == Side::Input),
+            Self::Weights(weights) => (weights.scratch.precision, true),
+        };
+        match precision {
+            Precision::Single => None,
+            Precision::Mixed if gradient => Some(1),
+            Precision::Split | Precision::Mixed => Some(2),
         }
     }
 }

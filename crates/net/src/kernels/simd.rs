@@ -169,6 +169,12 @@ pub(super) fn double<W: Work<f64>>(work: W) {
     Arch::new().dispatch(InDouble(work));
 }
 
+/// Runs loops compiled for the widest vectors of this machine. Their results are the same: nothing is added in another order, and no rounding is left out.
+#[inline(always)]
+pub(crate) fn widest<R>(loops: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(loops)
+}
+
 /// Does the work without vectors, which no result may show.
 #[cfg(test)]
 pub(super) fn scalar<W: Work<f32>>(work: W) {

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::conv::{self, Geometry};
 use super::{
-    Forward, Matrix, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product, simd, winograd,
+    Forward, Matrix, Precision, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product, simd, winograd,
 };
 use crate::op::Scratch;
 use crate::tensor::Element;
@@ -121,9 +121,8 @@ fn close<T: Element>(what: &str, g: &Geometry, got: &[T], expected: &[f64], tole
     }
 }
 
-fn follows_the_definition<T: Element>(split: bool, tolerance: f64) {
-    let (images, mut scratch) = (3, Scratch::<T>::default());
-    scratch.split = split;
+fn follows_the_definition<T: Element>(precision: Precision, [tolerance, gradients]: [f64; 2]) {
+    let (images, mut scratch) = (3, Scratch::<T>::with_precision(precision));
     for g in geometries() {
         assert_eq!(g.clone().checked().as_ref(), Ok(&g));
         let x: Vec<T> = random(images * g.groups * g.input_len(), 1);
@@ -140,10 +139,10 @@ fn follows_the_definition<T: Element>(split: bool, tolerance: f64) {
         close("forward", &g, &got, &y, tolerance);
         let mut got = vec![T::nan(); x.len()];
         conv::backward_input(&g, &w, &dy, &mut got, &mut scratch);
-        close("input gradient", &g, &got, &dx, tolerance);
+        close("input gradient", &g, &got, &dx, gradients);
         let mut got = vec![T::zero(); w.len()];
         conv::backward_weight(&g, &x, &dy, (&mut got, Start::Result), &mut scratch);
-        close("weight gradient", &g, &got, &dw, tolerance);
+        close("weight gradient", &g, &got, &dw, gradients);
         let mut got = vec![T::zero(); bias.len()];
         conv::backward_bias(&g, &dy, &mut got);
         close("bias gradient", &g, &got, &db, tolerance);
@@ -152,8 +151,8 @@ fn follows_the_definition<T: Element>(split: bool, tolerance: f64) {
 
 #[test]
 fn convolutions_follow_the_definition() {
-    follows_the_definition::<f32>(false, 4e-6);
-    follows_the_definition::<f64>(false, 1e-14);
+    follows_the_definition::<f32>(Precision::Single, [4e-6; 2]);
+    follows_the_definition::<f64>(Precision::Single, [1e-14; 2]);
 }
 
 #[test]
@@ -164,7 +163,8 @@ fn convolutions_with_split_factors_follow_the_definition() {
             "NOTE: no matrix unit, or MODELMEND_PORTABLE is set; the way of other machines is tested again"
         );
     }
-    follows_the_definition::<f32>(true, 1e-5);
+    follows_the_definition::<f32>(Precision::Split, [1e-5; 2]);
+    follows_the_definition::<f32>(Precision::Mixed, [1e-5, 5e-3]);
 }
 
 /// Convolutions that minimal filtering computes, the last one in several groups of strips.
@@ -249,8 +249,9 @@ fn minimal_filtering_keeps_single_precision() {
 #[test]
 fn an_image_has_the_same_bits_in_any_batch() {
     let mut scratch = Scratch::<f32>::default();
-    for (g, split) in geometries().into_iter().flat_map(|g| [(g.clone(), false), (g, true)]) {
-        scratch.split = split;
+    let all = [Precision::Single, Precision::Split, Precision::Mixed];
+    for (g, precision) in geometries().into_iter().flat_map(|g| all.map(|precision| (g.clone(), precision))) {
+        scratch.precision = precision;
         let images = 19;
         let (row_x, row_y) = (g.groups * g.input_len(), g.groups * g.output_len());
         let (x, w) = (random(images * row_x, 5), random(g.groups * g.weights(), 6));

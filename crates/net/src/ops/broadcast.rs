@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::sums;
 use crate::error::OpError;
+use crate::kernels::widest;
 use crate::op::{Backward, Fact};
 use crate::tensor::{Element, Tensor};
 
@@ -75,8 +76,8 @@ impl<'a, E: Copy> Run<'a, E> {
 /// Applies `f(output, a)` to every element of a run.
 pub(super) fn update1<O, A: Copy>(output: &mut [O], a: Run<'_, A>, f: impl Fn(&mut O, A)) {
     match a {
-        Run::Each(a) => output.iter_mut().zip(a).for_each(|(o, &a)| f(o, a)),
-        Run::One(a) => output.iter_mut().for_each(|o| f(o, a)),
+        Run::Each(a) => widest(|| output.iter_mut().zip(a).for_each(|(o, &a)| f(o, a))),
+        Run::One(a) => widest(|| output.iter_mut().for_each(|o| f(o, a))),
     }
 }
 
@@ -89,7 +90,7 @@ pub(super) fn update2<O, A: Copy, B: Copy>(
 ) {
     match (a, b) {
         (Run::Each(a), Run::Each(b)) => {
-            output.iter_mut().zip(a).zip(b).for_each(|((o, &a), &b)| f(o, a, b));
+            widest(|| output.iter_mut().zip(a).zip(b).for_each(|((o, &a), &b)| f(o, a, b)));
         }
         (a, Run::One(b)) => update1(output, a, |o, a| f(o, a, b)),
         (Run::One(a), b) => update1(output, b, |o, b| f(o, a, b)),

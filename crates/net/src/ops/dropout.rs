@@ -10,6 +10,7 @@ use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::rounding::Error;
 use crate::interval::{Bounds, Enclose};
+use crate::kernels::widest;
 use crate::onnx::{Attributes, attribute};
 use crate::op::{Backward, Fact, Facts, Forward, Inputs, Noise, Op, Operator};
 use crate::tensor::{DType, Element, Tensor, Value};
@@ -81,8 +82,8 @@ impl Mask {
 
     /// Calls `f(elements, draws)` for blocks of the elements of all rows: a draw below the threshold keeps its element. Each image has a stream of
     /// its own.
-    fn each(&self, rows: usize, row_len: usize, mut f: impl FnMut(Range<usize>, &[[u8; 2]])) {
-        let mut draws = [[0; 2]; BLOCK];
+    fn each(&self, rows: usize, row_len: usize, mut f: impl FnMut(Range<usize>, &[u16])) {
+        let mut draws = [0; BLOCK];
         for row in 0..rows {
             let mut key = [0; 32];
             let image = self.noise.first_image + row as u64;
@@ -92,23 +93,26 @@ impl Mask {
             let mut stream = ChaCha8Rng::from_seed(key);
             for start in (0..row_len).step_by(BLOCK) {
                 let draws = &mut draws[..BLOCK.min(row_len - start)];
-                stream.fill_bytes(draws.as_flattened_mut());
+                stream.fill_bytes(bytemuck::cast_slice_mut(draws));
                 f(row * row_len + start..row * row_len + start + draws.len(), draws);
             }
         }
     }
 
-    fn keeps(&self, draw: [u8; 2]) -> bool {
-        u32::from(u16::from_le_bytes(draw)) < self.threshold
+    fn keeps(&self, draw: u16) -> bool {
+        u32::from(u16::from_le(draw)) < self.threshold
     }
 
     fn apply<T: Element>(&self, x: &Tensor<T>, y: &mut [T]) {
         let scale = T::of(self.scale);
         self.each(x.rows(), x.row_len(), |elements, draws| {
             let x = &x.data()[elements.clone()];
-            for ((y, &x), &draw) in y[elements].iter_mut().zip(x).zip(draws) {
-                *y = if self.keeps(draw) { x * scale } else { T::zero() };
-            }
+            let y = &mut y[elements];
+            widest(|| {
+                for ((y, &x), &draw) in y.iter_mut().zip(x).zip(draws) {
+                    *y = if self.keeps(draw) { x * scale } else { T::zero() };
+                }
+            });
         });
     }
 }

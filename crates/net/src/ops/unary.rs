@@ -7,6 +7,7 @@ use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::rounding::{ELEMENTARY, Error};
 use crate::interval::{Bounds, Enclose};
+use crate::kernels::widest;
 use crate::onnx::Attributes;
 use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
 use crate::tensor::{DType, Element, Value};
@@ -117,7 +118,8 @@ impl<F: Function, T: Element> Op<T> for Unary<F> {
             return Ok(());
         }
         let x = cx.inputs.float(0)?;
-        cx.output(0)?.data_mut().iter_mut().zip(x.data()).for_each(|(y, &x)| *y = self.0.value(x));
+        let y = cx.output(0)?.data_mut();
+        widest(|| y.iter_mut().zip(x.data()).for_each(|(y, &x)| *y = self.0.value(x)));
         Ok(())
     }
 
@@ -125,9 +127,11 @@ impl<F: Function, T: Element> Op<T> for Unary<F> {
         let (x, y, dy) = (cx.inputs.float(0)?, cx.outputs.float(0)?, cx.grad_output()?);
         if let Some(dx) = cx.input(0) {
             let points = x.data().iter().zip(y.data()).zip(dy.data());
-            for (dx, ((&x, &y), &dy)) in dx.iter_mut().zip(points) {
-                *dx = dy * self.0.slope(x, y);
-            }
+            widest(|| {
+                for (dx, ((&x, &y), &dy)) in dx.iter_mut().zip(points) {
+                    *dx = dy * self.0.slope(x, y);
+                }
+            });
         }
         Ok(())
     }

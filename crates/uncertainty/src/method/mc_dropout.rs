@@ -64,7 +64,8 @@ impl McDropout {
     fn passes(&self, image: &Tensor<f32>) -> Result<Tensor<f32>> {
         let shape = with_images(self.passes, image.shape());
         let copies = Tensor::new(shape, image.data().repeat(self.passes)).ok_or_else(missing)?;
-        let settings = Settings { seed: self.seed, chunk: COPIES, ..Settings::default() };
+        // What the masks do to the output is far more than what split factors lose.
+        let settings = Settings { chunk: COPIES, ..Settings::training(self.seed) };
         let outputs = run(&self.runtime, &self.model, &copies, settings)?;
         Ok(outputs.into_iter().next().ok_or_else(missing)?)
     }

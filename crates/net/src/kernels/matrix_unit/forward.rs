@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::line::{Line, Spot, TILE};
-use super::split::{self, Filters, Rows, STEP};
+use super::split::{self, Filters, Rows};
 use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
 use crate::kernels::{Forward, Side};
 
@@ -15,7 +15,7 @@ const HELD: usize = 1 << 17;
 /// # Safety
 /// The processor must have AVX-512 with bfloat16, and the unit.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn run(work: Forward<'_, '_, f32>) {
+pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
     let Forward { geometry: g, side, from, weights, bias, to, scratch } = work;
     let line = Line::new(g, side);
     let taps = line.shifts.len();
@@ -24,10 +24,10 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>) {
         Side::Input => ((g.out_channels, g.reduction()), (g.in_channels, taps)),
     };
     let depth = read.0.div_ceil(read.0.div_ceil(DEPTH)).next_multiple_of(2);
-    let filters = Filters { weights, written, read, taps, depth };
+    let filters = Filters { weights, written, read, taps, depth, parts };
     let spots = line.spots();
     let rows = Rows::new(&line, depth, line.end().max(spots.len() * ROWS + line.reach()));
-    let image = 2 * filters.groups() * rows.len * rows.row;
+    let image = parts * filters.groups() * rows.len * rows.row;
     let read_len = read.0 * rows.volume;
     let group = (HELD / image).clamp(1, (from.len() / read_len).max(1));
     let mut split_images = scratch.take_aligned(group * image);
@@ -41,7 +41,7 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>) {
     for (from, to) in from.chunks(group * read_len).zip(to.chunks_mut(group * written_len)) {
         let words: &mut [u32] = bytemuck::cast_slice_mut(&mut split_images);
         for (from, words) in from.chunks_exact(read_len).zip(words.chunks_exact_mut(image)) {
-            layer.rows.split(from, words);
+            layer.rows.split(from, words, parts);
         }
         layer.products(&packed, &split_images, to);
     }
@@ -54,7 +54,7 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>) {
 fn steps(filters: &Filters<'_>, line: &Line, rows: &Rows) -> Vec<[usize; 2]> {
     let step = |s: usize| {
         let (group, tap) = (s / filters.taps, s % filters.taps);
-        [4 * (group * rows.len + line.shifts[tap]) * rows.row, 4 * STEP * s]
+        [4 * (group * rows.len + line.shifts[tap]) * rows.row, 4 * filters.step() * s]
     };
     (0..filters.steps()).map(step).collect()
 }
@@ -106,6 +106,7 @@ impl Layer<'_> {
             b_low: BYTES,
             a_row: 4 * self.rows.row,
             b_row: ROW,
+            parts: self.filters.parts,
         };
         // SAFETY: the steps stay in the blocks of the filters, and in the rows of an image, which are as many as the last tile with the greatest
         // shift needs.

@@ -62,19 +62,19 @@ pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
     }
 }
 
-/// Computes a reading that [`suits`], on a machine where the unit is [`available`].
+/// Computes a reading that [`suits`] from so many parts of its factors, on a machine where the unit is [`available`].
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub(super) fn run(reading: Reading<'_, '_, f32>) {
+pub(super) fn run(reading: Reading<'_, '_, f32>, parts: usize) {
     assert!(available(), "this machine has no matrix unit");
     // SAFETY: machines with the unit have the instructions.
     match reading {
-        Reading::Forward(work) => unsafe { forward::run(work) },
-        Reading::Weights(work) => unsafe { weights::run(work) },
+        Reading::Forward(work) => unsafe { forward::run(work, parts) },
+        Reading::Weights(work) => unsafe { weights::run(work, parts) },
     }
 }
 
 /// Computes nothing: no reading gets here.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-pub(super) fn run(_: Reading<'_, '_, f32>) {
+pub(super) fn run(_: Reading<'_, '_, f32>, _: usize) {
     unreachable!("this machine has no matrix unit");
 }

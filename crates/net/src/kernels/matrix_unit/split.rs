@@ -101,28 +101,37 @@ impl Rows {
         }
     }
 
-    /// Splits the channels of one image. Positions without an element stay as they are.
+    /// Splits the channels of one image into high and, if asked, low parts. Positions without an element stay as they are.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) fn split(&self, image: &[f32], words: &mut [u32]) {
-        let (high, low) = words.split_at_mut(words.len() / 2);
-        let group = self.len * self.row;
-        let groups = high.chunks_exact_mut(group).zip(low.chunks_exact_mut(group));
-        for (planes, (high, low)) in image.chunks(self.depth * self.volume).zip(groups) {
+    pub(super) fn split(&self, image: &[f32], words: &mut [u32], parts: usize) {
+        let (high, low) = words.split_at_mut(words.len() / parts);
+        let len = self.len * self.row;
+        for (group, planes) in image.chunks(self.depth * self.volume).enumerate() {
+            let place = group * len..(group + 1) * len;
+            let (high, low) = (&mut high[place.clone()], low.get_mut(place).unwrap_or_default());
             for (i, places) in self.places.chunks(LANES).enumerate() {
-                let parts = self.turned(planes, i * LANES, places.len());
-                for (part, words) in parts.into_iter().zip([&mut *high, &mut *low]) {
-                    for (row, &place) in part.into_iter().zip(places) {
-                        write(&mut words[place * self.row..][..self.row], row);
-                    }
+                let [highs, lows] = self.words(planes, i * LANES, places.len());
+                self.write(transpose(highs), places, high);
+                if parts == 2 {
+                    self.write(transpose(lows), places, low);
                 }
             }
         }
     }
 
-    /// High and low parts of `count` elements of some planes: a row of words for each element.
+    /// Writes a row for each place.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn write(&self, rows: [__m512i; LANES], places: &[usize], words: &mut [u32]) {
+        for (row, &place) in rows.into_iter().zip(places) {
+            write(&mut words[place * self.row..][..self.row], row);
+        }
+    }
+
+    /// High and low parts of `count` elements of some planes: for each pair of channels their words.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     #[inline]
-    fn turned(&self, planes: &[f32], start: usize, count: usize) -> [[__m512i; LANES]; 2] {
+    fn words(&self, planes: &[f32], start: usize, count: usize) -> [[__m512i; LANES]; 2] {
         let mut parts = [[_mm512_setzero_si512(); LANES]; 2];
         for (pair, planes) in planes.chunks(2 * self.volume).enumerate() {
             let (first, second) = planes.split_at(self.volume);
@@ -130,7 +139,7 @@ impl Rows {
             let [high, low] = split_pairs(read(&first[start..][..count]), read(second));
             (parts[0][pair], parts[1][pair]) = (high, low);
         }
-        [transpose(parts[0]), transpose(parts[1])]
+        parts
     }
 }
 
@@ -141,30 +150,56 @@ fn write(to: &mut [u32], words: __m512i) {
     unsafe { _mm512_mask_storeu_epi32(to.as_mut_ptr().cast(), lanes(to.len()), words) }
 }
 
-/// The channels of one image, each a line by itself: for each channel its high parts, then its low parts, `len` numbers each, beginning at
-/// `margin`. Places without an element stay as they are.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn lines(line: &Line, image: &[f32], numbers: &mut [u16], (len, margin): (usize, usize)) {
-    let volume: usize = line.from.iter().product();
-    for (plane, lines) in image.chunks_exact(volume).zip(numbers.chunks_exact_mut(2 * len)) {
-        let (high, low) = lines.split_at_mut(len);
-        rows(line, |from, at, count| {
-            for i in (0..count).step_by(2 * LANES) {
-                let n = (2 * LANES).min(count - i);
-                let parts = split_in_order(&plane[from + i..][..n]);
-                for (to, part) in [&mut *high, &mut *low].into_iter().zip(parts) {
-                    let to = &mut to[margin + at + i..][..n];
-                    // SAFETY: lanes behind the slice are not written.
-                    unsafe {
-                        _mm512_mask_storeu_epi16(
-                            to.as_mut_ptr().cast(),
-                            (!0u32).unbounded_shr(32 - n as u32),
-                            part,
-                        )
+/// Numbers behind the last image that [`Lines`] may overwrite.
+pub(super) const SLACK: usize = 2 * LANES;
+
+/// How the planes of an image lie on lines, each channel by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    /// Elements of a plane.
+    volume: usize,
+    /// Zeros before its first row.
+    head: usize,
+    /// Where each row begins in the plane and on the line, its elements, and these with the zeros behind them.
+    rows: Vec<(usize, usize, usize, usize)>,
+    /// Numbers of a line.
+    pub(super) len: usize,
+}
+
+impl Lines {
+    /// Images on lines of `len` numbers.
+    pub(super) fn new(line: &Line, len: usize) -> Self {
+        let mut found = Vec::new();
+        rows(line, |from, at, count| found.push((from, at, count, line.volume() - at)));
+        for i in 1..found.len() {
+            found[i - 1].3 = found[i].1 - found[i - 1].1;
+        }
+        Self { volume: line.from.iter().product(), head: found.first().map_or(0, |row| row.1), rows: found, len }
+    }
+
+    /// Splits the channels of one image: for each one a line of high and, if asked, one of low parts. The image begins at `start`; zeros follow it
+    /// that the next one may overwrite.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) fn split(&self, image: &[f32], numbers: &mut [u16], start: usize, parts: usize) {
+        for (plane, lines) in image.chunks_exact(self.volume).zip(numbers.chunks_exact_mut(parts * self.len)) {
+            lines.chunks_exact_mut(self.len).for_each(|line| line[start..start + self.head].fill(0));
+            for &(from, at, count, covered) in &self.rows {
+                for i in (0..covered).step_by(SLACK) {
+                    let n = SLACK.min(count.saturating_sub(i));
+                    let parts = split_in_order(plane[(from + i).min(self.volume)..].get(..n).unwrap_or_default());
+                    for (line, part) in lines.chunks_exact_mut(self.len).zip(parts) {
+                        let to = &mut line[start + at + i..][..SLACK];
+                        // SAFETY: so many numbers are written.
+                        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), part) }
                     }
                 }
             }
-        });
+        }
+    }
+
+    /// Zeros from `start` to the ends of the lines.
+    pub(super) fn finish(&self, numbers: &mut [u16], start: usize) {
+        numbers.chunks_exact_mut(self.len).for_each(|line| line[start..].fill(0));
     }
 }
 
@@ -231,34 +266,34 @@ pub(super) fn columns(tile: &[f32; SUMS]) -> [__m512i; LANES] {
     transpose(rows)
 }
 
-/// Lines of channels, as [`lines`] writes them, turned into rows of positions: for each part `len / 2` rows of [`LANES`] words, each a channel at two
-/// positions that follow each other.
+/// Lines of channels, of `len` words each, turned into rows of positions: for each part a row of [`LANES`] words for each of the first `half` words, a channel at
+/// two positions that follow each other.
 #[target_feature(enable = "avx512f")]
-pub(super) fn turn(lines: &[u32], len: usize, rows: &mut [u32]) {
-    let half = len / 2;
-    for part in 0..2 {
+pub(super) fn turn(lines: &[u32], len: usize, rows: &mut [u32], (half, parts): (usize, usize)) {
+    for part in 0..parts {
         for start in (0..half).step_by(LANES) {
             let count = LANES.min(half - start);
             let mut vectors = [_mm512_setzero_si512(); LANES];
-            for (vector, line) in vectors.iter_mut().zip(lines.chunks_exact(len)) {
-                *vector = words(&line[part * half + start..][..count]);
+            for (vector, line) in vectors.iter_mut().zip(lines.chunks_exact(parts * len)) {
+                *vector = words(&line[part * len + start..][..count]);
             }
             let columns = transpose(vectors);
-            for (row, column) in
-                rows[(part * half + start) * LANES..].chunks_exact_mut(LANES).zip(&columns[..count])
-            {
+            let rows = rows[(part * half + start) * LANES..].chunks_exact_mut(LANES);
+            for (row, column) in rows.zip(&columns[..count]) {
                 write(row, *column);
             }
         }
     }
 }
 
-/// Lines of channels, as [`lines`] writes them, cut into tiles from the number `first` on: for each step, high and low parts, a row for each channel.
-pub(super) fn cut(lines: &[u16], len: usize, first: usize, tiles: &mut [u16]) {
-    for (step, tile) in tiles.chunks_exact_mut(2 * ROWS * DEPTH).enumerate() {
-        for (i, row) in tile.chunks_exact_mut(DEPTH).enumerate() {
-            let line = i % ROWS * 2 + i / ROWS;
-            row.copy_from_slice(&lines[line * len + first + step * DEPTH..][..DEPTH]);
+/// Lines of channels, of `len` numbers each, cut into tiles from the number `first` on: for each step and each part a row for each channel.
+pub(super) fn cut(lines: &[u16], len: usize, first: usize, tiles: &mut [u16], parts: usize) {
+    for (step, tiles) in tiles.chunks_exact_mut(parts * ROWS * DEPTH).enumerate() {
+        for (part, tile) in tiles.chunks_exact_mut(ROWS * DEPTH).enumerate() {
+            for (channel, row) in tile.chunks_exact_mut(DEPTH).enumerate() {
+                let line = (channel * parts + part) * len;
+                row.copy_from_slice(&lines[line + first + step * DEPTH..][..DEPTH]);
+            }
         }
     }
 }
@@ -281,9 +316,16 @@ pub(super) struct Filters<'a> {
     pub(super) taps: usize,
     /// Channels of a step.
     pub(super) depth: usize,
+    /// Parts of each weight.
+    pub(super) parts: usize,
 }
 
 impl Filters<'_> {
+    /// Words of a step of one block: a tile for each part.
+    pub(super) fn step(&self) -> usize {
+        self.parts * TILE_WORDS
+    }
+
     /// Groups of channels read.
     pub(super) fn groups(&self) -> usize {
         self.read.0.div_ceil(self.depth)
@@ -296,7 +338,7 @@ impl Filters<'_> {
 
     /// Words of one block of [`TILE`] channels written.
     pub(super) fn block(&self) -> usize {
-        self.steps() * STEP
+        self.steps() * self.step()
     }
 
     /// Blocks of channels written.
@@ -308,14 +350,15 @@ impl Filters<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     pub(super) fn pack(&self, words: &mut [u32]) {
         for (block, words) in words.chunks_exact_mut(self.block()).enumerate() {
-            for (group, words) in words.chunks_exact_mut(self.taps * STEP).enumerate() {
+            for (group, words) in words.chunks_exact_mut(self.taps * self.step()).enumerate() {
                 for pair in 0..self.depth / 2 {
                     let channel = group * self.depth + 2 * pair;
-                    for (tap, tile) in words.chunks_exact_mut(STEP).enumerate() {
+                    for (tap, tile) in words.chunks_exact_mut(self.step()).enumerate() {
                         let [one, two] = [channel, channel + 1].map(|c| self.gather(block * TILE, c, tap));
-                        let [high, low] = split_pairs(one, two);
-                        write(&mut tile[pair * LANES..][..LANES], high);
-                        write(&mut tile[STEP / 2 + pair * LANES..][..LANES], low);
+                        let parts = split_pairs(one, two);
+                        for (tile, part) in tile.chunks_exact_mut(TILE_WORDS).zip(parts) {
+                            write(&mut tile[pair * LANES..][..LANES], part);
+                        }
                     }
                 }
             }
@@ -340,7 +383,7 @@ impl Filters<'_> {
     }
 }
 
-/// Words of a step of one block: a tile of high and one of low parts.
-pub(super) const STEP: usize = 2 * BYTES / 4;
+/// Words of a tile.
+pub(super) const TILE_WORDS: usize = BYTES / 4;
 
 const _: () = assert!(DEPTH == 2 * LANES && TILE == LANES);

@@ -84,6 +84,8 @@ pub(super) struct Factors {
     pub(super) a_row: usize,
     /// Bytes between rows of a second factor: each has pairs of numbers, one pair for a column.
     pub(super) b_row: usize,
+    /// Parts of each factor: the high one alone, or both.
+    pub(super) parts: usize,
 }
 
 /// Sums of a tile, row by row.
@@ -125,9 +127,47 @@ macro_rules! each_tile {
     };
 }
 
-/// The loop over all steps, after instructions that begin the sums.
+/// The products of one step from the high parts of the factors.
+macro_rules! high {
+    () => {
+        concat!(
+            "tileloadd tmm6, [{u} + {b_row}]\n",
+            "tileloadd tmm7, [{v} + {b_row}]\n",
+            "tileloadd tmm4, [{x} + {a_row}]\n",
+            "tileloadd tmm5, [{y} + {a_row}]\n",
+            products!(),
+        )
+    };
+}
+
+/// The products of one step from both parts: low ones of the first factor come first, so that a tile is loaded no more than twice.
+macro_rules! high_and_low {
+    () => {
+        concat!(
+            "tileloadd tmm6, [{u} + {b_row}]\n",
+            "tileloadd tmm7, [{v} + {b_row}]\n",
+            "add {x}, [{f} + 32]\n",
+            "add {y}, [{f} + 32]\n",
+            "tileloadd tmm4, [{x} + {a_row}]\n",
+            "tileloadd tmm5, [{y} + {a_row}]\n",
+            products!(),
+            "\nsub {x}, [{f} + 32]\n",
+            "sub {y}, [{f} + 32]\n",
+            "tileloadd tmm4, [{x} + {a_row}]\n",
+            "tileloadd tmm5, [{y} + {a_row}]\n",
+            products!(),
+            "\nadd {u}, [{f} + 40]\n",
+            "add {v}, [{f} + 40]\n",
+            "tileloadd tmm6, [{u} + {b_row}]\n",
+            "tileloadd tmm7, [{v} + {b_row}]\n",
+            products!(),
+        )
+    };
+}
+
+/// Four sums over all steps, after instructions that begin them.
 macro_rules! sums {
-    ($begin:expr, $factors:ident, $steps:ident, $tiles:ident) => {{
+    ($begin:expr, $products:expr, $factors:ident, $steps:ident, $tiles:ident) => {{
         let range = $steps.as_ptr_range();
         asm!(
             $begin,
@@ -140,23 +180,7 @@ macro_rules! sums {
             "add {y}, [{f} + 8]",
             "add {u}, [{f} + 16]",
             "add {v}, [{f} + 24]",
-            "tileloadd tmm6, [{u} + {b_row}]",
-            "tileloadd tmm7, [{v} + {b_row}]",
-            "add {x}, [{f} + 32]",
-            "add {y}, [{f} + 32]",
-            "tileloadd tmm4, [{x} + {a_row}]",
-            "tileloadd tmm5, [{y} + {a_row}]",
-            products!(),
-            "sub {x}, [{f} + 32]",
-            "sub {y}, [{f} + 32]",
-            "tileloadd tmm4, [{x} + {a_row}]",
-            "tileloadd tmm5, [{y} + {a_row}]",
-            products!(),
-            "add {u}, [{f} + 40]",
-            "add {v}, [{f} + 40]",
-            "tileloadd tmm6, [{u} + {b_row}]",
-            "tileloadd tmm7, [{v} + {b_row}]",
-            products!(),
+            $products,
             "add {step}, 16",
             "cmp {step}, {end}",
             "jb 2b",
@@ -179,11 +203,23 @@ macro_rules! sums {
     }};
 }
 
+/// Begins four sums with zeros.
+macro_rules! zeros {
+    () => {
+        "tilezero tmm0\ntilezero tmm1\ntilezero tmm2\ntilezero tmm3"
+    };
+}
+
+/// Begins four sums with what their tiles hold.
+macro_rules! held {
+    () => {
+        concat!("mov {x:e}, 64\n", each_tile!("tileloadd ", ", [{y} + {x}]"))
+    };
+}
+
 impl Unit {
     /// Adds to four tiles the products of the factors over all `steps`: for each one the bytes from its [`Factors`] to the tiles of the first and of the second
     /// factors. The tiles are those of the first second factor with both first ones, then of the second one. Without steps nothing happens.
-    ///
-    /// Low parts of the first factor come first in each step, so that a tile is loaded no more than twice.
     ///
     /// # Safety
     /// The rows of all tiles at all steps, high and low parts, lie in memory that may be read. The tiles of sums may be written; two of them may be the same
@@ -200,16 +236,11 @@ impl Unit {
         }
         // SAFETY: the unit is configured; the caller answers for what is read and written.
         unsafe {
-            match begin {
-                Begin::Zero => {
-                    sums!("tilezero tmm0\ntilezero tmm1\ntilezero tmm2\ntilezero tmm3", factors, steps, tiles)
-                }
-                Begin::Tiles => sums!(
-                    concat!("mov {x:e}, 64\n", each_tile!("tileloadd ", ", [{y} + {x}]")),
-                    factors,
-                    steps,
-                    tiles
-                ),
+            match (begin, factors.parts) {
+                (Begin::Zero, 1) => sums!(zeros!(), high!(), factors, steps, tiles),
+                (Begin::Zero, _) => sums!(zeros!(), high_and_low!(), factors, steps, tiles),
+                (Begin::Tiles, 1) => sums!(held!(), high!(), factors, steps, tiles),
+                (Begin::Tiles, _) => sums!(held!(), high_and_low!(), factors, steps, tiles),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::line::{Line, TILE, spread};
-use super::split::{self, STEP};
+use super::split::{self, Lines, SLACK, TILE_WORDS};
 use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
 use crate::kernels::conv::Geometry;
 use crate::kernels::{Side, Start, Weights};
@@ -21,26 +21,20 @@ const MARGIN: usize = ROW / 2;
 /// # Safety
 /// The processor must have AVX-512 with bfloat16, and the unit.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn run(work: Weights<'_, '_, f32>) {
+pub(super) unsafe fn run(work: Weights<'_, '_, f32>, parts: usize) {
     let Weights { geometry: g, x, dy, dw, start, scratch } = work;
     let images = dy.len() / g.output_len();
-    let layer = Layer::new(g, images);
+    let layer = Layer::new(g, images, parts);
     let mut memory = Memory {
-        x: scratch.take_aligned(layer.positions * layer.columns),
+        x: scratch.take_aligned(layer.columns / TILE * layer.tile_x()),
         dy: scratch.take_aligned(layer.versions * layer.version()),
-        x_lines: scratch.take_aligned(TILE * layer.positions),
-        dy_lines: scratch.take_aligned(ROWS * layer.numbers),
+        x_lines: scratch.take_aligned(parts * TILE * layer.x.len / 2),
+        dy_lines: scratch.take_aligned(parts * ROWS * layer.dy.len / 2),
         sums: scratch.take_aligned(layer.line.shifts.len() * layer.rows * layer.columns),
     };
-    // Places without an element are never written.
-    [&mut memory.dy_lines, &mut memory.x_lines].into_iter().for_each(|buffer| buffer.fill(0.0));
     let parts = x.chunks(layer.group * g.input_len()).zip(dy.chunks(layer.group * g.output_len()));
     for (i, (x, dy)) in parts.enumerate() {
         layer.split_inputs(x, g.input_len(), &mut memory);
-        if i > 0 && dy.len() < layer.group * g.output_len() {
-            // The last group is shorter than those before it.
-            memory.dy_lines.fill(0.0);
-        }
         layer.split_gradients(dy, g.output_len(), &mut memory);
         layer.products(dy.len() / g.output_len(), i == 0, &mut memory);
     }
@@ -66,16 +60,19 @@ struct Memory {
 /// A gradient of weights that is set up. The images of a group follow each other on the lines.
 struct Layer {
     unit: Unit,
+    /// Parts of each factor.
+    parts: usize,
     /// The input.
     line: Line,
-    /// The gradient of the output, at the same places.
-    outputs: Line,
+    /// How inputs and gradients of the output lie on lines.
+    x: Lines,
+    dy: Lines,
+    /// Elements of a plane of the output.
+    plane: usize,
     /// Images of a group.
     group: usize,
     /// Numbers of a line of the input.
     positions: usize,
-    /// Numbers of a line of the gradient.
-    numbers: usize,
     /// Steps of a sum over a group of images.
     steps: usize,
     /// Versions of the gradient: taps at odd shifts read one that begins a position earlier.
@@ -87,7 +84,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(g: &Geometry, images: usize) -> Self {
+    fn new(g: &Geometry, images: usize, parts: usize) -> Self {
         let line = Line::new(g, Side::Output);
         let outputs = Line { from: g.output, before: [0; 3], size: line.size, to: g.output, shifts: vec![] };
         let (rows, columns) = (g.out_channels.next_multiple_of(ROWS), g.in_channels.next_multiple_of(TILE));
@@ -95,14 +92,19 @@ impl Layer {
         let (more, steps) = ((group - 1) * line.volume(), steps(&line, group));
         let versions = 1 + usize::from(line.shifts.iter().any(|shift| shift % 2 == 1));
         let positions = (more + line.end()).max(line.reach() + steps * DEPTH).next_multiple_of(2);
-        let numbers = spread(MARGIN + steps * DEPTH, DEPTH);
+        // Both hold all images; taps and steps reach further.
+        let all = group * line.volume() + SLACK;
+        let x = Lines::new(&line, spread(positions.max(all), DEPTH));
+        let dy = Lines::new(&outputs, spread(MARGIN + all.max(steps * DEPTH), DEPTH));
         Self {
             unit: Unit::configured(DEPTH),
+            parts,
             line,
-            outputs,
+            x,
+            dy,
+            plane: g.output.iter().product(),
             group,
             positions,
-            numbers,
             steps,
             versions,
             rows,
@@ -118,34 +120,43 @@ impl Layer {
             let lines: &mut [u16] = bytemuck::cast_slice_mut(&mut memory.x_lines);
             for (j, x) in x.chunks_exact(image).enumerate() {
                 let planes = &x[start..(start + tile).min(image)];
-                split::lines(&self.line, planes, lines, (self.positions, j * self.line.volume()));
+                self.x.split(planes, lines, j * self.line.volume(), self.parts);
             }
+            self.x.finish(lines, x.len() / image * self.line.volume());
             let words: &mut [u32] = bytemuck::cast_slice_mut(&mut memory.x);
-            let words = &mut words[i * TILE * self.positions..][..TILE * self.positions];
-            split::turn(bytemuck::cast_slice(lines), self.positions, words);
+            let words = &mut words[i * self.tile_x()..][..self.tile_x()];
+            split::turn(bytemuck::cast_slice(lines), self.x.len / 2, words, (self.positions / 2, self.parts));
         }
     }
 
     /// Gradients of the output as first factors.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn split_gradients(&self, dy: &[f32], image: usize, memory: &mut Memory) {
-        let tile = ROWS * self.outputs.from.iter().product::<usize>();
+        let tile = ROWS * self.plane;
         for (i, start) in (0..image).step_by(tile).enumerate() {
             let lines: &mut [u16] = bytemuck::cast_slice_mut(&mut memory.dy_lines);
             for (j, dy) in dy.chunks_exact(image).enumerate() {
                 let planes = &dy[start..(start + tile).min(image)];
-                split::lines(&self.outputs, planes, lines, (self.numbers, MARGIN + j * self.line.volume()));
+                self.dy.split(planes, lines, MARGIN + j * self.line.volume(), self.parts);
             }
+            lines.chunks_exact_mut(self.dy.len).for_each(|line| line[..MARGIN].fill(0));
+            self.dy.finish(lines, MARGIN + dy.len() / image * self.line.volume());
             for version in 0..self.versions {
                 let tiles = &mut memory.dy[version * self.version() + i * self.tile()..][..self.tile()];
-                split::cut(lines, self.numbers, MARGIN - version, bytemuck::cast_slice_mut(tiles));
+                let tiles = bytemuck::cast_slice_mut(tiles);
+                split::cut(lines, self.dy.len, MARGIN - version, tiles, self.parts);
             }
         }
     }
 
+    /// Words of a tile of input channels.
+    fn tile_x(&self) -> usize {
+        self.parts * TILE * self.positions / 2
+    }
+
     /// Words of a tile of output channels.
     fn tile(&self) -> usize {
-        self.steps * STEP
+        self.steps * self.parts * TILE_WORDS
     }
 
     /// Words of a version of the gradient.
@@ -156,7 +167,7 @@ impl Layer {
     /// Adds the gradients of some images to the sums, or begins them.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn products(&self, images: usize, fresh: bool, memory: &mut Memory) {
-        let step = |s: usize| [4 * STEP * s, BYTES * s];
+        let step = |s: usize| [self.parts * BYTES * s, BYTES * s];
         let steps: Vec<[usize; 2]> = (0..steps(&self.line, images)).map(step).collect();
         for row in (0..self.rows / ROWS).step_by(2) {
             for column in (0..self.columns / TILE).step_by(2) {
@@ -185,11 +196,12 @@ impl Layer {
         let version = shift % 2 * self.version();
         let factors = Factors {
             a: rows.map(|row| memory.dy[version + row * self.tile()..].as_ptr().cast()),
-            b: columns.map(|column| memory.x[(column * self.positions + shift / 2) * TILE..].as_ptr().cast()),
+            b: columns.map(|column| memory.x[column * self.tile_x() + shift / 2 * TILE..].as_ptr().cast()),
             a_low: BYTES,
             b_low: 2 * self.positions * TILE,
             a_row: ROW,
             b_row: ROW,
+            parts: self.parts,
         };
         let place = |(i, j): (usize, usize)| (tap * all_rows + rows[i]) * all_columns + columns[j];
         let tiles =
