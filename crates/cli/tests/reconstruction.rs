@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use modelmend_data::formats::{Array, write_npz};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
+use modelmend_physics::phantom;
 use serde_json::Value;
 
 const STUDY: &str = "
@@ -68,8 +70,12 @@ fn a_study_of_signals_leaves_its_files_and_the_same_numbers_again() {
         let coverage = score["calibrated_coverage"]["mean"].as_f64().unwrap();
         assert!((coverage - 0.9).abs() < 0.08, "{method}: {coverage}");
         assert!(found["stress"]["noise-0.2"][method]["pearson"]["mean"].is_number());
+        assert!(found["stress"]["noise-0.2"][method]["mean_u"]["mean"].as_f64().unwrap() > 0.0);
     }
     assert!(found["uncertainty"]["inn"]["coverage"]["mean"].as_f64().unwrap() > 0.1);
+    assert!(
+        (0.0..=1.0).contains(&found["uncertainty"]["inn"]["direction_accuracy"]["mean"].as_f64().unwrap())
+    );
     let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
     assert!(page.contains("Which output to distrust") && page.contains("Monte Carlo dropout"));
     // Again, from nothing, on two threads: the same numbers.
@@ -142,6 +148,7 @@ fn what_is_not_built_is_refused_in_a_line() {
     for (from, to, said) in [
         ("conformal:", "stress: [{test: artefact, shape: bird}]\nconformal:", "stress"),
         ("architecture: conv1d", "architecture: unet", "train.architecture"),
+        ("  generator: jumps", "  source: gone.npz", "data.physics"),
         ("train: 96", "train: 0.5", "data.samples"),
         ("layers: last 4", "layers: [nobody]", "nobody"),
     ] {
@@ -149,5 +156,68 @@ fn what_is_not_built_is_refused_in_a_line() {
         let text = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!(done.status.code(), Some(2), "{text}");
         assert!(text.contains(said) && text.lines().count() <= 2, "{text}");
+    }
+}
+
+const SLICES: &str = "
+name: slices
+seed: 4
+task: reconstruction
+data:
+  source: slices.npz
+  size: 32
+  window: [-1000, 1000]
+  split: {train: 0.6, validation: 0.2, test: 0.2, by: patient}
+  physics: {operator: radon, angles: 60, missing_wedge: 30, filter: ramp}
+train:
+  architecture: unet
+  channels: 4
+  depth: 3
+  dropout: 0.1
+  optimizer: {name: adam, learning_rate: 3.0e-3}
+  batch_size: 4
+  epochs: 12
+uncertainty:
+  - {method: inn, epochs: 4, learning_rate: 1.0e-3, beta: auto, layers: last 5}
+  - {method: mcdropout, passes: 4}
+  - {method: mcdropout, passes: 8}
+  - {method: probout, steps: 20}
+output: out
+";
+
+/// Slices of bodies in Hounsfield units, two of each patient.
+fn write_slices(path: &Path) {
+    let body = |seed| phantom::image(&phantom::random(6, seed), 64);
+    let hounsfield = (0..20).flat_map(body).map(|v| (1000.0 * v - 1000.0) as i16).collect::<Vec<i16>>();
+    let patients = (0..20).map(|i| i / 2).collect::<Vec<u16>>();
+    let arrays = [
+        ("hu", Array::new(vec![20, 64, 64], hounsfield.into()).unwrap()),
+        ("patient", Array::new(vec![20], patients.into()).unwrap()),
+    ];
+    write_npz(path, arrays).unwrap();
+}
+
+#[test]
+fn a_study_of_slices_trains_a_network_that_sees_more_than_back_projection() {
+    let folder = tempfile::tempdir().unwrap();
+    write_slices(&folder.path().join("slices.npz"));
+    let done = run(folder.path(), SLICES, &["--quiet"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let found = results(folder.path(), "out");
+    for method in ["inn", "mcdropout", "mcdropout-2", "probout"] {
+        assert!(found["uncertainty"][method]["pearson"]["mean"].as_f64().unwrap() > 0.0, "{method}");
+    }
+    // What the network leaves is less than what back-projection left: the page says both.
+    let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("dB before the network"), "no signal-to-noise ratio on the page");
+    for (from, to, said) in [
+        ("size: 32", "size: 30", "data.source"),
+        ("depth: 3", "depth: 9", "train.depth"),
+        ("by: patient", "by: day", "data.split.by"),
+    ] {
+        let done = run(folder.path(), &SLICES.replace(from, to), &["--quiet"]);
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(2), "{text}");
+        assert!(text.contains(said) && text.lines().count() <= 2, "{said}: {text}");
     }
 }

@@ -12,6 +12,7 @@ pub mod formats;
 pub mod generate;
 mod images;
 mod picture;
+mod slices;
 pub mod split;
 mod table;
 
@@ -19,4 +20,5 @@ pub use cases::Cases;
 pub use error::{Error, Result};
 pub use images::{Images, Layout, Pixels};
 pub use picture::Picture;
+pub use slices::Slices;
 pub use table::{Column, Table};

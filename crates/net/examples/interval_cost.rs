@@ -1,4 +1,4 @@
-//! What bounds cost: a denoiser (8 convolutions 3x3, 32 channels, 40x40 pixels) and its interval network.
+//! What bounds cost: a denoiser (8 convolutions 3x3, 32 channels, 40x40 pixels), its interval network, and Monte Carlo dropout.
 //!
 //! `cargo run --release -p modelmend-net --example interval_cost` prints, for each task, the least of its times and that
 //! of the same task on the trained network, run in turn, and the ratio.
@@ -8,6 +8,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
+use modelmend_net::architecture::{insert_dropout, with_dropout};
 use modelmend_net::interval::network::{IntervalNetwork, Part};
 use modelmend_net::interval::{IntervalOptions, Rounding, enclose};
 use modelmend_net::loss::{IntervalBound, Loss, MeanSquaredError, Side};
@@ -24,9 +25,16 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A forward pass.
 fn pass(model: &Model, inputs: Vec<Tensor<f32>>) -> impl FnMut() -> Outcome<()> {
+    passes(model, inputs, vec![Settings::default()])
+}
+
+/// A forward pass for each of some settings.
+fn passes(model: &Model, inputs: Vec<Tensor<f32>>, all: Vec<Settings>) -> impl FnMut() -> Outcome<()> {
     let (runtime, parameters) = (Runtime::new(model.graph().clone()), model.parameters().clone());
     move || {
-        black_box(runtime.forward(&parameters, &inputs, Settings::default())?);
+        for &settings in &all {
+            black_box(runtime.forward(&parameters, &inputs, settings)?);
+        }
         Ok(())
     }
 }
@@ -104,6 +112,10 @@ fn main() -> Outcome<()> {
             point(),
         )?;
     }
+
+    let random = with_dropout(&insert_dropout(&base, 0.05)?, true)?;
+    let dropout = (0..16).map(Settings::training).collect();
+    compare("Monte Carlo dropout, 16 passes", passes(&random, vec![x.clone()], dropout), point())?;
 
     let target = nets::images(&[batch, 1, 40, 40], 3);
     let [lo, hi] = network.raw(0);

@@ -4,8 +4,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use modelmend_net::kernels::{Precision, Start};
 use modelmend_net::kernels::conv::{self, Geometry};
+use modelmend_net::kernels::{Precision, Start};
 use modelmend_net::op::Scratch;
 
 /// A square or (`height` 1) one-dimensional layer that keeps the size of its planes.
@@ -73,7 +73,11 @@ fn main() {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
             let products = images * g.output_len() * g.reduction();
             print!("{name:14} {images:6}");
-            for mut scratch in [Scratch::default(), Scratch::with_precision(Precision::Mixed), Scratch::with_precision(Precision::Split)] {
+            for mut scratch in [
+                Scratch::default(),
+                Scratch::with_precision(Precision::Mixed),
+                Scratch::with_precision(Precision::Split),
+            ] {
                 let forward =
                     rate(products, || conv::forward(&g, &x, &w, None, black_box(&mut y), &mut scratch));
                 let input =

@@ -21,7 +21,7 @@ pub mod tensor;
 
 pub use error::NetError;
 pub use exec::{Runtime, Settings};
-pub use kernels::Precision;
 pub use graph::{Graph, Parameters};
+pub use kernels::Precision;
 pub use onnx::Model;
 pub use tensor::{Element, Tensor};

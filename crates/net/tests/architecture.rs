@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
 use modelmend_net::architecture::{
-    Conv1d, DnCnn, conv1d, dncnn, has_dropout, insert_dropout, scale_network, with_dropout,
+    Conv1d, DnCnn, UNet, conv1d, dncnn, has_dropout, insert_dropout, scale_network, unet, with_dropout,
 };
 use modelmend_net::loss::MeanSquaredError;
 use modelmend_net::optim::{Adam, AdamSettings};
@@ -54,6 +54,24 @@ fn parameters_are_those_of_the_papers() {
         |hidden: usize| dropouts(&dncnn(&DnCnn { width: 2, depth: hidden + 1, ..DnCnn::default() }).unwrap());
     assert_eq!([after(1), after(2), after(3)], [0, 1, 1]);
     assert_eq!(dropouts(&small_dncnn(true, 0.0)), 0);
+}
+
+#[test]
+fn a_u_net_is_that_of_the_paper() {
+    let model = unet(&UNet::default()).unwrap();
+    let count = |kind: &str| model.graph().nodes().iter().filter(|n| n.op_type == kind).count();
+    // Two convolutions a level on either side, one after each upsampling, one at the end.
+    assert_eq!(["Conv", "MaxPool", "Resize", "Concat", "Dropout"].map(count), [23, 4, 4, 4, 8]);
+    let conv = |from: usize, to: usize, taps: usize| taps * from * to + to;
+    let twice = |from: usize, to: usize| conv(from, to, 9) + conv(to, to, 9);
+    let level = |l: usize| 64usize << l;
+    let down: usize = (1..5).map(|l| twice(level(l - 1), level(l))).sum::<usize>() + twice(1, 64);
+    let up: usize = (0..4).map(|l| conv(level(l + 1), level(l), 4) + twice(2 * level(l), level(l))).sum();
+    assert_eq!(model.parameters().scalars(), down + up + conv(64, 1, 1));
+    let small = unet(&UNet { base: 2, depth: 3, dropout: 0.1, residual: true, seed: 1 }).unwrap();
+    assert_eq!(forward(&small, &wave(&[2, 1, 12, 20]), 0).shape(), [2, 1, 12, 20]);
+    assert!(unet(&UNet { depth: 0, ..UNet::default() }).is_err());
+    assert!(unet(&UNet { dropout: 1.0, ..UNet::default() }).is_err());
 }
 
 #[test]

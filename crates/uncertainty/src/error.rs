@@ -4,6 +4,7 @@ use modelmend_data::Error as DataError;
 use modelmend_learn::LearnError;
 use modelmend_learn::monitor::Interrupted;
 use modelmend_net::NetError;
+use modelmend_physics::PhysicsError;
 
 /// What can go wrong between a trained network and its maps.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum UncertaintyError {
     /// The inputs.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Projections.
+    #[error(transparent)]
+    Physics(#[from] PhysicsError),
     /// A measure.
     #[error(transparent)]
     Learn(#[from] LearnError),

@@ -6,6 +6,7 @@ mod error;
 pub mod evaluate;
 pub mod method;
 pub mod source;
+pub mod tomography;
 pub mod train;
 
 pub use calibrate::{Calibration, Promise, Wish};

@@ -113,10 +113,7 @@ impl Source for Signals {
     }
 
     fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch> {
-        let mut order: Vec<u64> = (0..self.counts[0] as u64).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(self.request.seed);
-        rng.set_stream(epoch);
-        order.shuffle(&mut rng);
+        let order = shuffled(self.counts[0], self.request.seed, epoch);
         let chosen = order.get(range).ok_or_else(beyond)?;
         let draw = u32::try_from(epoch).map_err(|_| beyond())?;
         let pairs = self.signals.pairs(Part::Train, chosen, self.sigma, draw)?;
@@ -183,6 +180,70 @@ impl Source for Photographs<'_> {
         let pair = noisy_picture(picture, self.request.sigma, self.request.seed, number, 0)?;
         Batch::new(pair, &[1, picture.channels(), picture.height(), picture.width()])
     }
+}
+
+/// Pairs of one shape that were made beforehand and are held in memory.
+#[derive(Clone, Debug)]
+pub struct Held {
+    shape: Vec<usize>,
+    /// To train on, to choose by, to measure.
+    parts: [Vec<Pairs>; 3],
+    seed: u64,
+}
+
+impl Held {
+    /// Pairs for each side, each of `shape` (channels, ...); the order of an epoch follows from the seed.
+    ///
+    /// # Errors
+    /// A pair of another shape, a side without pairs.
+    pub fn new(shape: &[usize], parts: [Vec<Pairs>; 3], seed: u64) -> Result<Self> {
+        let len: usize = shape.iter().product();
+        let fits = |pair: &Pairs| pair.input.len() == len && pair.target.len() == len;
+        if parts.iter().any(Vec::is_empty) || !parts.iter().flatten().all(fits) {
+            return Err(UncertaintyError::Invalid(format!("every side needs pairs of shape {shape:?}")));
+        }
+        Ok(Self { shape: shape.to_vec(), parts, seed })
+    }
+
+    /// Channels, height and so on of a pair.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn batch_of(&self, pairs: &[Pairs]) -> Result<Batch> {
+        Batch::new(Pairs::concat(pairs), &[&[pairs.len()], self.shape.as_slice()].concat())
+    }
+}
+
+impl Source for Held {
+    fn epoch_len(&self) -> usize {
+        self.parts[0].len()
+    }
+
+    fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch> {
+        let chosen = shuffled(self.parts[0].len(), self.seed, epoch);
+        let chosen = chosen.get(range).ok_or_else(beyond)?;
+        let pairs: Vec<Pairs> = chosen.iter().map(|&i| self.parts[0][i as usize].clone()).collect();
+        self.batch_of(&pairs)
+    }
+
+    fn count(&self, part: Part) -> usize {
+        self.parts[part as usize].len()
+    }
+
+    fn item(&self, part: Part, index: usize) -> Result<Batch> {
+        let pair = self.parts[part as usize].get(index).ok_or_else(beyond)?;
+        self.batch_of(std::slice::from_ref(pair))
+    }
+}
+
+/// The order of an epoch.
+fn shuffled(count: usize, seed: u64, epoch: u64) -> Vec<u64> {
+    let mut order: Vec<u64> = (0..count as u64).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch);
+    order.shuffle(&mut rng);
+    order
 }
 
 fn beyond() -> UncertaintyError {

@@ -20,6 +20,7 @@ mod npz;
 mod parquet;
 mod pictures;
 mod png;
+mod slices;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ pub use npz::{NpzFile, read_npz, write_npz};
 pub use parquet::{read_parquet, write_parquet};
 pub use pictures::read_pictures;
 pub use png::write_png;
+pub use slices::read_slices;
 
 use crate::cases::Cases;
 use crate::error::{Error, Result, dims};

@@ -24,7 +24,7 @@ pub struct Pairs {
 
 impl Pairs {
     /// Joins pairs in order.
-    fn concat(parts: &[Pairs]) -> Self {
+    pub fn concat(parts: &[Pairs]) -> Self {
         let joined = |of: fn(&Pairs) -> &Vec<f32>| parts.iter().flat_map(of).copied().collect();
         Pairs { input: joined(|pair| &pair.input), target: joined(|pair| &pair.target) }
     }

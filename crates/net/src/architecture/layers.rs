@@ -23,7 +23,7 @@ pub(super) enum Start {
 pub(super) struct Conv {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Along every axis, odd.
+    /// Along every axis; an even one reaches further to the right and down.
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) start: Start,
@@ -57,10 +57,11 @@ impl Layers {
         self.convolutions += 1;
         let shape = [&[conv.to, conv.from][..], &vec![conv.kernel; self.axes]].concat();
         let [weight, bias] = self.weights(&name, &shape, conv.start);
-        let pad = (conv.kernel / 2) as i64;
+        let (before, after) = ((conv.kernel - 1) / 2, conv.kernel / 2);
+        let pads = [vec![before as i64; self.axes], vec![after as i64; self.axes]].concat();
         let attributes = vec![
             attribute::ints("kernel_shape", &vec![conv.kernel as i64; self.axes]),
-            attribute::ints("pads", &vec![pad; 2 * self.axes]),
+            attribute::ints("pads", &pads),
             attribute::ints("strides", &vec![conv.stride as i64; self.axes]),
         ];
         self.builder.push("Conv", &name, attributes, &[x, &weight, &bias], &[output]);

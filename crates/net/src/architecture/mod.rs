@@ -5,9 +5,11 @@ mod classifier;
 mod dropout;
 mod layers;
 mod reconstruction;
+mod unet;
 mod variance;
 
 pub use classifier::{Classifier, ClassifierKind, classifier};
 pub use dropout::{has_dropout, insert_dropout, with_dropout};
 pub use reconstruction::{Conv1d, DnCnn, conv1d, dncnn};
+pub use unet::{UNet, unet};
 pub use variance::{scale_network, with_variance};

@@ -118,12 +118,12 @@ pub fn dncnn(spec: &DnCnn) -> Result<Model, NetError> {
 }
 
 /// A convolution and its ReLU.
-fn hidden(net: &mut Layers, x: &str, from: usize, to: usize, kernel: usize) -> String {
+pub(super) fn hidden(net: &mut Layers, x: &str, from: usize, to: usize, kernel: usize) -> String {
     let x = net.conv(x, &Conv { from, to, kernel, stride: 1, start: Start::Glorot });
     net.builder.node("Relu", vec![], &[&x])
 }
 
-fn check_positive(what: &str, count: usize) -> Result<(), NetError> {
+pub(super) fn check_positive(what: &str, count: usize) -> Result<(), NetError> {
     if count > 0 {
         Ok(())
     } else {
@@ -131,7 +131,7 @@ fn check_positive(what: &str, count: usize) -> Result<(), NetError> {
     }
 }
 
-fn check_rate(rate: f32) -> Result<(), NetError> {
+pub(super) fn check_rate(rate: f32) -> Result<(), NetError> {
     if (0.0..1.0).contains(&rate) {
         return Ok(());
     }

@@ -131,19 +131,24 @@ impl<T: Element> Runtime<T> {
         let parts: Vec<Vec<Tensor<T>>> = chunks
             .par_iter()
             .map(|chunk| {
-                self.on_chunk(parameters, inputs, (chunk, settings.precision), |plan, shared, part, scratch| {
-                    let options = TapeOptions {
-                        keep: false,
-                        only: None,
-                        watch,
-                        seed: settings.seed,
-                        first_image: chunk.start,
-                    };
-                    let mut tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
-                    let taken = watch.iter().map(|&v| self.take(&mut tape, shared, v)).collect();
-                    tape.recycle(scratch);
-                    taken
-                })
+                self.on_chunk(
+                    parameters,
+                    inputs,
+                    (chunk, settings.precision),
+                    |plan, shared, part, scratch| {
+                        let options = TapeOptions {
+                            keep: false,
+                            only: None,
+                            watch,
+                            seed: settings.seed,
+                            first_image: chunk.start,
+                        };
+                        let mut tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
+                        let taken = watch.iter().map(|&v| self.take(&mut tape, shared, v)).collect();
+                        tape.recycle(scratch);
+                        taken
+                    },
+                )
             })
             .collect::<Result<_, _>>()?;
         Ok(concatenate(parts))

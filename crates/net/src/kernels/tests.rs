@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::conv::{self, Geometry};
 use super::{
-    Forward, Matrix, Precision, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product, simd, winograd,
+    Forward, Matrix, Precision, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product,
+    simd, winograd,
 };
 use crate::op::Scratch;
 use crate::tensor::Element;

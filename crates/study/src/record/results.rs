@@ -223,6 +223,9 @@ pub struct UncertaintyScore {
     /// Mean width of the intervals after conformal calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrated_width: Option<f64>,
+    /// Share of pixels whose target lies on the side of the larger half of their interval, among those that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction_accuracy: Option<f64>,
     /// Measured time. Differs between machines and runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_per_image: Option<f64>,
@@ -235,4 +238,7 @@ pub struct StressScore {
     pub pearson: Option<f64>,
     /// Area under the ROC curve of the uncertainty against the mask, over pixels.
     pub auroc: Option<f64>,
+    /// Mean uncertainty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_u: Option<f64>,
 }

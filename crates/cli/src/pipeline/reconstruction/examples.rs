@@ -79,7 +79,7 @@ pub(super) fn choose(
 }
 
 /// A test item and what the network makes of it.
-fn answer(
+pub(super) fn answer(
     runtime: &Runtime<f32>,
     base: &Model,
     source: &dyn Source,

@@ -13,7 +13,7 @@ use modelmend_uncertainty::evaluate::evaluate;
 use super::super::context::{Context, Title};
 use super::examples::{self, Crop, Examples};
 use super::measure::{Level, Outcome, mean, measure};
-use super::prepare::{Prepared, name, prepare};
+use super::prepare::{Prepared, prepare};
 use super::problem::Material;
 use super::train::batch_size;
 
@@ -31,9 +31,9 @@ pub(super) fn ask(
     context: &Context<'_>,
     study: &ReconstructionStudy,
     (material, data, shown): (&Material, Hash, &Examples),
-    (base, others, wanted): (&Model, &[Model], &Uncertainty),
+    (base, others, (wanted, name)): (&Model, &[Model], (&Uncertainty, &str)),
 ) -> Result<Asked> {
-    let title = Title { name: StepName::Uncertainty, label: name(wanted), version: 4 };
+    let title = Title { name: StepName::Uncertainty, label: name, version: 4 };
     let key = (wanted, batch_size(study), study.conformal, context.seed);
     let mut inputs = vec![data, Hash::of(&base.to_bytes()), shown.hash];
     inputs.extend(others.iter().map(|other| Hash::of(&other.to_bytes())));
@@ -41,7 +41,7 @@ pub(super) fn ask(
     let step = context.step(title, key, &inputs, |scope| {
         let Prepared { method, model, note } =
             prepare(context, study, source.as_ref(), (base, others, wanted), scope)?;
-        let asked = (name(wanted), method.as_ref(), note);
+        let asked = (name, method.as_ref(), note);
         let (mut outcome, maps) = measure(asked, (source.as_ref(), &shown.places), study)?;
         for (sigma, source) in material.levels() {
             let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
@@ -55,5 +55,7 @@ pub(super) fn ask(
     let bytes = step.artifact.blob("model")?;
     let model = if bytes.is_empty() { None } else { Some(Model::from_bytes(bytes)?) };
     let crops = examples::split(&shown.places, &step.artifact.f32("maps")?)?;
-    Ok(Asked { outcome: step.artifact.value, model, crops })
+    // Equal entries of a study share one result.
+    let outcome = Outcome { method: name.to_owned(), ..step.artifact.value };
+    Ok(Asked { outcome, model, crops })
 }

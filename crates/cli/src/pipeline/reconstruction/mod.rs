@@ -1,11 +1,13 @@
 //! A study of an image-to-image network: where its output cannot be trusted.
 
 mod examples;
+mod fidelity;
 mod measure;
 mod methods;
 mod page;
 mod prepare;
 mod problem;
+mod tomography;
 mod train;
 
 use std::collections::BTreeMap;
@@ -41,7 +43,7 @@ pub(super) fn run(
     let inputs: Mutex<BTreeMap<String, InputHash>> = Mutex::new(BTreeMap::new());
     let (mut runs, mut results, mut models) = (Vec::new(), Vec::new(), Vec::new());
     let mut items = 0;
-    let mut examples = Vec::new();
+    let (mut examples, mut gained) = (Vec::new(), None);
     for seed in file.study.seeds() {
         let context = Context { runner, seed, inputs: &inputs };
         let Some(done) = one(&context, file, study)? else { continue };
@@ -49,14 +51,15 @@ pub(super) fn run(
         results.push(page::results(&study.name, seed, (items, &done.outcomes)));
         runs.push(done.outcomes);
         if runs.len() == 1 {
-            (models, examples) = (done.models, done.examples);
+            (models, examples, gained) = (done.models, done.examples, done.gained);
         }
     }
     if runs.is_empty() {
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(());
     }
-    let report = ReportInput { examples, ..report(study, &runs, items) };
+    let mut report = ReportInput { examples, ..report(study, &runs, items) };
+    report.notes.extend(gained);
     write(out, file, (&results, report, &models), runner, &inputs)
 }
 
@@ -68,6 +71,8 @@ struct Done {
     /// Number of test items.
     items: usize,
     examples: Vec<UncertaintyExample>,
+    /// What the network gains.
+    gained: Option<String>,
 }
 
 /// One run; `None` where the user wants to stop before the methods.
@@ -91,18 +96,24 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
     }
     let source = material.source()?;
     let shown = examples::choose(context, (source.as_ref(), data), &base)?;
+    let gained = fidelity::fidelity(context, (source.as_ref(), data), &base)?;
+    let rival = match &material {
+        Material::Slices { scan, .. } => tomography::total_variation(context, (source.as_ref(), data), scan)?,
+        _ => None,
+    };
     let (mut outcomes, mut crops) = (Vec::new(), Vec::new());
-    for wanted in &study.uncertainty {
+    for (wanted, name) in study.uncertainty.iter().zip(prepare::names(&study.uncertainty)) {
         let members = train::members(context, (file, study), (&material, data), wanted)?;
         let (names, others): (Vec<_>, Vec<Model>) = members.into_iter().unzip();
-        let asked = methods::ask(context, study, (&material, data, &shown), (&base, &others, wanted))?;
+        let asked =
+            methods::ask(context, study, (&material, data, &shown), (&base, &others, (wanted, &name)))?;
         models.extend(names.into_iter().zip(others).filter_map(|(name, model)| Some((name?, model))));
         models.extend(asked.model.map(|model| (format!("{}.onnx", asked.outcome.method), model)));
         outcomes.push(asked.outcome);
         crops.push(asked.crops);
     }
     let (items, examples) = (source.count(Part::Test), page::examples(&shown, &outcomes, &crops));
-    Ok(Some(Done { outcomes, models, items, examples }))
+    Ok(Some(Done { outcomes, models, items, examples, gained: fidelity::note(gained, rival) }))
 }
 
 fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> ReportInput {

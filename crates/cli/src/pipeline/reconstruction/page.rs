@@ -33,11 +33,12 @@ pub(super) fn results(name: &str, seed: u64, (cases, outcomes): (usize, &[Outcom
             width: of("width"),
             calibrated_coverage: mean(outcome.calibrated.iter().map(|c| Some(c.0))),
             calibrated_width: mean(outcome.calibrated.iter().map(|c| Some(c.1))),
+            direction_accuracy: outcome.direction.first().and_then(|d| mean(d[0].iter().copied())),
             seconds_per_image: Some(outcome.seconds),
         };
         results.uncertainty.insert(outcome.method.clone(), score);
-        for Level { sigma, pearson, .. } in &outcome.levels {
-            let score = StressScore { pearson: *pearson, ..StressScore::default() };
+        for Level { sigma, u, pearson } in &outcome.levels {
+            let score = StressScore { pearson: *pearson, mean_u: *u, ..StressScore::default() };
             let test = results.stress.entry(format!("noise-{sigma}")).or_default();
             test.insert(outcome.method.clone(), score);
         }

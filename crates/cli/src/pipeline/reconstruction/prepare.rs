@@ -28,6 +28,16 @@ pub(super) fn name(wanted: &Uncertainty) -> &'static str {
     }
 }
 
+/// A name for each entry of a study: where several ask for one method, the later ones are numbered.
+pub(super) fn names(entries: &[Uncertainty]) -> Vec<String> {
+    let nth = |i: usize| entries[..=i].iter().filter(|&entry| name(entry) == name(&entries[i])).count();
+    let named = |(i, entry)| match nth(i) {
+        1 => name(entry).to_owned(),
+        nth => format!("{}-{nth}", name(entry)),
+    };
+    entries.iter().enumerate().map(named).collect()
+}
+
 /// A method that is ready to be asked.
 pub(super) struct Prepared {
     pub(super) method: Box<dyn Method>,
@@ -119,5 +129,19 @@ fn boxes(layers: &Layers) -> Boxes {
         Layers::Range(LayerRange::All) => Boxes::All,
         Layers::Range(LayerRange::Last(count)) => Boxes::Last(*count as usize),
         Layers::Nodes(names) => Boxes::Named(names.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_one_method_have_names_of_their_own() {
+        let dropout = |passes| Uncertainty::McDropout { passes, ratio: None };
+        assert_eq!(
+            names(&[dropout(2), Uncertainty::Tta {}, dropout(16)]),
+            ["mcdropout", "tta", "mcdropout-2"]
+        );
     }
 }

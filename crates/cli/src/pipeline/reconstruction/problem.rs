@@ -6,15 +6,17 @@ use modelmend_data::formats::read_pictures;
 use modelmend_data::generate::{Denoise, Jumps};
 use modelmend_data::split::deal;
 use modelmend_net::Model;
-use modelmend_net::architecture::{Conv1d, DnCnn, conv1d, dncnn};
+use modelmend_net::architecture::{Conv1d, DnCnn, UNet, conv1d, dncnn, unet};
 use modelmend_study::Hash;
 use modelmend_study::schema::{
     Noise, PartSize, Parts, ReconstructionArchitecture, ReconstructionData, ReconstructionStudy,
     ReconstructionTrain, StudyFile,
 };
-use modelmend_uncertainty::source::{Photographs, Signals, Source};
+use modelmend_uncertainty::source::{Held, Photographs, Signals, Source};
+use modelmend_uncertainty::tomography::LimitedAngle;
 
 use super::super::context::Context;
+use super::tomography;
 
 /// Data that are read or drawn.
 pub(super) enum Material {
@@ -22,6 +24,8 @@ pub(super) enum Material {
     Signals { source: Box<Signals>, levels: Vec<f64> },
     /// Photographs for each side.
     Pictures { request: Denoise, parts: [Vec<Picture>; 3] },
+    /// Slices of patients, back-projected from some angles.
+    Slices { held: Box<Held>, scan: LimitedAngle },
 }
 
 /// The dropout rate where a study names none. The paper's .2 and .5 for signals, with dropout switched off where the network is used,
@@ -40,11 +44,16 @@ impl Material {
         if data.generator.is_some() {
             return Ok((signals(data, study.seed)?, described));
         }
+        if let Some(source) = &data.source {
+            let path = file.resolve(source);
+            let hash = context.hash(&source.to_string(), &path)?;
+            let (held, scan) = tomography::pairs(data, &path, study.seed)
+                .with_context(|| file.path.display().to_string())?;
+            let slices = Self::Slices { held: Box::new(held), scan };
+            return Ok((slices, Hash::of(format!("{described}{hash}").as_bytes())));
+        }
         let Some(folder) = &data.images else {
-            bail!(
-                "{}: data.source: computed tomography is not built yet; this version knows `generator: jumps` and `images:`",
-                file.path.display()
-            );
+            bail!("{}: data: needs one of `generator`, `images` and `source`", file.path.display());
         };
         let path = file.resolve(folder);
         let hash = context.hash(&folder.to_string(), &path)?;
@@ -72,6 +81,7 @@ impl Material {
             Self::Pictures { request, parts: [train, validation, test] } => {
                 Box::new(Photographs::new(*request, [train, validation, test])?)
             }
+            Self::Slices { held, .. } => Box::new(held.as_ref().clone()),
         })
     }
 
@@ -87,7 +97,7 @@ impl Material {
 
     fn channels(&self) -> usize {
         match self {
-            Self::Signals { .. } => 1,
+            Self::Signals { .. } | Self::Slices { .. } => 1,
             Self::Pictures { parts, .. } => parts.iter().flatten().next().map_or(1, Picture::channels),
         }
     }
@@ -97,6 +107,10 @@ impl Material {
         let seed = train.init_seed.unwrap_or(seed);
         let rate = train.dropout.unwrap_or(DROPOUT) as f32;
         let width = train.channels.map(|channels| channels as usize);
+        let for_signals = train.architecture == ReconstructionArchitecture::Conv1d;
+        if for_signals != matches!(self, Self::Signals { .. }) {
+            bail!("train.architecture: conv1d is for signals, dncnn and unet are for images");
+        }
         Ok(match train.architecture {
             ReconstructionArchitecture::Conv1d => {
                 let usual = Conv1d::default();
@@ -108,8 +122,29 @@ impl Material {
                 let width = width.unwrap_or(usual.width);
                 dncnn(&DnCnn { channels: self.channels(), width, depth, dropout: rate, seed, ..usual })?
             }
-            ReconstructionArchitecture::Unet => bail!("train.architecture: unet is not built yet"),
+            ReconstructionArchitecture::Unet => {
+                let usual = UNet::default();
+                let depth = train.depth.map_or(usual.depth, |depth| depth as usize);
+                let base = width.unwrap_or(usual.base);
+                self.divides(depth)?;
+                unet(&UNet { base, depth, dropout: rate, seed, ..usual })?
+            }
         })
+    }
+}
+
+impl Material {
+    /// Refuses a U-Net that halves the slices of a study more often than they can be.
+    fn divides(&self, levels: usize) -> Result<()> {
+        let Self::Slices { held, .. } = self else { return Ok(()) };
+        let side = held.shape().last().copied().unwrap_or(0);
+        let halved = levels.saturating_sub(1) as u32;
+        if side.trailing_zeros() >= halved {
+            return Ok(());
+        }
+        bail!(
+            "train.depth: a U-Net of {levels} levels halves {side} pixels {halved} times, which {side} does not allow"
+        );
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::arch::x86_64::*;
 
+use super::filters::Filters;
 use super::line::{Line, Spot, TILE};
-use super::split::{self, Filters, Rows};
+use super::rows::{Rows, columns};
+use super::split;
 use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
 use crate::kernels::{Forward, Side};
 
@@ -157,7 +159,7 @@ impl<'a> Results<'a> {
             for (i, tile) in (tile..self.tiles).take(2).enumerate() {
                 let (image, spot) = (tile / layer.spots.len(), layer.spots[tile % layer.spots.len()]);
                 let channels = block * TILE..((block + 1) * TILE).min(written);
-                let columns = split::columns(&self.sums[self.turn].0[2 * j + i]);
+                let columns = columns(&self.sums[self.turn].0[2 * j + i]);
                 for (sums, channel) in columns.iter().zip(channels) {
                     let start = (image * written + channel) * layer.plane + spot.first;
                     let bias = _mm512_set1_ps(layer.bias.map_or(0.0, |bias| bias[channel]));

@@ -4,7 +4,7 @@ use crate::kernels::Side;
 use crate::kernels::conv::Geometry;
 use crate::kernels::frame::strides;
 
-/// Positions of a tile.
+/// Positions, or channels, along a side of a tile.
 pub(super) const TILE: usize = 16;
 
 /// Whether the taps of a convolution are shifts of one line: no strides and no groups, and no more padding than taps reach.
@@ -78,6 +78,24 @@ impl Line {
         last(0) * d + last(1) * h + last(2) * w + 1
     }
 
+    /// The rows of elements of a plane.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let ([depth, height, width], [_, rows, columns]) = (self.from, self.size);
+        if self.from == self.size {
+            let count = depth * height * width;
+            return vec![Row { from: 0, at: 0, count, covered: count }];
+        }
+        let place = |z: usize, y: usize| {
+            let at = ((z + self.before[0]) * rows + y + self.before[1]) * columns + self.before[2];
+            Row { from: (z * height + y) * width, at, count: width, covered: self.volume() - at }
+        };
+        let mut found: Vec<Row> = (0..depth * height).map(|i| place(i / height, i % height)).collect();
+        for i in 1..found.len() {
+            found[i - 1].covered = found[i].at - found[i - 1].at;
+        }
+        found
+    }
+
     /// The results in each tile of positions.
     pub(super) fn spots(&self) -> Vec<Spot> {
         let mut spots = vec![Spot { mask: 0, first: 0 }; self.span().div_ceil(TILE)];
@@ -95,6 +113,19 @@ impl Line {
         }
         spots
     }
+}
+
+/// A row of elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Where it begins in the plane.
+    pub(super) from: usize,
+    /// Where it begins on the line.
+    pub(super) at: usize,
+    /// Elements.
+    pub(super) count: usize,
+    /// Elements and the zeros behind them.
+    pub(super) covered: usize,
 }
 
 /// The results in one tile: they follow each other in the plane that is written.
@@ -131,6 +162,9 @@ mod tests {
         let line = Line::new(&g, Side::Output);
         assert_eq!((line.size, line.span(), line.reach(), line.end()), ([1, 4, 5], 14, 12, 20));
         assert_eq!(line.spots(), [Spot { mask: 0b0011_1101_1110_1111, first: 0 }]);
+        let [first, second] = [(0, 6, 4, 5), (4, 11, 4, 5)];
+        let row = |(from, at, count, covered)| Row { from, at, count, covered };
+        assert_eq!(line.rows(), [row(first), row(second), row((8, 16, 4, 4))]);
         assert_eq!(Line::new(&g, Side::Input).shifts[0], 12);
         assert!(covers(&g) && !covers(&Geometry { pad: [0, 3, 1], ..g }));
     }

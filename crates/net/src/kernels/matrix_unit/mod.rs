@@ -5,17 +5,24 @@
 //! numbers, `x = high + low + rest` with `|rest| <= 2^-16 |x|`, and a product is `high high + high low + low high`, at three times the price
 //! (Henry, Tang and Heinecke, *Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations*, ARITH 2019,
 //! arXiv 1904.06376). What is lost is at most `3 * 2^-16` of each product, and some 3e-6 of the largest result in practice. Training bears that;
-//! predictions, single gradients and bounds are not computed so, and follow the reference of other libraries more closely.
+//! predictions, single gradients and bounds are not computed so, and follow the reference of other libraries more closely. Where a training asks for
+//! [`Precision::Mixed`](super::Precision), gradients are computed from high parts alone, as usual in mixed precision (Micikevicius et al., arXiv 1710.03740).
 //!
-//! Planes with their zeros are read as one line, on which a tap of the filter is a shift. So the unit reads its tiles
-//! from the split images themselves, and there are no column matrices.
+//! Planes with their zeros are read as one line, on which a tap of the filter is a shift. Positions are rows of the first factor, with their channels in one
+//! cache line, so that at every shift the unit reads its tiles from the split images themselves, and there are no column matrices.
 //!
 //! The order of each sum depends on the shapes of the layer alone, hence the same bits for any number of threads and any batch. A machine without the unit
 //! computes in another order: see [`available`].
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod filters;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod forward;
 mod line;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod lines;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod rows;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod split;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

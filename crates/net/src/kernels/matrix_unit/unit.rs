@@ -12,6 +12,8 @@ pub(super) const DEPTH: usize = 32;
 pub(super) const ROW: usize = 64;
 /// Bytes of a tile.
 pub(super) const BYTES: usize = ROWS * ROW;
+/// Words of a tile.
+pub(super) const TILE_WORDS: usize = BYTES / 4;
 
 /// Whether the processor has the unit and the system lets this process use it.
 pub(super) fn permitted() -> bool {

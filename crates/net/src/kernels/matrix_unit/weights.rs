@@ -3,8 +3,9 @@
 use std::arch::x86_64::*;
 
 use super::line::{Line, TILE, spread};
-use super::split::{self, Lines, SLACK, TILE_WORDS};
-use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
+use super::lines::{Lines, SLACK, cut, turn};
+use super::split;
+use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, TILE_WORDS, Unit};
 use crate::kernels::conv::Geometry;
 use crate::kernels::{Side, Start, Weights};
 use crate::scratch::Aligned;
@@ -64,8 +65,9 @@ struct Layer {
     parts: usize,
     /// The input.
     line: Line,
-    /// How inputs and gradients of the output lie on lines.
+    /// How inputs lie on lines.
     x: Lines,
+    /// How gradients of the output do, at the same places.
     dy: Lines,
     /// Elements of a plane of the output.
     plane: usize,
@@ -125,7 +127,7 @@ impl Layer {
             self.x.finish(lines, x.len() / image * self.line.volume());
             let words: &mut [u32] = bytemuck::cast_slice_mut(&mut memory.x);
             let words = &mut words[i * self.tile_x()..][..self.tile_x()];
-            split::turn(bytemuck::cast_slice(lines), self.x.len / 2, words, (self.positions / 2, self.parts));
+            turn(bytemuck::cast_slice(lines), self.x.len / 2, words, (self.positions / 2, self.parts));
         }
     }
 
@@ -144,7 +146,7 @@ impl Layer {
             for version in 0..self.versions {
                 let tiles = &mut memory.dy[version * self.version() + i * self.tile()..][..self.tile()];
                 let tiles = bytemuck::cast_slice_mut(tiles);
-                split::cut(lines, self.dy.len, MARGIN - version, tiles, self.parts);
+                cut(lines, self.dy.len, MARGIN - version, tiles, self.parts);
             }
         }
     }

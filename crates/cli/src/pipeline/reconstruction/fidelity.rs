@@ -1,0 +1,59 @@
+//! What the network makes of the test items: nearer to the truth than its input, or not.
+
+use anyhow::Result;
+use modelmend_data::split::Part;
+use modelmend_learn::stats;
+use modelmend_net::{Model, Runtime};
+use modelmend_study::Hash;
+use modelmend_study::artifact::Artifact;
+use modelmend_study::step::StepName;
+use modelmend_uncertainty::source::Source;
+use rayon::prelude::*;
+
+use super::super::context::{Context, Title};
+use super::examples::answer;
+
+/// Mean peak signal-to-noise ratios of the test items in decibels (`-10 log10` of the mean squared error, for values from 0 to 1): before the network and after it.
+/// `None` where an item has no error at all.
+pub(super) fn fidelity(
+    context: &Context<'_>,
+    (source, data): (&dyn Source, Hash),
+    base: &Model,
+) -> Result<[Option<f64>; 2]> {
+    let title = Title { name: StepName::Uncertainty, label: "fidelity", version: 1 };
+    let step = context.step(title, (), &[data, Hash::of(&base.to_bytes())], |_| {
+        let runtime = Runtime::<f32>::new(base.graph().clone());
+        let item = |item| {
+            let (pair, output) = answer(&runtime, base, source, item)?;
+            Ok([&pair.input, &output].map(|image| ratio(image.data(), pair.target.data())))
+        };
+        let items: Result<Vec<[Option<f64>; 2]>> =
+            (0..source.count(Part::Test)).into_par_iter().map(item).collect();
+        let items = items?;
+        let of = |side: usize| mean(&items.iter().map(|item| item[side]).collect::<Vec<_>>());
+        Ok(Artifact::new([of(0), of(1)]))
+    })?;
+    Ok(step.artifact.value)
+}
+
+/// The sentence of the page; `rival` is a reconstruction without a network.
+pub(super) fn note([before, after]: [Option<f64>; 2], rival: Option<f64>) -> Option<String> {
+    let (before, after) = (before?, after?);
+    let rival = rival.map_or_else(String::new, |rival| format!(", {rival:.1} dB by total variation"));
+    Some(format!(
+        "Peak signal-to-noise ratio of the test items: {before:.1} dB before the network, {after:.1} dB after it{rival}."
+    ))
+}
+
+/// The mean of ratios; none where one is missing.
+pub(super) fn mean(ratios: &[Option<f64>]) -> Option<f64> {
+    let all: Option<Vec<f64>> = ratios.iter().copied().collect();
+    all.and_then(|all| stats::mean(all.into_iter()))
+}
+
+/// The ratio of one image; none where it has no error.
+pub(super) fn ratio(image: &[f32], target: &[f32]) -> Option<f64> {
+    let square: f64 = image.iter().zip(target).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    let error = square / target.len().max(1) as f64;
+    (error > 0.0 && image.len() == target.len()).then(|| -10.0 * error.log10())
+}

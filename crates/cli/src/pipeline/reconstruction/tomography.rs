@@ -1,0 +1,113 @@
+//! Tomography in a study: slices, their split by patient, and what missing angles make of them.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use modelmend_data::formats::read_slices;
+use modelmend_data::generate::Pairs;
+use modelmend_data::split::{Part, failure_split};
+use modelmend_physics::Filter;
+use modelmend_study::Hash;
+use modelmend_study::artifact::Artifact;
+use modelmend_study::schema::{BackprojectionFilter, PartSize, Parts, PhysicsOperator, ReconstructionData};
+use modelmend_study::step::StepName;
+use modelmend_uncertainty::source::{Held, Source};
+use modelmend_uncertainty::tomography::LimitedAngle;
+
+use super::super::context::{Context, Title};
+use super::fidelity;
+
+/// Window where a study names none: air to bone, in Hounsfield units.
+const WINDOW: [f64; 2] = [-1000.0, 1000.0];
+
+/// The pairs of a study on slices, no patient on two sides, and the scan that made them.
+pub(super) fn pairs(data: &ReconstructionData, path: &Path, seed: u64) -> Result<(Held, LimitedAngle)> {
+    let physics = data
+        .physics
+        .context("data.physics: slices need `{operator: radon, angles, missing_wedge, filter}`")?;
+    let PhysicsOperator::Radon = physics.operator;
+    let shares = shares(data.split.as_ref())?;
+    let slices = read_slices(path)?;
+    let size = data.size.map_or(slices.size(), |size| size as usize);
+    let slices = slices.reduced(size)?.windowed(data.window.unwrap_or(WINDOW))?;
+    let strata = vec![vec![0]; slices.patients().len()];
+    let sides = failure_split(&strata, Some(slices.patients()), &shares, seed)?.parts;
+    let scan = LimitedAngle {
+        angles: physics.angles as usize,
+        missing: physics.missing_wedge,
+        filter: filter(physics.filter),
+    };
+    let mut parts: [Vec<Pairs>; 3] = Default::default();
+    for (side, pair) in sides.into_iter().zip(scan.pairs(&slices)?) {
+        parts[side as usize].push(pair);
+    }
+    Ok((Held::new(&[1, size, size], parts, seed)?, scan))
+}
+
+/// The shares of train, validation and test.
+fn shares(parts: Option<&Parts>) -> Result<[f64; 3]> {
+    let parts = parts.context("data.split: is missing")?;
+    if parts.by.as_deref().is_some_and(|by| by != "patient") {
+        bail!("data.split.by: slices are split by `patient`");
+    }
+    let share = |size: &PartSize| match size {
+        PartSize::Fraction(share) => Ok(*share),
+        PartSize::Count(_) => {
+            bail!(
+                "data.split: must be shares here, such as `{{train: 0.7, validation: 0.1, test: 0.2, by: patient}}`"
+            )
+        }
+    };
+    Ok([share(&parts.train)?, share(&parts.validation)?, share(&parts.test)?])
+}
+
+fn filter(wanted: BackprojectionFilter) -> Filter {
+    match wanted {
+        BackprojectionFilter::Ramp => Filter::Ramp,
+        BackprojectionFilter::SheppLogan => Filter::SheppLogan,
+        BackprojectionFilter::Cosine => Filter::Cosine,
+        BackprojectionFilter::Hamming => Filter::Hamming,
+        BackprojectionFilter::Hann => Filter::Hann,
+    }
+}
+
+/// Weights of total variation that are tried.
+const WEIGHTS: [f64; 4] = [0.01, 0.03, 0.1, 0.3];
+/// Validation slices on which they are tried.
+const TRIED: usize = 4;
+
+/// The mean peak signal-to-noise ratio of the test slices by total variation, in decibels, with the weight that is best on validation slices.
+pub(super) fn total_variation(
+    context: &Context<'_>,
+    (source, data): (&dyn Source, Hash),
+    scan: &LimitedAngle,
+) -> Result<Option<f64>> {
+    let title = Title { name: StepName::Uncertainty, label: "total variation", version: 1 };
+    let step = context.step(title, (WEIGHTS, TRIED), &[data], |scope| {
+        let decibels = |part, index, weight| {
+            let pair = source.item(part, index)?;
+            let side = pair.target.shape().last().copied().unwrap_or(0);
+            let image = scan.total_variation(pair.target.data(), side, weight)?;
+            scope.check()?;
+            Ok(fidelity::ratio(&image, pair.target.data()))
+        };
+        let over = |part: Part, count: usize, weight| {
+            let all: Result<Vec<Option<f64>>> =
+                (0..count).map(|index| decibels(part, index, weight)).collect();
+            Ok::<_, anyhow::Error>(fidelity::mean(&all?))
+        };
+        let mut best: Option<(f64, f64)> = None;
+        for weight in WEIGHTS {
+            let found = over(Part::Validation, source.count(Part::Validation).min(TRIED), weight)?;
+            if let Some(found) = found.filter(|&found| best.is_none_or(|(_, best)| found > best)) {
+                best = Some((weight, found));
+            }
+        }
+        let found = match best {
+            Some((weight, _)) => over(Part::Test, source.count(Part::Test), weight)?,
+            None => None,
+        };
+        Ok(Artifact::new(found))
+    })?;
+    Ok(step.artifact.value)
+}

@@ -1,0 +1,58 @@
+//! Slices in Hounsfield units from `.npz`.
+
+use std::path::Path;
+
+use super::has_extension;
+use super::npz::NpzFile;
+use crate::error::{Error, Result, dims};
+use crate::slices::Slices;
+
+/// Reads square slices from a `.npz` with `hu` (slices, size, size), Hounsfield units, and `patient` (slices), numbers or text.
+///
+/// # Errors
+/// [`Error::InFile`] around what is missing or wrong.
+pub fn read_slices(path: &Path) -> Result<Slices> {
+    if !has_extension(path, "npz") {
+        let known = "`.npz` with arrays `hu` and `patient`".to_owned();
+        return Err(Error::UnknownFormat { known }.in_file(path));
+    }
+    let mut file = NpzFile::open(path)?;
+    let (hu, patient) = (file.read("hu")?, file.read("patient")?);
+    let read = || {
+        let &[count, size, width] = hu.shape() else { return Err(wrong(hu.shape())) };
+        if size != width {
+            return Err(wrong(hu.shape()));
+        }
+        if let Some(image) = hu.first_non_finite() {
+            return Err(Error::NonFinite { array: "hu".to_owned(), image });
+        }
+        let patients = names(&patient);
+        if patients.len() != count {
+            return Err(Error::CountMismatch {
+                first: "hu".to_owned(),
+                first_count: count,
+                second: "patient".to_owned(),
+                second_count: patients.len(),
+            });
+        }
+        let pixels = hu
+            .clone()
+            .into_f32()
+            .ok_or_else(|| Error::Dtype { array: "hu".to_owned(), dtype: "text".to_owned() })?;
+        Slices::new(size, pixels, patients)
+    };
+    read().map_err(|error: Error| error.in_file(path))
+}
+
+fn wrong(shape: &[usize]) -> Error {
+    Error::Shape { array: "hu".to_owned(), expected: "(slices, size, size)".to_owned(), got: dims(shape) }
+}
+
+/// One name for each slice.
+fn names(patient: &super::Array) -> Vec<String> {
+    match (patient.values(), patient.to_i64()) {
+        (super::Values::Text(names), _) => names.clone(),
+        (_, Ok(numbers)) => numbers.iter().map(ToString::to_string).collect(),
+        (_, Err(_)) => Vec::new(),
+    }
+}
