@@ -110,14 +110,14 @@ impl<T: Real> Turned<T> {
 
     /// How far a detector or row lies from the middle one.
     #[inline(always)]
-    fn from_middle(&self, index: usize) -> T {
+    fn distance(&self, index: usize) -> T {
         T::of(index as f64 - (self.detectors / 2) as f64)
     }
 
     /// The point of a detector: column and row in the frame.
     #[inline(always)]
     fn point(&self, points: &Points<T>, detector: usize) -> (T, T) {
-        let dc = self.from_middle(detector);
+        let dc = self.distance(detector);
         (dc * self.cos + points.x0, points.y0 - dc * self.sin)
     }
 
@@ -130,7 +130,7 @@ impl<T: Real> Turned<T> {
 
     /// The points of a row.
     fn points(&self, row: usize) -> Points<T> {
-        let (dr, middle) = (self.from_middle(row), T::of(((self.side - 2) / 2 + 1) as f64));
+        let (dr, middle) = (self.distance(row), T::of(((self.side - 2) / 2 + 1) as f64));
         let mut points = Points { range: 0..0, x0: dr * self.sin + middle, y0: dr * self.cos + middle };
         // Both coordinates run one way, also as rounded, so that all points between two inside are inside.
         let (mut first, mut last) = self.crossing(&points);
