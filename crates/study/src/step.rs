@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn key_is_stable_between_builds() {
-        let expected = "04e5f8fecd2fe93910a094dba79fbfdd50dc79e408c95d3f6ce98efa58469f1d";
+        let expected = "b9f25c9e067b6d094ced41de690bd558ff943889a670b712f86ff81f70f356b3";
         assert_eq!(step().key().to_string(), expected);
     }
 
