@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::line::TILE;
-use super::split::{LANES, read, read_words, split_pairs, transpose, write};
+use super::split::{LANES, counting, lanes, split_pairs, write};
 use super::unit::TILE_WORDS;
 
 /// The filters of a convolution as second factors.
@@ -50,48 +50,35 @@ impl Filters<'_> {
     /// Overwrites `words` by all blocks: for each one and each step a tile of high and, if asked, a tile of low parts.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     pub(super) fn pack(&self, words: &mut [u32]) {
-        // Taps follow each other in memory; where the channels read follow as well, all weights of a channel written are one run.
-        let (runs, run) =
-            if self.read.1 == self.taps { (1, self.read.0 * self.taps) } else { (self.read.0, self.taps) };
         for (block, words) in words.chunks_exact_mut(self.block()).enumerate() {
-            // Rows behind the last channel.
-            words[(self.groups() - 1) * self.taps * self.step()..].fill(0);
-            for first in 0..runs {
-                for start in (0..run).step_by(LANES) {
-                    let count = LANES.min(run - start);
-                    let vectors = self.turned(block * TILE, first * self.read.1 + start, count);
-                    for (i, vector) in (start..run).zip(&vectors[..count]) {
-                        self.put(words, [first + i / self.taps, i % self.taps], *vector);
+            for (group, words) in words.chunks_exact_mut(self.taps * self.step()).enumerate() {
+                for pair in 0..self.depth / 2 {
+                    let channel = group * self.depth + 2 * pair;
+                    for (tap, tiles) in words.chunks_exact_mut(self.step()).enumerate() {
+                        let one = self.gather(block * TILE, channel, tap);
+                        let two = self.gather(block * TILE, channel + 1, tap);
+                        for (tile, part) in tiles.chunks_exact_mut(TILE_WORDS).zip(split_pairs(one, two)) {
+                            write(&mut tile[pair * LANES..][..LANES], part);
+                        }
                     }
                 }
             }
         }
     }
 
-    /// `count` weights from `start` on of [`TILE`] channels written: a vector over these channels for each weight, zeros where there is no such channel.
+    /// The weights of a channel that is read, for [`TILE`] channels written; zeros where there is no such channel.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn turned(&self, written: usize, start: usize, count: usize) -> [__m512i; LANES] {
-        let mut rows = [_mm512_setzero_si512(); LANES];
-        for (row, channel) in rows.iter_mut().zip(written..self.written.0) {
-            *row = _mm512_castps_si512(read(&self.weights[channel * self.written.1 + start..][..count]));
+    fn gather(&self, written: usize, read: usize, tap: usize) -> __m512 {
+        let zero = _mm512_setzero_ps();
+        if read >= self.read.0 {
+            return zero;
         }
-        transpose(rows)
-    }
-
-    /// Puts the weights of a channel that is read, at a tap, into their row: channels of even number into the lower halves of words.
-    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    #[inline]
-    fn put(&self, words: &mut [u32], [channel, tap]: [usize; 2], weights: __m512i) {
-        let weights = _mm512_castsi512_ps(weights);
-        let (zero, odd) = (_mm512_setzero_ps(), channel % 2 == 1);
-        let parts = if odd { split_pairs(zero, weights) } else { split_pairs(weights, zero) };
-        let step = channel / self.depth * self.taps + tap;
-        let tiles = words[step * self.step()..][..self.step()].chunks_exact_mut(TILE_WORDS);
-        for (tile, part) in tiles.zip(parts) {
-            let row = &mut tile[channel % self.depth / 2 * LANES..][..LANES];
-            let both = if odd { _mm512_or_si512(read_words(row), part) } else { part };
-            write(row, both);
-        }
+        let count = TILE.min(self.written.0 - written);
+        let from = &self.weights[written * self.written.1 + read * self.read.1 + tap..];
+        assert!((count - 1) * self.written.1 < from.len());
+        let places = _mm512_mullo_epi32(counting(), _mm512_set1_epi32(self.written.1 as i32));
+        // SAFETY: the last lane that is read lies in the slice.
+        unsafe { _mm512_mask_i32gather_ps::<4>(zero, lanes(count), places, from.as_ptr()) }
     }
 }

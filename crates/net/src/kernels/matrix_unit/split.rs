@@ -11,7 +11,7 @@ pub(super) const LANES: usize = 16;
 const _: () = assert!(DEPTH == 2 * LANES && TILE == LANES);
 
 /// The first `count` lanes.
-fn lanes(count: usize) -> __mmask16 {
+pub(super) fn lanes(count: usize) -> __mmask16 {
     if count >= LANES { !0 } else { (1 << count) - 1 }
 }
 
@@ -29,9 +29,15 @@ pub(super) fn split_pairs(first: __m512, second: __m512) -> [__m512i; 2] {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn paired(first: __m512, second: __m512) -> __m512i {
-    let words = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    let upper = _mm512_slli_epi32::<16>(_mm512_add_epi32(words, _mm512_set1_epi32(LANES as i32)));
-    _mm512_permutexvar_epi16(_mm512_or_si512(words, upper), in_order(first, second))
+    let upper = _mm512_slli_epi32::<16>(_mm512_add_epi32(counting(), _mm512_set1_epi32(LANES as i32)));
+    _mm512_permutexvar_epi16(_mm512_or_si512(counting(), upper), in_order(first, second))
+}
+
+/// 0, 1, 2 and so on.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) fn counting() -> __m512i {
+    _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 }
 
 /// The elements of a slice, at most a vector, followed by zeros.
