@@ -95,7 +95,7 @@ impl<T: Real> FilteredBackprojection<T> {
     #[inline(always)]
     fn row(&self, filtered: &[T], row: usize, pixels: &mut [T]) {
         let size = self.geometry.size();
-        let from_middle = |index: usize| T::of(index as f64 - (size / 2) as f64);
+        let from_middle = |index: usize| T::int(index as i32 - (size / 2) as i32);
         let middle = T::of((self.width / 2) as f64);
         let (dy, end) = (from_middle(row), T::of((self.width - 1) as f64));
         for (values, angle) in filtered.chunks_exact(self.width + 1).zip(self.geometry.angles()) {
@@ -108,9 +108,9 @@ impl<T: Real> FilteredBackprojection<T> {
                 // SAFETY: the place lies between 0 and the last detector, behind which there is one more value.
                 let (whole, near, next) = unsafe {
                     let whole = place.whole();
-                    (whole, *values.get_unchecked(whole), *values.get_unchecked(whole + 1))
+                    (whole, *values.get_unchecked(whole as usize), *values.get_unchecked(whole as usize + 1))
                 };
-                let value = near + (place - T::of(whole as f64)) * (next - near);
+                let value = near + (place - T::int(whole)) * (next - near);
                 *pixel += if seen { value } else { T::zero() };
             }
         }

@@ -111,7 +111,7 @@ impl<T: Real> Turned<T> {
     /// How far a detector or row lies from the middle one.
     #[inline(always)]
     fn distance(&self, index: usize) -> T {
-        T::of(index as f64 - (self.detectors / 2) as f64)
+        T::int(index as i32 - (self.detectors / 2) as i32)
     }
 
     /// The point of a detector: column and row in the frame.
@@ -199,8 +199,8 @@ impl<T: Real> Turned<T> {
         let (x, y) = self.point(points, detector);
         // SAFETY: the point is inside.
         let (column, row) = unsafe { (x.whole(), y.whole()) };
-        let part = |value: T, whole: usize| value - T::of(whole as f64);
-        Corner { at: row * self.side + column, right: part(x, column), down: part(y, row) }
+        let at = (row * self.side as i32 + column) as usize;
+        Corner { at, right: x - T::int(column), down: y - T::int(row) }
     }
 }
 

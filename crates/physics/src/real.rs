@@ -9,11 +9,13 @@ pub trait Real: Float + FftNum + std::iter::Sum + std::ops::AddAssign + Default 
     fn of(value: f64) -> Self;
     /// This value in double precision (exact).
     fn f64(self) -> f64;
+    /// This whole number (exact below 2^24).
+    fn int(value: i32) -> Self;
     /// The integer part.
     ///
     /// # Safety
     /// The value lies in 0 .. 2^31.
-    unsafe fn whole(self) -> usize;
+    unsafe fn whole(self) -> i32;
 }
 
 impl Real for f32 {
@@ -26,9 +28,13 @@ impl Real for f32 {
         f64::from(self)
     }
     #[inline(always)]
-    unsafe fn whole(self) -> usize {
+    fn int(value: i32) -> Self {
+        value as f32
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> i32 {
         // SAFETY: as the caller promises.
-        unsafe { self.to_int_unchecked::<i32>() as usize }
+        unsafe { self.to_int_unchecked() }
     }
 }
 
@@ -42,8 +48,12 @@ impl Real for f64 {
         self
     }
     #[inline(always)]
-    unsafe fn whole(self) -> usize {
+    fn int(value: i32) -> Self {
+        f64::from(value)
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> i32 {
         // SAFETY: as the caller promises.
-        unsafe { self.to_int_unchecked::<i32>() as usize }
+        unsafe { self.to_int_unchecked() }
     }
 }
