@@ -27,7 +27,7 @@ impl LimitedAngle {
         let (radon, kept) = self.scan(slices.size())?;
         let back = FilteredBackprojection::<f32>::new(radon.geometry().clone(), self.filter);
         let pair = |slice: &[f32]| {
-            let sinogram = measured(&radon, &kept, slice)?;
+            let sinogram = Measured { radon: &radon, angles: Some(&kept) }.forward(slice)?;
             Ok(Pairs { input: back.reconstruct(&sinogram)?, target: slice.to_vec() })
         };
         slices.iter().map(pair).collect()
@@ -39,8 +39,8 @@ impl LimitedAngle {
     /// A slice of another size, a weight that is not above 0.
     pub fn total_variation(&self, slice: &[f32], size: usize, weight: f64) -> Result<Vec<f32>> {
         let (radon, kept) = self.scan(size)?;
-        let sinogram = measured(&radon, &kept, slice)?;
         let measured = Measured { radon: &radon, angles: Some(&kept) };
+        let sinogram = measured.forward(slice)?;
         let settings = TotalVariation { weight, steps: STEPS, nonnegative: true };
         Ok(total_variation(&measured, &sinogram, settings)?)
     }
@@ -55,11 +55,3 @@ impl LimitedAngle {
 
 /// Steps of the iteration for total variation.
 const STEPS: usize = 200;
-
-/// The projections of a slice, zero at angles that are missing.
-fn measured(radon: &Radon, kept: &[bool], slice: &[f32]) -> Result<Vec<f32>> {
-    let mut sinogram = radon.forward(slice)?;
-    let rows = sinogram.chunks_exact_mut(radon.geometry().detectors()).zip(kept);
-    rows.filter(|(_, kept)| !**kept).for_each(|(row, _)| row.fill(0.0));
-    Ok(sinogram)
-}

@@ -22,7 +22,11 @@ pub struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    fn forward<T: Real>(&self, image: &[T]) -> Result<Vec<T>> {
+    /// The projections of an image, zero at angles that were not measured.
+    ///
+    /// # Errors
+    /// An image of another size.
+    pub fn forward<T: Real>(&self, image: &[T]) -> Result<Vec<T>> {
         let mut sinogram = self.radon.forward(image)?;
         self.blank(&mut sinogram);
         Ok(sinogram)
