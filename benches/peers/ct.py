@@ -5,7 +5,6 @@ A square image with as many angles as pixels along a side, detectors along the d
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 
@@ -13,6 +12,8 @@ import numpy as np
 import skimage
 from skimage.data import shepp_logan_phantom
 from skimage.transform import iradon, radon, resize
+
+from sides import Ours, timed
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 SIZE = int(os.environ.get("SIZE", "512"))
@@ -53,12 +54,6 @@ def astra_tasks(image, theta):
     }
 
 
-def timed(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main():
     image = resize(shepp_logan_phantom(), (SIZE, SIZE)).astype(np.float32)
     theta = np.linspace(0, 180, SIZE, endpoint=False)
@@ -70,26 +65,19 @@ def main():
         },
         "ASTRA": astra_tasks(image, theta),
     }
-    process = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ours(task):
-        process.stdin.write(f"{task} {SIZE} {SIZE}\n")
-        process.stdin.flush()
-        return float(process.stdout.readline())
-
+    ours = Ours(sys.argv[1])
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, scikit-image {skimage.__version__}")
     print(f"{SIZE} x {SIZE} pixels, {SIZE} angles, medians of {REPETITIONS} alternating repetitions")
     for task in ["radon", "adjoint", "iradon"]:
         asked = {name: tasks[task] for name, tasks in peers.items() if task in tasks}
         times = {"ours": []} | {name: [] for name in asked}
         for _ in range(REPETITIONS):
-            times["ours"].append(ours(task))
+            times["ours"].append(ours.seconds(task, SIZE, SIZE))
             for name, work in asked.items():
                 times[name].append(work())
         medians = {name: statistics.median(seconds) for name, seconds in times.items()}
         peers_said = ", ".join(f"{name} {medians[name]:.3f} s ({medians[name] / medians['ours']:.1f}x)" for name in asked)
         print(f"{task}: ours {medians['ours']:.3f} s, {peers_said}")
-    process.stdin.close()
 
 
 if __name__ == "__main__":

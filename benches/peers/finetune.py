@@ -8,12 +8,11 @@ as modelmend does (then and after every fifth epoch). The choice of the epoch is
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import time
 
 import torch
 
+from sides import Ours, timed
 from vgg_small import vgg_small
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
@@ -64,29 +63,17 @@ class Peer:
         return kept
 
 
-def timed(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main():
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    peer = Peer()
-    process = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ours(subtypes):
-        process.stdin.write(f"{subtypes} {EPOCHS}\n")
-        process.stdin.flush()
-        return float(process.stdout.readline())
+    peer, ours = Peer(), Ours(sys.argv[1])
 
     print(f"PyTorch {torch.__version__}, {platform.machine()}, {THREADS} threads, {REPETITIONS} repetitions\n")
     print("| work | ours | PyTorch, every epoch | PyTorch, when needed | ratios |\n|---|---|---|---|---|")
     for subtypes in (1, 4):
         times = {}
         for _ in range(REPETITIONS):
-            times.setdefault("ours", []).append(ours(subtypes))
+            times.setdefault("ours", []).append(ours.seconds(subtypes, EPOCHS))
             for lazy in (False, True):
                 for threads in sorted({1, THREADS}):
                     torch.set_num_threads(threads)

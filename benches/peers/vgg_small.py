@@ -2,12 +2,12 @@
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import time
 
 import torch
 from torch.func import functional_call, grad, vmap
+
+from sides import Ours, timed
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 SECONDS = 0.3  # about what one repetition takes on each side
@@ -65,23 +65,6 @@ class Peer:
             torch.nn.functional.cross_entropy(self.logits(x[i : i + 1]), y[i : i + 1]).backward()
             norms += sum(p.grad.square().sum() for p in self.model.parameters())
         return norms
-
-
-class Ours:
-    def __init__(self, binary):
-        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def seconds(self, task, batch, repeats):
-        self.process.stdin.write(f"{task} {batch} {repeats}\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-
-def timed(work, repeats):
-    start = time.perf_counter()
-    for _ in range(repeats):
-        work()
-    return (time.perf_counter() - start) / repeats
 
 
 def compare(name, ours, task, batch, peers):

@@ -68,7 +68,7 @@ fn a_u_net_is_that_of_the_paper() {
     let down: usize = (1..5).map(|l| twice(level(l - 1), level(l))).sum::<usize>() + twice(1, 64);
     let up: usize = (0..4).map(|l| conv(level(l + 1), level(l), 4) + twice(2 * level(l), level(l))).sum();
     assert_eq!(model.parameters().scalars(), down + up + conv(64, 1, 1));
-    let small = unet(&UNet { base: 2, depth: 3, dropout: 0.1, residual: true, seed: 1 }).unwrap();
+    let small = unet(&UNet { base: 2, depth: 3, dropout: 0.1, seed: 1 }).unwrap();
     assert_eq!(forward(&small, &wave(&[2, 1, 12, 20]), 0).shape(), [2, 1, 12, 20]);
     assert!(unet(&UNet { depth: 0, ..UNet::default() }).is_err());
     assert!(unet(&UNet { dropout: 1.0, ..UNet::default() }).is_err());

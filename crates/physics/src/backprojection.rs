@@ -9,14 +9,14 @@ use rustfft::{Fft, FftPlanner};
 
 use crate::error::{Result, sized};
 use crate::filter::{Filter, response};
-use crate::geometry::Parallel;
+use crate::geometry::{Parallel, diagonal};
 use crate::real::Real;
 
 /// Filtered back-projection (scikit-image's `iradon` with linear interpolation): every projection is filtered, and each pixel is the sum of the filtered values that
 /// its rays meet, times `pi / (2 angles)`.
 pub struct FilteredBackprojection<T: Real> {
     geometry: Parallel,
-    /// Values of a filtered projection: one for each detector, or, where these cover the inscribed disc alone, for each along the diagonal.
+    /// Values of a filtered projection: detectors along the diagonal.
     width: usize,
     filter: Vec<T>,
     forward: Arc<dyn Fft<T>>,
@@ -36,7 +36,7 @@ impl<T: Real> FilteredBackprojection<T> {
     /// Back-projection for a geometry.
     pub fn new(geometry: Parallel, filter: Filter) -> Self {
         // Detectors of the inscribed disc are filled up to the diagonal, as in scikit-image.
-        let width = if geometry.covers() { geometry.detectors() } else { diagonal(geometry.detectors()) };
+        let width = diagonal(geometry.size());
         let size = (2 * width).next_power_of_two().max(SHORTEST);
         let filter = response(filter, size).into_iter().map(T::of).collect();
         let mut planner = FftPlanner::new();
@@ -122,9 +122,4 @@ impl<T: Real> FilteredBackprojection<T> {
             *pixel = if outside { T::zero() } else { *pixel * weight };
         }
     }
-}
-
-/// Detectors along the diagonal of an image.
-fn diagonal(size: usize) -> usize {
-    (std::f64::consts::SQRT_2 * size as f64).ceil() as usize
 }

@@ -21,7 +21,7 @@ impl Parallel {
     /// # Errors
     /// No pixels or angles, too many pixels, an angle that is not finite.
     pub fn covering(size: usize, angles: Vec<f64>) -> Result<Self> {
-        Self::new(size, (std::f64::consts::SQRT_2 * size as f64).ceil() as usize, angles)
+        Self::new(size, diagonal(size), angles)
     }
 
     /// Rays at `angles` (degrees) through the disc inside an image, with one detector for each of its columns (`circle=True`). What lies outside the disc
@@ -75,7 +75,7 @@ impl Parallel {
 
     /// Whether detectors cover the diagonal.
     pub fn covers(&self) -> bool {
-        self.detectors > self.size || self.size == 1
+        self.detectors > self.size
     }
 
     /// Which angles are left where a wedge of `missing` degrees (in `0..180`) is not measured, half of it at each end of the range from 0 to 180.
@@ -87,6 +87,11 @@ impl Parallel {
             .map(|angle| angle >= half && angle < 180.0 - half)
             .collect()
     }
+}
+
+/// Detectors along the diagonal of an image.
+pub(crate) fn diagonal(size: usize) -> usize {
+    (std::f64::consts::SQRT_2 * size as f64).ceil() as usize
 }
 
 /// So many angles from 0 to 180 degrees, the end left out.

@@ -1,6 +1,7 @@
 //! Against scikit-image and numpy (`reference/ct`).
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../data/tests/shared/mod.rs"]
 mod shared;
 
 use std::fs::File;

@@ -210,8 +210,8 @@ impl Held {
         &self.shape
     }
 
-    fn batch_of(&self, pairs: &[Pairs]) -> Result<Batch> {
-        Batch::new(Pairs::concat(pairs), &[&[pairs.len()], self.shape.as_slice()].concat())
+    fn batch_of(&self, pairs: &[&Pairs]) -> Result<Batch> {
+        Batch::new(Pairs::concat(pairs.iter().copied()), &[&[pairs.len()], self.shape.as_slice()].concat())
     }
 }
 
@@ -223,7 +223,7 @@ impl Source for Held {
     fn batch(&self, epoch: u64, range: std::ops::Range<usize>) -> Result<Batch> {
         let chosen = shuffled(self.parts[0].len(), self.seed, epoch);
         let chosen = chosen.get(range).ok_or_else(beyond)?;
-        let pairs: Vec<Pairs> = chosen.iter().map(|&i| self.parts[0][i as usize].clone()).collect();
+        let pairs: Vec<&Pairs> = chosen.iter().map(|&i| &self.parts[0][i as usize]).collect();
         self.batch_of(&pairs)
     }
 
@@ -233,7 +233,7 @@ impl Source for Held {
 
     fn item(&self, part: Part, index: usize) -> Result<Batch> {
         let pair = self.parts[part as usize].get(index).ok_or_else(beyond)?;
-        self.batch_of(std::slice::from_ref(pair))
+        self.batch_of(&[pair])
     }
 }
 

@@ -16,10 +16,6 @@ fn slices() -> Slices {
     Slices::new(SIZE, pixels, (0..6).map(|i| format!("patient {}", i / 2)).collect()).unwrap()
 }
 
-fn limited_target(slices: &Slices, i: usize) -> Vec<f32> {
-    slices.iter().nth(i).unwrap().to_vec()
-}
-
 /// Mean squared error.
 fn error(pair: &Pairs) -> f64 {
     let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
@@ -33,8 +29,8 @@ fn missing_angles_cost_what_the_whole_scan_shows() {
     let (whole, limited, less) = (pairs(0.0), pairs(30.0), pairs(60.0));
     for i in 0..slices.patients().len() {
         assert_eq!(whole[i].target, slices.iter().nth(i).unwrap());
+        let target = whole[i].target.clone();
         let [whole, limited, less] = [&whole[i], &limited[i], &less[i]].map(error);
-        let target = limited_target(&slices, i);
         let rival = LimitedAngle { angles: 90, missing: 30.0, filter: Filter::Ramp }
             .total_variation(&target, SIZE, 0.01);
         assert!(2.0 * error(&Pairs { input: rival.unwrap(), target }) < limited, "slice {i}");

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::has_extension;
 use super::npz::NpzFile;
+use super::{Array, Values, has_extension};
 use crate::error::{Error, Result, dims};
 use crate::slices::Slices;
 
@@ -18,7 +18,7 @@ pub fn read_slices(path: &Path) -> Result<Slices> {
     }
     let mut file = NpzFile::open(path)?;
     let (hu, patient) = (file.read("hu")?, file.read("patient")?);
-    let read = || {
+    let read = move || {
         let &[count, size, width] = hu.shape() else { return Err(wrong(hu.shape())) };
         if size != width {
             return Err(wrong(hu.shape()));
@@ -26,7 +26,7 @@ pub fn read_slices(path: &Path) -> Result<Slices> {
         if let Some(image) = hu.first_non_finite() {
             return Err(Error::NonFinite { array: "hu".to_owned(), image });
         }
-        let patients = names(&patient);
+        let patients = names(patient)?;
         if patients.len() != count {
             return Err(Error::CountMismatch {
                 first: "hu".to_owned(),
@@ -35,10 +35,8 @@ pub fn read_slices(path: &Path) -> Result<Slices> {
                 second_count: patients.len(),
             });
         }
-        let pixels = hu
-            .clone()
-            .into_f32()
-            .ok_or_else(|| Error::Dtype { array: "hu".to_owned(), dtype: "text".to_owned() })?;
+        let text = || Error::Dtype { array: "hu".to_owned(), dtype: "text".to_owned() };
+        let pixels = hu.into_f32().ok_or_else(text)?;
         Slices::new(size, pixels, patients)
     };
     read().map_err(|error: Error| error.in_file(path))
@@ -49,10 +47,10 @@ fn wrong(shape: &[usize]) -> Error {
 }
 
 /// One name for each slice.
-fn names(patient: &super::Array) -> Vec<String> {
-    match (patient.values(), patient.to_i64()) {
-        (super::Values::Text(names), _) => names.clone(),
-        (_, Ok(numbers)) => numbers.iter().map(ToString::to_string).collect(),
-        (_, Err(_)) => Vec::new(),
+fn names(patient: Array) -> Result<Vec<String>> {
+    if let Values::Text(names) = patient.values() {
+        return Ok(names.clone());
     }
+    let wrong = |(case, value)| Error::LabelType { array: "patient".to_owned(), case, value };
+    Ok(patient.to_i64().map_err(wrong)?.iter().map(ToString::to_string).collect())
 }

@@ -24,8 +24,8 @@ pub struct Pairs {
 
 impl Pairs {
     /// Joins pairs in order.
-    pub fn concat(parts: &[Pairs]) -> Self {
-        let joined = |of: fn(&Pairs) -> &Vec<f32>| parts.iter().flat_map(of).copied().collect();
+    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Pairs> + Clone) -> Self {
+        let joined = |of: fn(&Pairs) -> &Vec<f32>| parts.clone().into_iter().flat_map(of).copied().collect();
         Pairs { input: joined(|pair| &pair.input), target: joined(|pair| &pair.target) }
     }
 }

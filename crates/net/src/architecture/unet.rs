@@ -19,15 +19,13 @@ pub struct UNet {
     pub depth: usize,
     /// Dropout rate, in 0 .. 1; 0.7 in the paper.
     pub dropout: f32,
-    /// Whether the network estimates what is wrong with the input, which is added to it, or the image itself, as in the paper.
-    pub residual: bool,
     /// Seed of the initial weights.
     pub seed: u64,
 }
 
 impl Default for UNet {
     fn default() -> Self {
-        Self { base: 64, depth: 5, dropout: 0.7, residual: false, seed: 0 }
+        Self { base: 64, depth: 5, dropout: 0.7, seed: 0 }
     }
 }
 
@@ -75,12 +73,7 @@ pub fn unet(spec: &UNet) -> Result<Model, NetError> {
         from = to;
     }
     let last = Conv { from, to: 1, kernel: 1, stride: 1, start: Start::Glorot };
-    if spec.residual {
-        let change = net.conv(&x, &last);
-        net.builder.push("Add", "reconstruction", vec![], &["image", &change], &["reconstruction"]);
-    } else {
-        net.conv_to("reconstruction", &x, &last);
-    }
+    net.conv_to("reconstruction", &x, &last);
     net.builder.output("reconstruction", DType::Float, Some(&dims));
     Model::from_proto(net.builder.finish(OPSET))
 }

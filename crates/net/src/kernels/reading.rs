@@ -64,9 +64,9 @@ pub enum Precision {
     /// In single precision, without the unit: for results that are looked at.
     #[default]
     Single,
-    /// Of factors split into two numbers of 8 significant bits, with errors of 3e-6 of the largest result: for fine-tuning.
+    /// Of factors split into two numbers of 8 significant bits, with errors up to 5e-6 of the largest result: for fine-tuning.
     Split,
-    /// Outputs as split; gradients of factors rounded to 8 significant bits, with errors of 2e-3 of the largest gradient: for training from the start, whose
+    /// Outputs as split; gradients of factors rounded to 8 significant bits, with errors up to 2.5e-3 of the largest gradient: for training from the start, whose
     /// batches differ by far more.
     Mixed,
 }

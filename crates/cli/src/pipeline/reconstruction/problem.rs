@@ -127,13 +127,11 @@ impl Material {
                 let depth = train.depth.map_or(usual.depth, |depth| depth as usize);
                 let base = width.unwrap_or(usual.base);
                 self.divides(depth)?;
-                unet(&UNet { base, depth, dropout: rate, seed, ..usual })?
+                unet(&UNet { base, depth, dropout: rate, seed })?
             }
         })
     }
-}
 
-impl Material {
     /// Refuses a U-Net that halves the slices of a study more often than they can be.
     fn divides(&self, levels: usize) -> Result<()> {
         let Self::Slices { held, .. } = self else { return Ok(()) };

@@ -4,7 +4,7 @@
 //! The unit multiplies numbers of 8 significant bits (bfloat16) and adds in single precision. Each factor is therefore split into two such
 //! numbers, `x = high + low + rest` with `|rest| <= 2^-16 |x|`, and a product is `high high + high low + low high`, at three times the price
 //! (Henry, Tang and Heinecke, *Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations*, ARITH 2019,
-//! arXiv 1904.06376). What is lost is at most `3 * 2^-16` of each product, and some 3e-6 of the largest result in practice. Training bears that;
+//! arXiv 1904.06376). What is lost is at most `3 * 2^-16` of each product, and up to 5e-6 of the largest result in the tests. Training bears that;
 //! predictions, single gradients and bounds are not computed so, and follow the reference of other libraries more closely. Where a training asks for
 //! [`Precision::Mixed`](super::Precision), gradients are computed from high parts alone, as usual in mixed precision (Micikevicius et al., arXiv 1710.03740).
 //!
