@@ -4,6 +4,7 @@
 //! [`ImageRecord::of`] measures one image, [`summarize`] joins the images of one or several runs. An image is a slice of
 //! pixels in any order: nothing here knows about neighbours.
 
+mod alarm;
 mod density;
 mod direction;
 mod image;
@@ -13,6 +14,7 @@ mod ranking;
 mod sparsification;
 mod summary;
 
+pub use alarm::{Alarm, alarm, peak};
 pub use density::{Cell, Density, Level, Quantile};
 pub use direction::{DIRECTION_RATIOS, Direction};
 pub use image::{ImageRecord, MEASURES, Maps, Measure};

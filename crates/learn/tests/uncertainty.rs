@@ -255,3 +255,24 @@ fn intervals_over_images_know_groups_and_few_images() {
     let two = estimate(&[vec![Some(1.0), Some(3.0)]], None, &params).unwrap().unwrap();
     assert_eq!(two.interval, Some((1.0, 3.0)));
 }
+
+#[test]
+fn alarms_are_counted_above_what_clean_images_reach() {
+    let clean: Vec<f64> = (0..40).map(f64::from).collect();
+    // Two of forty may alarm: the threshold is the third highest, 37.
+    let found = alarm(&clean, &[37.0, 37.5, 100.0, -1.0], 0.05).unwrap().unwrap();
+    assert_eq!(found.rate, 0.5);
+    // 37 above 37 clean ones and even with one, 37.5 above 38, 100 above all, -1 above none.
+    assert_close("auroc", found.auroc, (37.5 + 38.0 + 40.0) / 160.0, 1e-12);
+    assert_eq!(alarm(&[], &[1.0], 0.05).unwrap(), None);
+    assert_eq!(alarm(&[1.0], &[1.0, 2.0], 0.05).unwrap().unwrap().rate, 0.5);
+}
+
+#[test]
+fn a_small_spot_raises_the_peak() {
+    let mut u = vec![1.0f32; 300];
+    u[17] = 4.0;
+    u[250] = 7.0;
+    assert_eq!(peak(&u), (4.0 + 7.0 + 1.0) / 3.0);
+    assert_eq!((peak(&[2.0, 3.0]), peak(&[])), (3.0, 0.0));
+}

@@ -1,5 +1,7 @@
 //! Filtered back-projection of parallel beams.
 
+mod adjoint;
+
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -72,23 +74,34 @@ impl<T: Real> FilteredBackprojection<T> {
 
     /// Every row of a sinogram convolved with the filter, followed by one zero, so that the last value has a neighbour.
     fn filtered(&self, sinogram: &[T]) -> Vec<T> {
-        let (detectors, size) = (self.geometry.detectors(), self.filter.len());
+        let detectors = self.geometry.detectors();
         let first = self.width / 2 - detectors / 2;
         let mut filtered = vec![T::zero(); (self.width + 1) * self.geometry.angles().len()];
-        let scale = T::of(1.0 / size as f64);
         let rows = filtered.par_chunks_exact_mut(self.width + 1).zip(sinogram.par_chunks_exact(detectors));
         rows.for_each_init(
-            || vec![Complex::new(T::zero(), T::zero()); size],
+            || self.buffer(),
             |buffer, (to, from)| {
-                buffer.fill(Complex::new(T::zero(), T::zero()));
-                buffer.iter_mut().skip(first).zip(from).for_each(|(b, &value)| b.re = value);
-                self.forward.process(buffer);
-                buffer.iter_mut().zip(&self.filter).for_each(|(b, &f)| *b = b.scale(f));
-                self.inverse.process(buffer);
-                to.iter_mut().zip(buffer.iter()).take(self.width).for_each(|(to, b)| *to = b.re * scale);
+                self.convolve(buffer, (from, first));
+                to.iter_mut().zip(buffer.iter()).take(self.width).for_each(|(to, b)| *to = b.re);
             },
         );
         filtered
+    }
+
+    /// Room for a row with the padding of the filter.
+    fn buffer(&self) -> Vec<Complex<T>> {
+        vec![Complex::new(T::zero(), T::zero()); self.filter.len()]
+    }
+
+    /// The convolution of the filter with values that begin at `first`, zeros around them.
+    fn convolve(&self, buffer: &mut [Complex<T>], (values, first): (&[T], usize)) {
+        buffer.fill(Complex::new(T::zero(), T::zero()));
+        buffer.iter_mut().skip(first).zip(values).for_each(|(b, &value)| b.re = value);
+        self.forward.process(buffer);
+        buffer.iter_mut().zip(&self.filter).for_each(|(b, &f)| *b = b.scale(f));
+        self.inverse.process(buffer);
+        let scale = T::of(1.0 / buffer.len() as f64);
+        buffer.iter_mut().for_each(|b| b.re = b.re * scale);
     }
 
     /// One row of the image: sums over angles in their order.

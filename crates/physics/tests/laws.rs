@@ -53,6 +53,24 @@ fn forward_and_adjoint_agree_for_any_geometry() {
 }
 
 #[test]
+fn back_projection_and_its_adjoint_agree_for_any_geometry() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for trial in 0..50 {
+        let size = rng.random_range(1..40);
+        let angles = (0..rng.random_range(1..25)).map(|_| rng.random_range(-400.0..400.0)).collect();
+        let geometry =
+            if trial % 2 == 0 { Parallel::covering(size, angles) } else { Parallel::inscribed(size, angles) };
+        let back = FilteredBackprojection::<f64>::new(geometry.unwrap(), Filter::Hann);
+        let x = random(back.geometry().image_len(), &mut rng);
+        let y = random(back.geometry().sinogram_len(), &mut rng);
+        let (by, btx) = (back.reconstruct(&y).unwrap(), back.adjoint(&x).unwrap());
+        let scale = (inner(&by, &by) * inner(&x, &x)).sqrt().max((inner(&btx, &btx) * inner(&y, &y)).sqrt());
+        let off = (inner(&by, &x) - inner(&y, &btx)).abs();
+        assert!(off <= 1e-12 * scale, "trial {trial}: {off} of {scale}, {:?}", back.geometry());
+    }
+}
+
+#[test]
 fn a_sum_over_detectors_is_the_sum_of_the_image() {
     let truth = phantom::image(&phantom::shepp_logan(), 64);
     let geometry = Parallel::covering(64, angles(17)).unwrap();

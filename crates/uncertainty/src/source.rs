@@ -1,5 +1,7 @@
 //! Inputs of a reconstruction network with the truth.
 
+use std::sync::Arc;
+
 use modelmend_data::Picture;
 use modelmend_data::generate::{Denoise, Denoising, JumpSignals, Jumps, Pairs, noisy_picture};
 use modelmend_data::split::Part;
@@ -8,6 +10,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use crate::acquisition::{Acquisition, Direct};
 use crate::error::{Result, UncertaintyError};
 
 /// Inputs and what should come out, of the same shape (N, channels, ...).
@@ -48,6 +51,9 @@ pub trait Source: Sync {
     /// # Errors
     /// An item that does not exist.
     fn item(&self, part: Part, index: usize) -> Result<Batch>;
+
+    /// How the input of an item comes from its truth.
+    fn acquisition(&self) -> &dyn Acquisition;
 }
 
 /// The same pairs in later epochs of the source: another order, and other noise where the source adds some. What a further network
@@ -79,6 +85,10 @@ impl Source for Later<'_> {
 
     fn item(&self, part: Part, index: usize) -> Result<Batch> {
         self.source.item(part, index)
+    }
+
+    fn acquisition(&self) -> &dyn Acquisition {
+        self.source.acquisition()
     }
 }
 
@@ -127,6 +137,10 @@ impl Source for Signals {
     fn item(&self, part: Part, index: usize) -> Result<Batch> {
         let pair = self.signals.pair(part, index as u64, self.sigma, 0)?;
         Batch::new(pair, &[1, 1, self.request.length])
+    }
+
+    fn acquisition(&self) -> &dyn Acquisition {
+        &self.signals
     }
 }
 
@@ -180,29 +194,38 @@ impl Source for Photographs<'_> {
         let pair = noisy_picture(picture, self.request.sigma, self.request.seed, number, 0)?;
         Batch::new(pair, &[1, picture.channels(), picture.height(), picture.width()])
     }
+
+    fn acquisition(&self) -> &dyn Acquisition {
+        &Direct
+    }
 }
 
 /// Pairs of one shape that were made beforehand and are held in memory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Held {
     shape: Vec<usize>,
     /// To train on, to choose by, to measure.
     parts: [Vec<Pairs>; 3],
     seed: u64,
+    acquisition: Arc<dyn Acquisition>,
 }
 
 impl Held {
-    /// Pairs for each side, each of `shape` (channels, ...); the order of an epoch follows from the seed.
+    /// Pairs for each side, each of `shape` (channels, ...), that came by this acquisition; the order of an epoch follows from the seed.
     ///
     /// # Errors
     /// A pair of another shape, a side without pairs.
-    pub fn new(shape: &[usize], parts: [Vec<Pairs>; 3], seed: u64) -> Result<Self> {
+    pub fn new(
+        shape: &[usize],
+        parts: [Vec<Pairs>; 3],
+        (acquisition, seed): (Arc<dyn Acquisition>, u64),
+    ) -> Result<Self> {
         let len: usize = shape.iter().product();
         let fits = |pair: &Pairs| pair.input.len() == len && pair.target.len() == len;
         if parts.iter().any(Vec::is_empty) || !parts.iter().flatten().all(fits) {
             return Err(UncertaintyError::Invalid(format!("every side needs pairs of shape {shape:?}")));
         }
-        Ok(Self { shape: shape.to_vec(), parts, seed })
+        Ok(Self { shape: shape.to_vec(), parts, seed, acquisition })
     }
 
     /// Channels, height and so on of a pair.
@@ -234,6 +257,10 @@ impl Source for Held {
     fn item(&self, part: Part, index: usize) -> Result<Batch> {
         let pair = self.parts[part as usize].get(index).ok_or_else(beyond)?;
         self.batch_of(&[pair])
+    }
+
+    fn acquisition(&self) -> &dyn Acquisition {
+        self.acquisition.as_ref()
     }
 }
 

@@ -5,6 +5,7 @@ use modelmend_data::generate::Pairs;
 use modelmend_physics::iterative::{Measured, TotalVariation, total_variation};
 use modelmend_physics::{Filter, FilteredBackprojection, Parallel, Radon};
 
+use crate::acquisition::Acquisition;
 use crate::error::Result;
 
 /// A scan of which a wedge of angles is missing.
@@ -18,17 +19,42 @@ pub struct LimitedAngle {
     pub filter: Filter,
 }
 
-impl LimitedAngle {
-    /// For each slice its filtered back-projection from the angles that are there (those that are missing count as zeros), and the slice itself.
+/// A [`LimitedAngle`] scan of slices of one size. Measurements are sinograms (`angles x detectors`), inputs their filtered back-projections.
+#[derive(Debug)]
+pub struct Scanner {
+    radon: Radon,
+    /// Which angles are there.
+    kept: Vec<bool>,
+    back: FilteredBackprojection<f32>,
+}
+
+/// Steps of the iteration for total variation.
+const STEPS: usize = 200;
+
+impl Scanner {
+    /// Scans slices of `size x size` pixels.
     ///
     /// # Errors
     /// A geometry that does not exist.
+    pub fn new(scan: LimitedAngle, size: usize) -> Result<Self> {
+        let geometry = Parallel::covering(size, modelmend_physics::angles(scan.angles))?;
+        let kept = geometry.outside_wedge(scan.missing);
+        let back = FilteredBackprojection::new(geometry.clone(), scan.filter);
+        Ok(Self { radon: Radon::new(geometry), kept, back })
+    }
+
+    /// Where the rays run.
+    pub fn geometry(&self) -> &Parallel {
+        self.radon.geometry()
+    }
+
+    /// For each slice its filtered back-projection from the angles that are there (those that are missing count as zeros), and the slice itself.
+    ///
+    /// # Errors
+    /// Slices of another size.
     pub fn pairs(&self, slices: &Slices) -> Result<Vec<Pairs>> {
-        let (radon, kept) = self.scan(slices.size())?;
-        let back = FilteredBackprojection::<f32>::new(radon.geometry().clone(), self.filter);
         let pair = |slice: &[f32]| {
-            let sinogram = Measured { radon: &radon, angles: Some(&kept) }.forward(slice)?;
-            Ok(Pairs { input: back.reconstruct(&sinogram)?, target: slice.to_vec() })
+            Ok(Pairs { input: self.reconstruct(&self.measure(slice)?)?, target: slice.to_vec() })
         };
         slices.iter().map(pair).collect()
     }
@@ -37,21 +63,31 @@ impl LimitedAngle {
     ///
     /// # Errors
     /// A slice of another size, a weight that is not above 0.
-    pub fn total_variation(&self, slice: &[f32], size: usize, weight: f64) -> Result<Vec<f32>> {
-        let (radon, kept) = self.scan(size)?;
-        let measured = Measured { radon: &radon, angles: Some(&kept) };
-        let sinogram = measured.forward(slice)?;
+    pub fn total_variation(&self, slice: &[f32], weight: f64) -> Result<Vec<f32>> {
+        let sinogram = self.measure(slice)?;
         let settings = TotalVariation { weight, steps: STEPS, nonnegative: true };
-        Ok(total_variation(&measured, &sinogram, settings)?)
+        Ok(total_variation(&self.measured(), &sinogram, settings)?)
     }
 
-    /// The projector of the whole scan, and which angles are there.
-    fn scan(&self, size: usize) -> Result<(Radon, Vec<bool>)> {
-        let geometry = Parallel::covering(size, modelmend_physics::angles(self.angles))?;
-        let kept = geometry.outside_wedge(self.missing);
-        Ok((Radon::new(geometry), kept))
+    fn measured(&self) -> Measured<'_> {
+        Measured { radon: &self.radon, angles: Some(&self.kept) }
     }
 }
 
-/// Steps of the iteration for total variation.
-const STEPS: usize = 200;
+impl Acquisition for Scanner {
+    fn measure(&self, truth: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.measured().forward(truth)?)
+    }
+
+    fn reconstruct(&self, measurement: &[f32]) -> Result<Vec<f32>> {
+        let mut sinogram = measurement.to_vec();
+        self.measured().blank(&mut sinogram);
+        Ok(self.back.reconstruct(&sinogram)?)
+    }
+
+    fn pull_back(&self, input: &[f32]) -> Result<Vec<f32>> {
+        let mut sinogram = self.back.adjoint(input)?;
+        self.measured().blank(&mut sinogram);
+        Ok(sinogram)
+    }
+}

@@ -1,12 +1,15 @@
 //! Slices behind missing angles.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use modelmend_data::Slices;
 use modelmend_data::generate::Pairs;
 use modelmend_data::split::Part;
 use modelmend_physics::{Filter, phantom};
 use modelmend_uncertainty::source::{Held, Source};
-use modelmend_uncertainty::tomography::LimitedAngle;
+use modelmend_uncertainty::acquisition::Direct;
+use modelmend_uncertainty::tomography::{LimitedAngle, Scanner};
 
 const SIZE: usize = 48;
 
@@ -25,14 +28,16 @@ fn error(pair: &Pairs) -> f64 {
 #[test]
 fn missing_angles_cost_what_the_whole_scan_shows() {
     let slices = slices();
-    let pairs = |missing| LimitedAngle { angles: 90, missing, filter: Filter::Ramp }.pairs(&slices).unwrap();
+    let scanner = |missing| {
+        Scanner::new(LimitedAngle { angles: 90, missing, filter: Filter::Ramp }, SIZE).unwrap()
+    };
+    let pairs = |missing| scanner(missing).pairs(&slices).unwrap();
     let (whole, limited, less) = (pairs(0.0), pairs(30.0), pairs(60.0));
     for i in 0..slices.patients().len() {
         assert_eq!(whole[i].target, slices.iter().nth(i).unwrap());
         let target = whole[i].target.clone();
         let [whole, limited, less] = [&whole[i], &limited[i], &less[i]].map(error);
-        let rival = LimitedAngle { angles: 90, missing: 30.0, filter: Filter::Ramp }
-            .total_variation(&target, SIZE, 0.01);
+        let rival = scanner(30.0).total_variation(&target, 0.01);
         assert!(2.0 * error(&Pairs { input: rival.unwrap(), target }) < limited, "slice {i}");
         assert!(whole < 0.01 && 2.0 * whole < limited && limited < less, "{whole} {limited} {less}");
     }
@@ -42,7 +47,7 @@ fn missing_angles_cost_what_the_whole_scan_shows() {
 fn held_pairs_come_once_in_each_epoch_and_in_another_order() {
     let pair = |value: usize| Pairs { input: vec![value as f32; 4], target: vec![-(value as f32); 4] };
     let parts = [(0..10).map(pair).collect(), vec![pair(10)], vec![pair(11), pair(12)]];
-    let held = Held::new(&[1, 2, 2], parts, 7).unwrap();
+    let held = Held::new(&[1, 2, 2], parts, (Arc::new(Direct), 7)).unwrap();
     let order = |epoch| {
         let batch = held.batch(epoch, 0..10).unwrap();
         assert!(batch.input.data().iter().zip(batch.target.data()).all(|(x, y)| *x == -y));
@@ -57,5 +62,5 @@ fn held_pairs_come_once_in_each_epoch_and_in_another_order() {
     assert_eq!((held.count(Part::Validation), held.count(Part::Test)), (1, 2));
     assert_eq!(held.item(Part::Test, 1).unwrap().input.data(), [12.0; 4]);
     assert!(held.item(Part::Test, 2).is_err() && held.batch(0, 5..11).is_err());
-    assert!(Held::new(&[1, 2, 2], [vec![pair(1)], vec![], vec![pair(2)]], 7).is_err());
+    assert!(Held::new(&[1, 2, 2], [vec![pair(1)], vec![], vec![pair(2)]], (Arc::new(Direct), 7)).is_err());
 }

@@ -118,6 +118,12 @@ impl JumpSignals {
         Signal { target: single(target), blurred: single(blurred), ramp }
     }
 
+    /// What the blur makes of a signal; linear.
+    pub fn blurred(&self, values: &[f32]) -> Vec<f32> {
+        let values: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
+        convolve(&values, &self.kernel).into_iter().map(|v| v as f32).collect()
+    }
+
     /// The measurement of signal `index` and its truth: blurred, with noise of standard deviation `sigma`. `draw` numbers the
     /// noise: a new one in every epoch of training, 0 to measure. Noise of the same number at another `sigma` is the same but for
     /// its size, which pairs the levels.

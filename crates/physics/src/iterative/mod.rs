@@ -36,8 +36,8 @@ impl Measured<'_> {
         self.radon.adjoint(sinogram)
     }
 
-    /// Zeros in rows that were not measured.
-    fn blank<T: Real>(&self, sinogram: &mut [T]) {
+    /// Puts zeros in the rows of a sinogram that were not measured.
+    pub fn blank<T: Real>(&self, sinogram: &mut [T]) {
         let rows = sinogram.chunks_exact_mut(self.radon.geometry().detectors());
         let measured = self.angles.unwrap_or_default().iter();
         rows.zip(measured).filter(|(_, measured)| !**measured).for_each(|(row, _)| row.fill(T::zero()));

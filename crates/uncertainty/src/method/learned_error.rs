@@ -9,6 +9,7 @@ use modelmend_net::loss::Loss;
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
 use super::{Maps, Method, missing, run};
+use crate::acquisition::Acquisition;
 use crate::error::{Result, UncertaintyError};
 use crate::source::{Batch, Source};
 use crate::train::{Objective, Session, Training, descend};
@@ -21,7 +22,8 @@ pub struct LearnedError {
 }
 
 impl LearnedError {
-    fn new(base: &Model, predictor: Model) -> Self {
+    /// Asks a network and another that predicts the logarithm of its absolute error.
+    pub fn new(base: &Model, predictor: Model) -> Self {
         let with_runtime = |model: Model| (Runtime::new(model.graph().clone()), model);
         Self { base: with_runtime(base.clone()), predictor: with_runtime(predictor) }
     }
@@ -103,6 +105,10 @@ impl Source for Errors<'_> {
 
     fn item(&self, part: Part, index: usize) -> Result<Batch> {
         self.of(self.source.item(part, index)?)
+    }
+
+    fn acquisition(&self) -> &dyn Acquisition {
+        self.source.acquisition()
     }
 }
 
