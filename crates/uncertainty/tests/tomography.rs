@@ -7,8 +7,8 @@ use modelmend_data::Slices;
 use modelmend_data::generate::Pairs;
 use modelmend_data::split::Part;
 use modelmend_physics::{Filter, phantom};
-use modelmend_uncertainty::source::{Held, Source};
 use modelmend_uncertainty::acquisition::Direct;
+use modelmend_uncertainty::source::{Held, Source};
 use modelmend_uncertainty::tomography::{LimitedAngle, Scanner};
 
 const SIZE: usize = 48;
@@ -28,9 +28,8 @@ fn error(pair: &Pairs) -> f64 {
 #[test]
 fn missing_angles_cost_what_the_whole_scan_shows() {
     let slices = slices();
-    let scanner = |missing| {
-        Scanner::new(LimitedAngle { angles: 90, missing, filter: Filter::Ramp }, SIZE).unwrap()
-    };
+    let scanner =
+        |missing| Scanner::new(LimitedAngle { angles: 90, missing, filter: Filter::Ramp }, SIZE).unwrap();
     let pairs = |missing| scanner(missing).pairs(&slices).unwrap();
     let (whole, limited, less) = (pairs(0.0), pairs(30.0), pairs(60.0));
     for i in 0..slices.patients().len() {

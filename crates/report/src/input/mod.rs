@@ -6,6 +6,7 @@
 mod case;
 mod provenance;
 mod repair;
+mod stress;
 mod subtyping;
 mod uncertainty;
 
@@ -15,14 +16,15 @@ pub use repair::{
     AuditLine, CauseCase, Causes, Criterion, PlantedCause, Protocol, Repair, RepairAccuracy, RepairCounts,
     RepairMethodRow, RepairSubgroup, RepairedCase, Tradeoff,
 };
+pub use stress::{StressAlarm, StressExample, StressMap, StressRow, StressTest};
 pub use subtyping::{
     CaseSet, Finding, FinetuningCurve, FinetuningSeries, Matrix, MatrixOrder, Measure, Selection, Side,
     Stage, Subtype, Subtyping, TruthScores,
 };
 
 pub use uncertainty::{
-    DensityCell, DirectionAccuracy, ExampleMaps, ItemMean, NoiseLevel, Rejection, SparsificationPoint,
-    UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
+    DensityCell, DirectionAccuracy, ExampleMaps, GroupRow, ItemMean, MethodInGroup, NoiseLevel, Plane,
+    Rejection, SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
 };
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,10 @@ pub struct ReportInput {
     pub uncertainty: Vec<UncertaintyRow>,
     /// Test items of such a study to look at, the worst first.
     pub examples: Vec<UncertaintyExample>,
+    /// Its test items by group, where the data names groups.
+    pub groups: Vec<GroupRow>,
+    /// Its stress tests.
+    pub stress: Vec<StressTest>,
     /// Coverage that its conformal calibration aims at, in (0, 1).
     pub coverage_level: Option<f64>,
     /// Where the numbers come from.

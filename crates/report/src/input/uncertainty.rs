@@ -147,7 +147,9 @@ pub struct UncertaintyExample {
     pub height: usize,
     /// Columns of the window.
     pub width: usize,
-    /// What was measured.
+    /// What was measured before it became the input, where that is another kind of picture: a sinogram.
+    pub measurement: Option<Plane>,
+    /// What goes into the network.
     pub input: Vec<f32>,
     /// The truth.
     pub target: Vec<f32>,
@@ -171,4 +173,44 @@ pub struct ExampleMaps {
     pub lo: Vec<f32>,
     /// Upper ends of the intervals; empty for a method without.
     pub hi: Vec<f32>,
+}
+
+/// A picture of its own size, one channel.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Plane {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Values, row by row.
+    pub values: Vec<f32>,
+}
+
+/// The test items of one group (a patient), over all runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GroupRow {
+    /// Name of the group.
+    pub name: String,
+    /// Number of its test items.
+    pub items: u64,
+    /// Mean squared error of the network.
+    pub mse: Option<f64>,
+    /// What each method comes to on it.
+    pub methods: Vec<MethodInGroup>,
+}
+
+/// What a method comes to on a group: means over its items and all runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MethodInGroup {
+    /// Name of the method.
+    pub method: String,
+    /// Correlation of |error| and u.
+    pub pearson: Option<f64>,
+    /// Mean u.
+    pub u: Option<f64>,
+    /// Coverage after conformal calibration.
+    pub coverage: Option<f64>,
 }

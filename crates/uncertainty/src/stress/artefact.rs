@@ -8,11 +8,7 @@ use crate::source::{Batch, Source};
 ///
 /// # Errors
 /// An item of another size than the spot's.
-pub fn paste(
-    network: &Network<'_>,
-    source: &dyn Source,
-    (item, spot): (&Batch, Spot),
-) -> Result<Stressed> {
+pub fn paste(network: &Network<'_>, source: &dyn Source, (item, spot): (&Batch, Spot)) -> Result<Stressed> {
     let mask = spot.mask();
     let [_, rows, columns] = planes(item.target.shape());
     let bright = item.target.data().iter().copied().fold(f32::NEG_INFINITY, f32::max);

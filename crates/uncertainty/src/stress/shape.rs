@@ -114,7 +114,8 @@ fn smooth(values: &[f64], length: usize, stride: usize) -> Vec<f64> {
     let total: f64 = weights.iter().sum();
     let at = |index: usize| {
         let place = (index / stride % length) as i64;
-        let weighed = (-reach..=reach).zip(&weights).filter(|(d, _)| (0..length as i64).contains(&(place + d)));
+        let weighed =
+            (-reach..=reach).zip(&weights).filter(|(d, _)| (0..length as i64).contains(&(place + d)));
         let value = |d: i64| values.get((index as i64 + d * stride as i64) as usize).copied().unwrap_or(0.0);
         weighed.map(|(d, weight)| weight * value(d)).sum::<f64>() / total
     };

@@ -30,7 +30,11 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     /// What an attack on this item reaches; `None` where a bound leaves nothing to change.
-    pub(super) fn new(acquisition: &'a dyn Acquisition, item: &Batch, attack: Attack) -> Result<Option<Self>> {
+    pub(super) fn new(
+        acquisition: &'a dyn Acquisition,
+        item: &Batch,
+        attack: Attack,
+    ) -> Result<Option<Self>> {
         let spared = |bound: f64| bound * (1.0 - SPARE);
         let image = attack.bound_image.map(spared);
         let (unknowns, measurement) = match attack.bound_measurement {
