@@ -32,6 +32,15 @@ impl Batch {
     }
 }
 
+/// Channels, rows and columns of an item (1, channels, ...); a signal has one row.
+pub fn planes(shape: &[usize]) -> [usize; 3] {
+    match *shape {
+        [_, channels, rows, columns] => [channels, rows, columns],
+        [_, channels, length] => [channels, 1, length],
+        _ => [1, 1, shape.iter().product()],
+    }
+}
+
 /// Where pairs come from. Everything is a pure function of the arguments.
 pub trait Source: Sync {
     /// Pairs to train on in an epoch.

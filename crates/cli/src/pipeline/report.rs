@@ -52,12 +52,8 @@ pub(super) fn input(
         subtypings: evidence.iter().map(|e| subtyping(study, e, results)).collect(),
         chosen: evidence.first().map(|e| e.name.clone()),
         training: learning.map(training),
-        provenance: page::Provenance::default(),
-        repairs: Vec::new(),
-        uncertainty: Vec::new(),
-        examples: Vec::new(),
-        coverage_level: None,
         notes: results.notes.clone(),
+        ..page::ReportInput::default()
     }
 }
 

@@ -238,7 +238,22 @@ pub struct StressScore {
     pub pearson: Option<f64>,
     /// Area under the ROC curve of the uncertainty against the mask, over pixels.
     pub auroc: Option<f64>,
+    /// Average precision of the uncertainty for the mask, over pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
     /// Mean uncertainty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_u: Option<f64>,
+    /// Area under the ROC curve of an item's mean uncertainty, stressed items against clean ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_auroc: Option<f64>,
+    /// Share of the stressed items above the mean uncertainty that at most one clean item in twenty exceeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_rate: Option<f64>,
+    /// As `item_auroc`, by the mean of the highest hundredth of the uncertainty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_auroc_peak: Option<f64>,
+    /// As `alarm_rate`, by the mean of the highest hundredth of the uncertainty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_rate_peak: Option<f64>,
 }

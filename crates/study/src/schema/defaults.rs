@@ -35,3 +35,7 @@ pub(super) fn passes() -> u32 {
 pub(super) fn conformal_level() -> f64 {
     0.9
 }
+
+pub(super) fn attack_steps() -> u32 {
+    50
+}

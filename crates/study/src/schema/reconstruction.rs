@@ -322,17 +322,23 @@ pub enum Stress {
         size: u32,
         /// Largest change of a pixel of the input; without it unbounded, as in the paper.
         bound_image: Option<f64>,
-        /// Largest change of an entry of the sinogram; without it unbounded.
+        /// Largest change of an entry of the sinogram, as a share of the largest entry of the item's sinogram. With it the sinogram is attacked, and the input
+        /// changes as a sinogram can change it; without it the input itself is. Only for `source`.
         bound_sinogram: Option<f64>,
+        /// Steps of the optimiser (L-BFGS).
+        #[serde(default = "defaults::attack_steps")]
+        steps: u32,
     },
     /// A shape that training never saw, pasted into the image.
     Artefact {
         /// The shape.
         shape: ArtefactShape,
+        /// Its span in pixels; by default a quarter of the item's shorter side.
+        size: Option<u32>,
     },
     /// Inputs at several noise levels.
     Noise {
-        /// Standard deviations relative to the input's range.
+        /// Standard deviations as shares of the range of what is measured (of a sinogram, signal or photograph).
         levels: Vec<f64>,
     },
 }

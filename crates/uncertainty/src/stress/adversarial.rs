@@ -10,9 +10,9 @@ use modelmend_net::Tensor;
 
 use self::objective::Objective;
 use self::reach::{Change, Reach};
-use super::{Network, Spot, Stressed, differences, planes, shifted};
+use super::{Network, Spot, Stressed, differences, shifted};
 use crate::error::{Result, UncertaintyError};
-use crate::source::{Batch, Source};
+use crate::source::{Batch, Source, planes};
 
 /// Brightness of the target's shape in means of the output (METHODS 2.5).
 const CONTRAST: f32 = 1.5;

@@ -1,8 +1,8 @@
 //! A shape that training never saw, pasted into the truth and measured with it.
 
-use super::{Network, Spot, Stressed, differences, planes, shifted};
+use super::{Network, Spot, Stressed, differences, shifted};
 use crate::error::Result;
-use crate::source::{Batch, Source};
+use crate::source::{Batch, Source, planes};
 
 /// The item with a shape as bright as its brightest pixel in it. The measurement is that of the changed truth, with the noise that the item had.
 ///

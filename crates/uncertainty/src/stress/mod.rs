@@ -78,12 +78,3 @@ fn shifted(item: &Batch, by: &[f32]) -> Tensor<f32> {
 fn differences(a: &[f32], b: &[f32]) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).collect()
 }
-
-/// Channels, rows and columns of an item (1, channels, ...); a signal has one row.
-fn planes(shape: &[usize]) -> [usize; 3] {
-    match *shape {
-        [_, channels, rows, columns] => [channels, rows, columns],
-        [_, channels, length] => [channels, 1, length],
-        _ => [1, 1, shape.iter().product()],
-    }
-}

@@ -7,7 +7,7 @@ use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::method::Maps;
-use modelmend_uncertainty::source::{Batch, Source};
+use modelmend_uncertainty::source::{Batch, Source, planes};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -91,18 +91,9 @@ pub(super) fn answer(
     Ok((pair, outputs.into_iter().next().context("the model has no output")?))
 }
 
-/// Channels, rows and columns of a tensor (1, channels, ...).
-fn planes(tensor: &Tensor<f32>) -> [usize; 3] {
-    match *tensor.shape() {
-        [_, channels, rows, columns] => [channels, rows, columns],
-        [_, channels, length] => [channels, 1, length],
-        _ => [1, 1, tensor.len()],
-    }
-}
-
 /// The window around the largest error of an item. Its rank is known later.
 fn place(item: usize, pair: &Batch, output: &Tensor<f32>) -> Place {
-    let [channels, rows, columns] = planes(&pair.target);
+    let [channels, rows, columns] = planes(pair.target.shape());
     let plane = (rows * columns).max(1);
     let errors = output.data().iter().zip(pair.target.data()).map(|(y, t)| f64::from(y - t).abs());
     let (mut squares, mut worst) = (0.0, (0, 0.0));
@@ -112,14 +103,22 @@ fn place(item: usize, pair: &Batch, output: &Tensor<f32>) -> Place {
             worst = (at % plane, error);
         }
     }
-    let limit = if rows == 1 { [1, SAMPLES] } else { [EDGE; 2] };
-    let extent = [rows.min(limit[0]), columns.min(limit[1])];
     let middle = [worst.0 / columns.max(1), worst.0 % columns.max(1)];
-    let begin =
-        |middle: usize, extent: usize, whole: usize| middle.saturating_sub(extent / 2).min(whole - extent);
-    let corner = [begin(middle[0], extent[0], rows), begin(middle[1], extent[1], columns)];
     let mse = squares / pair.target.len().max(1) as f64;
-    Place { item, rank: 0, mse, channels, corner, extent }
+    Place { mse, ..Place::around(item, [channels, rows, columns], middle) }
+}
+
+impl Place {
+    /// The window around a row and column of an item with so many channels, rows and columns.
+    pub(super) fn around(item: usize, [channels, rows, columns]: [usize; 3], middle: [usize; 2]) -> Self {
+        let limit = if rows == 1 { [1, SAMPLES] } else { [EDGE; 2] };
+        let extent = [rows.min(limit[0]), columns.min(limit[1])];
+        let begin = |middle: usize, extent: usize, whole: usize| {
+            middle.saturating_sub(extent / 2).min(whole - extent)
+        };
+        let corner = [begin(middle[0], extent[0], rows), begin(middle[1], extent[1], columns)];
+        Self { item, rank: 0, mse: 0.0, channels, corner, extent }
+    }
 }
 
 /// The worst items and some between them and the best, in this order.
@@ -137,8 +136,8 @@ fn spread(mut places: Vec<Place>) -> Vec<Place> {
 }
 
 /// The values of a tensor (1, channels, ...) inside a window.
-fn cut(tensor: &Tensor<f32>, place: &Place) -> Vec<f32> {
-    let [_, rows, columns] = planes(tensor);
+pub(super) fn cut(tensor: &Tensor<f32>, place: &Place) -> Vec<f32> {
+    let [_, rows, columns] = planes(tensor.shape());
     let lines = |channel: usize| (0..place.extent[0]).map(move |row| channel * rows + place.corner[0] + row);
     let line = |line: usize| {
         let start = line * columns + place.corner[1];
@@ -148,7 +147,7 @@ fn cut(tensor: &Tensor<f32>, place: &Place) -> Vec<f32> {
 }
 
 /// Arrays that stand one after another, `N` for each place.
-fn parts<const N: usize>(places: &[Place], values: &[f32]) -> Result<Vec<[Vec<f32>; N]>> {
+pub(super) fn parts<const N: usize>(places: &[Place], values: &[f32]) -> Result<Vec<[Vec<f32>; N]>> {
     let mut rest = values;
     let mut next = |length: usize| -> Result<Vec<f32>> {
         let (part, after) = rest.split_at_checked(length).context("a stored example is cut short")?;

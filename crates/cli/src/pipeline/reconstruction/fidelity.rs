@@ -13,32 +13,38 @@ use rayon::prelude::*;
 use super::super::context::{Context, Title};
 use super::examples::answer;
 
-/// Mean peak signal-to-noise ratios of the test items in decibels (`-10 log10` of the mean squared error, for values from 0 to 1): before the network and after it.
+/// Peak signal-to-noise ratios of each test item in decibels (`-10 log10` of the mean squared error, for values from 0 to 1): before the network and after it.
 /// `None` where an item has no error at all.
+pub(super) type Ratios = Vec<[Option<f64>; 2]>;
+
+/// The ratios of all test items.
 pub(super) fn fidelity(
     context: &Context<'_>,
     (source, data): (&dyn Source, Hash),
     base: &Model,
-) -> Result<[Option<f64>; 2]> {
-    let title = Title { name: StepName::Uncertainty, label: "fidelity", version: 1 };
+) -> Result<Ratios> {
+    let title = Title { name: StepName::Uncertainty, label: "fidelity", version: 2 };
     let step = context.step(title, (), &[data, Hash::of(&base.to_bytes())], |_| {
         let runtime = Runtime::<f32>::new(base.graph().clone());
         let item = |item| {
             let (pair, output) = answer(&runtime, base, source, item)?;
             Ok([&pair.input, &output].map(|image| ratio(image.data(), pair.target.data())))
         };
-        let items: Result<Vec<[Option<f64>; 2]>> =
-            (0..source.count(Part::Test)).into_par_iter().map(item).collect();
-        let items = items?;
-        let of = |side: usize| mean(&items.iter().map(|item| item[side]).collect::<Vec<_>>());
-        Ok(Artifact::new([of(0), of(1)]))
+        let items: Result<Ratios> = (0..source.count(Part::Test)).into_par_iter().map(item).collect();
+        Ok(Artifact::new(items?))
     })?;
     Ok(step.artifact.value)
 }
 
+/// The mean squared error of the network on each test item.
+pub(super) fn squared_errors(ratios: &Ratios) -> Vec<Option<f64>> {
+    ratios.iter().map(|[_, after]| Some(after.map_or(0.0, |decibels| 10f64.powf(-decibels / 10.0)))).collect()
+}
+
 /// The sentence of the page; `rival` is a reconstruction without a network.
-pub(super) fn note([before, after]: [Option<f64>; 2], rival: Option<f64>) -> Option<String> {
-    let (before, after) = (before?, after?);
+pub(super) fn note(ratios: &Ratios, rival: Option<f64>) -> Option<String> {
+    let of = |side: usize| mean(&ratios.iter().map(|item| item[side]).collect::<Vec<_>>());
+    let (before, after) = (of(0)?, of(1)?);
     let rival = rival.map_or_else(String::new, |rival| format!(", {rival:.1} dB by total variation"));
     Some(format!(
         "Peak signal-to-noise ratio of the test items: {before:.1} dB before the network, {after:.1} dB after it{rival}."

@@ -1,4 +1,4 @@
-//! The step of a method of uncertainty.
+//! The steps of a method of uncertainty: its training, where it has one, and what it comes to on the test items.
 
 use anyhow::Result;
 use modelmend_data::split::Part;
@@ -9,53 +9,88 @@ use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{ReconstructionStudy, Uncertainty};
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::evaluate::evaluate;
+use modelmend_uncertainty::method::Method;
+use modelmend_uncertainty::source::Source;
 
 use super::super::context::{Context, Title};
 use super::examples::{self, Crop, Examples};
 use super::measure::{Level, Outcome, mean, measure};
-use super::prepare::{Prepared, prepare};
+use super::prepare;
 use super::problem::Material;
 use super::train::batch_size;
 
-/// What came of a method in one run.
+/// A method that is ready to be asked.
 pub(super) struct Asked {
-    pub(super) outcome: Outcome,
+    /// Its name in results.
+    pub(super) name: String,
+    pub(super) method: Box<dyn Method>,
     /// The model that it made, where it made one.
     pub(super) model: Option<Model>,
-    /// Its maps of the examples.
-    pub(super) crops: Vec<Crop>,
+    /// What a reader of the page has to know about it.
+    note: Option<String>,
+    /// What its answers follow from: settings, seed, and hashes of data and networks.
+    key: (Uncertainty, u64),
+    pub(super) inputs: Vec<Hash>,
 }
 
-/// Prepares and measures one method, with the other networks of an ensemble, and keeps what it says about the examples.
+impl Asked {
+    /// Settings and seed, for the keys of steps that ask it.
+    pub(super) fn key(&self) -> &(Uncertainty, u64) {
+        &self.key
+    }
+}
+
+/// Makes a method ready: trains its own network, where it has one.
+pub(super) fn prepare(
+    context: &Context<'_>,
+    study: &ReconstructionStudy,
+    (source, data): (&dyn Source, Hash),
+    (base, others, (wanted, name)): (&Model, &[Model], (&Uncertainty, &str)),
+) -> Result<Asked> {
+    let mut inputs = vec![data, Hash::of(&base.to_bytes())];
+    inputs.extend(others.iter().map(|other| Hash::of(&other.to_bytes())));
+    let (mut model, mut note) = (None, None);
+    if prepare::trains(wanted) {
+        let title = Title { name: StepName::Uncertainty, label: name, version: 5 };
+        let key = (wanted, batch_size(study), context.seed);
+        let step = context.step(title, key, &inputs, |scope| {
+            let trained = prepare::train(context, study, source, (base, wanted), scope)?;
+            let (bytes, note) = trained.map_or_else(Default::default, |(m, note)| (m.to_bytes(), note));
+            Ok(Artifact::new(note).with_blob("model", bytes))
+        })?;
+        inputs.push(step.hash);
+        model = Some(Model::from_bytes(step.artifact.blob("model")?)?);
+        note = step.artifact.value;
+    }
+    let (method, found) = prepare::ready((base, others, model.as_ref()), wanted, context.seed)?;
+    let key = (wanted.clone(), context.seed);
+    Ok(Asked { name: name.to_owned(), method, model, note: note.or(found), key, inputs })
+}
+
+/// What a method comes to on the test items, and its maps of the examples.
 pub(super) fn ask(
     context: &Context<'_>,
     study: &ReconstructionStudy,
-    (material, data, shown): (&Material, Hash, &Examples),
-    (base, others, (wanted, name)): (&Model, &[Model], (&Uncertainty, &str)),
-) -> Result<Asked> {
-    let title = Title { name: StepName::Uncertainty, label: name, version: 4 };
-    let key = (wanted, batch_size(study), study.conformal, context.seed);
-    let mut inputs = vec![data, Hash::of(&base.to_bytes()), shown.hash];
-    inputs.extend(others.iter().map(|other| Hash::of(&other.to_bytes())));
+    (material, shown): (&Material, &Examples),
+    asked: &Asked,
+) -> Result<(Outcome, Vec<Crop>)> {
+    let label = format!("{}, measured", asked.name);
+    let title = Title { name: StepName::Uncertainty, label: &label, version: 5 };
+    let inputs = [asked.inputs.as_slice(), &[shown.hash]].concat();
     let source = material.source()?;
-    let step = context.step(title, key, &inputs, |scope| {
-        let Prepared { method, model, note } =
-            prepare(context, study, source.as_ref(), (base, others, wanted), scope)?;
-        let asked = (name, method.as_ref(), note);
-        let (mut outcome, maps) = measure(asked, (source.as_ref(), &shown.places), study)?;
+    let step = context.step(title, (asked.key(), study.conformal), &inputs, |_| {
+        let method = asked.method.as_ref();
+        let named = (asked.name.as_str(), method, asked.note.clone());
+        let (mut outcome, maps) = measure(named, (source.as_ref(), &shown.places), study)?;
         for (sigma, source) in material.levels() {
-            let records = evaluate(method.as_ref(), &source, (Part::Test, None))?.records;
+            let records = evaluate(method, &source, (Part::Test, None))?.records;
             let over = |of: fn(&ImageRecord) -> Option<f64>| mean(records.iter().map(of));
             let (u, pearson) = (over(|r| Some(r.mean_u)), over(|r| r.pearson));
             outcome.levels.push(Level { sigma, u, pearson });
         }
-        let bytes = model.map(|model| model.to_bytes()).unwrap_or_default();
-        Ok(Artifact::new(outcome).with_blob("model", bytes).with_f32("maps", &maps))
+        Ok(Artifact::new(outcome).with_f32("maps", &maps))
     })?;
-    let bytes = step.artifact.blob("model")?;
-    let model = if bytes.is_empty() { None } else { Some(Model::from_bytes(bytes)?) };
     let crops = examples::split(&shown.places, &step.artifact.f32("maps")?)?;
     // Equal entries of a study share one result.
-    let outcome = Outcome { method: name.to_owned(), ..step.artifact.value };
-    Ok(Asked { outcome, model, crops })
+    Ok((Outcome { method: asked.name.clone(), ..step.artifact.value }, crops))
 }

@@ -7,17 +7,19 @@ mod methods;
 mod page;
 mod prepare;
 mod problem;
+mod stress;
 mod tomography;
 mod train;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
+use modelmend_data::formats::{Array, write_npz};
 use modelmend_data::split::Part;
 use modelmend_net::Model;
-use modelmend_report::input::{Facts, ReportInput, UncertaintyExample};
+use modelmend_report::input::{Facts, ReportInput, StressTest, UncertaintyExample};
 use modelmend_study::cache::InputHash;
 use modelmend_study::record::Results;
 use modelmend_study::runner::Runner;
@@ -26,6 +28,7 @@ use modelmend_study::step::StepName;
 
 use self::measure::Outcome;
 use self::problem::Material;
+use self::stress::Verdict;
 use super::context::Context;
 use super::outputs;
 use modelmend_uncertainty::Promise;
@@ -37,40 +40,58 @@ pub(super) fn run(
     runner: &Runner<'_>,
     out: &Path,
 ) -> Result<()> {
-    if !study.stress.is_empty() {
-        bail!("{}: stress: stress tests are not built yet; leave the section out", file.path.display());
-    }
     let inputs: Mutex<BTreeMap<String, InputHash>> = Mutex::new(BTreeMap::new());
-    let (mut runs, mut results, mut models) = (Vec::new(), Vec::new(), Vec::new());
-    let mut items = 0;
-    let (mut examples, mut gained) = (Vec::new(), None);
+    let (mut runs, mut results, mut first) = (Runs::default(), Vec::new(), None);
     for seed in file.study.seeds() {
         let context = Context { runner, seed, inputs: &inputs };
         let Some(done) = one(&context, file, study)? else { continue };
-        items = done.items;
-        results.push(page::results(&study.name, seed, (items, &done.outcomes)));
-        runs.push(done.outcomes);
-        if runs.len() == 1 {
-            (models, examples, gained) = (done.models, done.examples, done.gained);
-        }
+        results.push(done.results);
+        runs.outcomes.push(done.outcomes);
+        runs.verdicts.push(done.verdicts);
+        runs.errors.push(done.errors);
+        first.get_or_insert(done.shown);
     }
-    if runs.is_empty() {
+    let Some(shown) = first else {
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(());
-    }
-    let mut report = ReportInput { examples, ..report(study, &runs, items) };
-    report.notes.extend(gained);
-    write(out, file, (&results, report, &models), runner, &inputs)
+    };
+    let tables = shown.stressed.clone();
+    let models = shown.models.clone();
+    let report = report(study, &runs, shown);
+    write(out, file, (&results, report, (&models, &tables)), runner, &inputs)
+}
+
+/// What all runs came to.
+#[derive(Default)]
+struct Runs {
+    outcomes: Vec<Vec<Outcome>>,
+    /// Stress test by stress test.
+    verdicts: Vec<Vec<Vec<Verdict>>>,
+    /// Mean squared errors of the network on each test item.
+    errors: Vec<Vec<Option<f64>>>,
 }
 
 /// What a run came to.
 struct Done {
+    results: Results,
     outcomes: Vec<Outcome>,
+    verdicts: Vec<Vec<Verdict>>,
+    errors: Vec<Option<f64>>,
+    shown: Shown,
+}
+
+/// What the first run has to show.
+struct Shown {
     /// File names and models.
     models: Vec<(String, Model)>,
     /// Number of test items.
     items: usize,
+    /// The patient of each of them, where there are patients.
+    groups: Vec<String>,
     examples: Vec<UncertaintyExample>,
+    stress: Vec<StressTest>,
+    /// The items of each stress test, by file name.
+    stressed: Vec<(String, Arrays)>,
     /// What the network gains.
     gained: Option<String>,
 }
@@ -96,58 +117,113 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
     }
     let source = material.source()?;
     let shown = examples::choose(context, (source.as_ref(), data), &base)?;
-    let gained = fidelity::fidelity(context, (source.as_ref(), data), &base)?;
+    let ratios = fidelity::fidelity(context, (source.as_ref(), data), &base)?;
     let rival = match &material {
-        Material::Slices { scan, .. } => tomography::total_variation(context, (source.as_ref(), data), scan)?,
+        Material::Slices(scanned) => {
+            tomography::total_variation(context, (source.as_ref(), data), &scanned.scanner)?
+        }
         _ => None,
     };
-    let (mut outcomes, mut crops) = (Vec::new(), Vec::new());
-    for (wanted, name) in study.uncertainty.iter().zip(prepare::names(&study.uncertainty)) {
+    let (mut asked, mut outcomes, mut crops) = (Vec::new(), Vec::new(), Vec::new());
+    let names: Vec<String> =
+        study.uncertainty.iter().map(|wanted| prepare::name(wanted).to_owned()).collect();
+    for (wanted, name) in study.uncertainty.iter().zip(prepare::numbered(&names)) {
         let members = train::members(context, (file, study), (&material, data), wanted)?;
         let (names, others): (Vec<_>, Vec<Model>) = members.into_iter().unzip();
-        let asked =
-            methods::ask(context, study, (&material, data, &shown), (&base, &others, (wanted, &name)))?;
+        let source = (source.as_ref(), data);
+        let method = methods::prepare(context, study, source, (&base, &others, (wanted, &name)))?;
         models.extend(names.into_iter().zip(others).filter_map(|(name, model)| Some((name?, model))));
-        models.extend(asked.model.map(|model| (format!("{}.onnx", asked.outcome.method), model)));
-        outcomes.push(asked.outcome);
-        crops.push(asked.crops);
+        models.extend(method.model.clone().map(|model| (format!("{name}.onnx"), model)));
+        let (outcome, maps) = methods::ask(context, study, (&material, &shown), &method)?;
+        outcomes.push(outcome);
+        crops.push(maps);
+        asked.push(method);
     }
-    let (items, examples) = (source.count(Part::Test), page::examples(&shown, &outcomes, &crops));
-    Ok(Some(Done { outcomes, models, items, examples, gained: fidelity::note(gained, rival) }))
+    let mut results = page::results(&study.name, context.seed, (source.count(Part::Test), &outcomes));
+    let tests = if context.wants(StepName::Stress) {
+        let taken: Vec<String> = results.stress.keys().cloned().collect();
+        let wanted = stress::Tests::new(&study.stress, &taken);
+        stress::make(context, (source.as_ref(), data, study.seed), &base, wanted)?
+    } else {
+        Vec::new()
+    };
+    let (mut verdicts, mut windows) = (Vec::new(), Vec::new());
+    for test in &tests {
+        let said = asked.iter().map(|method| stress::ask(context, (source.as_ref(), test), method));
+        let (verdict, seen): (Vec<_>, Vec<_>) = said.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        windows.push(asked.iter().map(|method| method.name.clone()).zip(seen).collect::<Vec<_>>());
+        verdicts.push(verdict);
+    }
+    stress::results(&mut results, &tests, &verdicts);
+    let sinograms = shown.places.iter().map(|place| material.sinogram(place.item)).collect::<Result<_>>()?;
+    let shown = Shown {
+        models,
+        items: source.count(Part::Test),
+        groups: material.groups().to_vec(),
+        examples: page::examples(&shown, sinograms, (&outcomes, &crops)),
+        stress: stress::shown(&tests, &windows),
+        stressed: stress::files(&tests)?,
+        gained: fidelity::note(&ratios, rival),
+    };
+    let errors = fidelity::squared_errors(&ratios);
+    Ok(Some(Done { results, outcomes, verdicts, errors, shown }))
 }
 
-fn report(study: &ReconstructionStudy, runs: &[Vec<Outcome>], items: usize) -> ReportInput {
+fn report(study: &ReconstructionStudy, runs: &Runs, shown: Shown) -> ReportInput {
     let model =
         study.model.as_ref().map_or_else(|| "The network trained here".to_owned(), ToString::to_string);
     let mut notes = Vec::new();
-    if runs.iter().flatten().any(|outcome| outcome.promise == Some(Promise::Nothing)) {
+    if runs.outcomes.iter().flatten().any(|outcome| outcome.promise == Some(Promise::Nothing)) {
         notes.push(
             "The validation items are too few for a promise at this level: calibrated coverage was met on them, and means little for others."
                 .to_owned(),
         );
     }
-    notes.extend(runs.iter().take(1).flatten().filter_map(|outcome| outcome.note.clone()));
+    notes.extend(runs.outcomes.iter().take(1).flatten().filter_map(|outcome| outcome.note.clone()));
+    notes.extend(shown.gained);
     ReportInput {
         study: study.name.clone(),
-        facts: Facts { model, cases: items as u64, seed: study.seed, ..Facts::default() },
-        uncertainty: page::rows(runs, study.seed),
+        facts: Facts { model, cases: shown.items as u64, seed: study.seed, ..Facts::default() },
+        uncertainty: page::rows(&runs.outcomes, study.seed),
+        examples: shown.examples,
+        groups: page::groups(&shown.groups, &runs.errors, &runs.outcomes),
+        stress: stress::tests(&runs.verdicts, (shown.stress, study.seed)),
         coverage_level: study.conformal.map(|conformal| conformal.level),
         notes,
         ..ReportInput::default()
     }
 }
 
+/// Arrays of a file, by name.
+type Arrays = Vec<(String, Array)>;
+
 fn write(
     out: &Path,
     file: &StudyFile,
-    (results, report, models): (&[Results], ReportInput, &[(String, Model)]),
+    (results, report, (models, stressed)): (
+        &[Results],
+        ReportInput,
+        (&[(String, Model)], &[(String, Arrays)]),
+    ),
     runner: &Runner<'_>,
     inputs: &Mutex<BTreeMap<String, InputHash>>,
 ) -> Result<()> {
-    let folder = out.join("models");
-    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make it", folder.display()))?;
+    let folder = folder(out, "models")?;
     for (name, model) in models {
         model.write(&folder.join(name))?;
     }
+    for (name, arrays) in stressed {
+        write_npz(
+            &self::folder(out, "stress")?.join(name),
+            arrays.iter().map(|(name, array)| (name, array)),
+        )?;
+    }
     outputs::documents(out, file, (results, report), runner, inputs)
+}
+
+/// A folder of the output.
+fn folder(out: &Path, name: &str) -> Result<PathBuf> {
+    let folder = out.join(name);
+    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make it", folder.display()))?;
+    Ok(folder)
 }

@@ -1,9 +1,7 @@
 //! From what methods came to in all runs to results and page.
 
 use modelmend_learn::stats::{BootstrapParams, Method as Bootstrap};
-use modelmend_learn::uncertainty::{
-    DIRECTION_RATIOS, Density, Estimate, RunSpread, SPARSIFICATION_STEPS, estimate,
-};
+use modelmend_learn::uncertainty::{DIRECTION_RATIOS, Density, RunSpread, SPARSIFICATION_STEPS, estimate};
 use modelmend_report::input as page;
 use modelmend_study::record::{Results, StressScore, UncertaintyScore};
 
@@ -54,20 +52,16 @@ pub(super) fn rows(runs: &[Vec<Outcome>], seed: u64) -> Vec<page::UncertaintyRow
 
 fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page::UncertaintyRow {
     let same: Vec<&Outcome> = runs.iter().filter_map(|run| run.get(at)).collect();
-    let over = |of: &dyn Fn(&Outcome) -> Vec<Option<f64>>| -> Option<Estimate> {
-        let values: Vec<Vec<Option<f64>>> = same.iter().map(|outcome| of(outcome)).collect();
-        let params =
-            BootstrapParams { resamples: RESAMPLES, level: LEVEL, method: Bootstrap::Percentile, seed };
-        estimate(&values, None, &params).ok().flatten()
+    let over = |of: &dyn Fn(&Outcome) -> Vec<Option<f64>>| {
+        over_runs_and_items(&same.iter().map(|outcome| of(outcome)).collect::<Vec<_>>(), seed)
     };
-    let measure = |name: &str| shown(over(&|o| o.measures.get(name).cloned().unwrap_or_default()));
-    let calibrated = |of: fn(&(f64, f64)) -> f64| {
-        shown(over(&|o| o.calibrated.iter().map(|item| Some(of(item))).collect()))
-    };
+    let measure = |name: &str| over(&|o| o.measures.get(name).cloned().unwrap_or_default());
+    let calibrated =
+        |of: fn(&(f64, f64)) -> f64| over(&|o| o.calibrated.iter().map(|item| Some(of(item))).collect());
     let direction = DIRECTION_RATIOS.iter().enumerate().map(|(i, &ratio)| page::DirectionAccuracy {
         ratio,
-        accuracy: shown(over(&|o| o.direction.get(i).map(|d| d[0].clone()).unwrap_or_default())),
-        participating: shown(over(&|o| o.direction.get(i).map(|d| d[1].clone()).unwrap_or_default())),
+        accuracy: over(&|o| o.direction.get(i).map(|d| d[0].clone()).unwrap_or_default()),
+        participating: over(&|o| o.direction.get(i).map(|d| d[1].clone()).unwrap_or_default()),
     });
     let level = |(i, level): (usize, &Level)| page::NoiseLevel {
         sigma: level.sigma,
@@ -97,13 +91,22 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
     }
 }
 
-fn shown(estimate: Option<Estimate>) -> Option<page::ItemMean> {
-    estimate.map(|e| page::ItemMean {
-        value: e.mean,
-        lo: e.interval.map(|i| i.0),
-        hi: e.interval.map(|i| i.1),
-        std: e.runs.map(|runs| runs.std),
+/// The mean over items and runs, with an interval over items and the spread of the runs.
+pub(super) fn over_runs_and_items(values: &[Vec<Option<f64>>], seed: u64) -> Option<page::ItemMean> {
+    let params = BootstrapParams { resamples: RESAMPLES, level: LEVEL, method: Bootstrap::Percentile, seed };
+    let found = estimate(values, None, &params).ok().flatten()?;
+    Some(page::ItemMean {
+        value: found.mean,
+        lo: found.interval.map(|i| i.0),
+        hi: found.interval.map(|i| i.1),
+        std: found.runs.map(|runs| runs.std),
     })
+}
+
+/// The mean over runs with their spread.
+pub(super) fn over_runs(values: &[f64]) -> Option<page::ItemMean> {
+    let value = mean(values.iter().copied().map(Some))?;
+    Some(page::ItemMean { value, lo: None, hi: None, std: RunSpread::of(values).map(|spread| spread.std) })
 }
 
 fn density(pixels: &Density) -> Vec<page::DensityCell> {
@@ -128,21 +131,22 @@ fn sparsification(runs: &[&Outcome]) -> Vec<page::SparsificationPoint> {
 /// Means over the runs, with their spread.
 fn rejection(runs: &[&Outcome]) -> Option<page::Rejection> {
     let found: Vec<[f64; 4]> = runs.iter().filter_map(|outcome| outcome.rejection).collect();
-    let over = |at: usize| {
-        let values: Vec<f64> = found.iter().filter_map(|areas| areas.get(at).copied()).collect();
-        let spread = RunSpread::of(&values).map(|spread| spread.std);
-        Some(page::ItemMean { value: mean(values.into_iter().map(Some))?, lo: None, hi: None, std: spread })
-    };
+    let over =
+        |at: usize| over_runs(&found.iter().filter_map(|areas| areas.get(at).copied()).collect::<Vec<f64>>());
     Some(page::Rejection { aurc: over(0)?, aurc_optimal: over(1)?, augrc: over(2)?, augrc_optimal: over(3)? })
 }
 
-/// The items that are shown, with the maps of every method.
+/// An item that is shown: its number, place, pixels and measurement.
+type Shown<'a> = (usize, ((&'a Place, &'a [Vec<f32>; 3]), Option<page::Plane>));
+
+/// The items that are shown, with what was measured of each, where that is a picture of another kind, and the maps of every method.
 pub(super) fn examples(
     shown: &Examples,
-    outcomes: &[Outcome],
-    crops: &[Vec<Crop>],
+    mut measurements: Vec<Option<page::Plane>>,
+    (outcomes, crops): (&[Outcome], &[Vec<Crop>]),
 ) -> Vec<page::UncertaintyExample> {
-    let of_place = |(at, (place, [input, target, output])): (usize, (&Place, &[Vec<f32>; 3]))| {
+    measurements.resize(shown.places.len(), None);
+    let of_place = |(at, ((place, [input, target, output]), measurement)): Shown<'_>| {
         let maps = outcomes.iter().zip(crops).filter_map(|(outcome, crops)| {
             let [u, output, lo, hi] = crops.get(at)?.clone();
             let [lo, hi] = if outcome.bounded { [lo, hi] } else { [Vec::new(), Vec::new()] };
@@ -155,13 +159,49 @@ pub(super) fn examples(
             channels: place.channels,
             height: place.extent[0],
             width: place.extent[1],
+            measurement,
             input: input.clone(),
             target: target.clone(),
             output: output.clone(),
             maps: maps.collect(),
         }
     };
-    shown.places.iter().zip(&shown.pixels).enumerate().map(of_place).collect()
+    shown.places.iter().zip(&shown.pixels).zip(measurements).enumerate().map(of_place).collect()
+}
+
+/// The test items by group: `groups` and `mses` (of the network, in each run) have a value for each item.
+pub(super) fn groups(
+    groups: &[String],
+    mses: &[Vec<Option<f64>>],
+    runs: &[Vec<Outcome>],
+) -> Vec<page::GroupRow> {
+    let mut names: Vec<&String> = groups.iter().collect();
+    names.sort_unstable();
+    names.dedup();
+    let of_group = |name: &String| {
+        let inside = |values: &[Option<f64>]| -> Vec<Option<f64>> {
+            groups.iter().zip(values).filter(|(group, _)| *group == name).map(|(_, value)| *value).collect()
+        };
+        let over = |of: &dyn Fn(&Outcome) -> Vec<Option<f64>>, at: usize| {
+            mean(runs.iter().filter_map(|run| run.get(at)).flat_map(|outcome| inside(&of(outcome))))
+        };
+        let methods = runs.first().into_iter().flatten().enumerate().map(|(at, outcome)| {
+            let measure = |name: &str| over(&|o| o.measures.get(name).cloned().unwrap_or_default(), at);
+            page::MethodInGroup {
+                method: outcome.method.clone(),
+                pearson: measure("pearson"),
+                u: measure("mean_u"),
+                coverage: over(&|o| o.calibrated.iter().map(|item| Some(item.0)).collect(), at),
+            }
+        });
+        page::GroupRow {
+            name: name.clone(),
+            items: groups.iter().filter(|group| *group == name).count() as u64,
+            mse: mean(mses.iter().flat_map(|run| inside(run))),
+            methods: methods.collect(),
+        }
+    };
+    names.into_iter().map(of_group).collect()
 }
 
 /// Where an item stands by its error.

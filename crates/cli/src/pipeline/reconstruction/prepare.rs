@@ -1,4 +1,4 @@
-//! From an entry of a study to a method that can be asked.
+//! From an entry of `uncertainty:` to a method that can be asked.
 
 use anyhow::{Context as _, Result};
 use modelmend_net::Model;
@@ -6,8 +6,8 @@ use modelmend_net::interval::network::Part as Boxes;
 use modelmend_study::schema::{AutoOr, LayerRange, Layers, ReconstructionStudy, Uncertainty};
 use modelmend_study::scope::Scope;
 use modelmend_uncertainty::method::{
-    Augmented, Ensemble, InputGradient, McDropout, Method, heuristic_beta, train_interval_network,
-    train_learned_error, train_predicted_variance,
+    Augmented, Ensemble, InputGradient, IntervalMaps, LearnedError, McDropout, Method, PredictedVariance,
+    heuristic_beta, train_interval_network, train_learned_error, train_predicted_variance,
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::Training;
@@ -28,47 +28,29 @@ pub(super) fn name(wanted: &Uncertainty) -> &'static str {
     }
 }
 
-/// A name for each entry of a study: where several ask for one method, the later ones are numbered.
-pub(super) fn names(entries: &[Uncertainty]) -> Vec<String> {
-    let nth = |i: usize| entries[..=i].iter().filter(|&entry| name(entry) == name(&entries[i])).count();
-    let named = |(i, entry)| match nth(i) {
-        1 => name(entry).to_owned(),
-        nth => format!("{}-{nth}", name(entry)),
+/// Names of entries of a study: where several have the same, the later ones are numbered.
+pub(super) fn numbered(names: &[String]) -> Vec<String> {
+    let nth = |i: usize| names[..=i].iter().filter(|&name| *name == names[i]).count();
+    let named = |(i, name): (usize, &String)| match nth(i) {
+        1 => name.clone(),
+        nth => format!("{name}-{nth}"),
     };
-    entries.iter().enumerate().map(named).collect()
+    names.iter().enumerate().map(named).collect()
 }
 
-/// A method that is ready to be asked.
-pub(super) struct Prepared {
-    pub(super) method: Box<dyn Method>,
-    /// The model that it made, where it made one.
-    pub(super) model: Option<Model>,
-    /// What a reader of the page has to know about it.
-    pub(super) note: Option<String>,
+/// Whether a method has a network of its own that must be trained.
+pub(super) fn trains(wanted: &Uncertainty) -> bool {
+    matches!(wanted, Uncertainty::Inn { .. } | Uncertainty::ProbOut { .. } | Uncertainty::Error { .. })
 }
 
-impl Prepared {
-    fn new(method: impl Method + 'static) -> Self {
-        Self { method: Box::new(method), model: None, note: None }
-    }
-
-    fn with_model(self, model: Model) -> Self {
-        Self { model: Some(model), ..self }
-    }
-
-    fn with_note(self, note: Option<String>) -> Self {
-        Self { note, ..self }
-    }
-}
-
-/// Makes a method ready to be asked.
-pub(super) fn prepare(
+/// Trains the network of a method that has one of its own. With it what a reader of the page has to know about it.
+pub(super) fn train(
     context: &Context<'_>,
     study: &ReconstructionStudy,
     source: &dyn Source,
-    (base, others, wanted): (&Model, &[Model], &Uncertainty),
+    (base, wanted): (&Model, &Uncertainty),
     scope: &Scope<'_>,
-) -> Result<Prepared> {
+) -> Result<Option<(Model, Option<String>)>> {
     let batch_size = batch_size(study);
     let training = |learning_rate, epochs: &Option<u32>, given: &Option<u32>| Training {
         learning_rate,
@@ -76,7 +58,8 @@ pub(super) fn prepare(
         steps: steps(source, batch_size, *epochs, *given),
         seed: context.seed,
     };
-    match wanted {
+    let watch = Watch(scope);
+    Ok(match wanted {
         Uncertainty::Inn { epochs, steps, learning_rate, beta, layers } => {
             let training = training(*learning_rate, epochs, steps);
             let beta = match beta {
@@ -84,38 +67,54 @@ pub(super) fn prepare(
                 AutoOr::Value(beta) => *beta,
             };
             let part = boxes(layers);
-            let inn = train_interval_network(base, (&part, beta), source, &training, &Watch(scope))?;
-            let model = inn.model().clone();
+            let inn = train_interval_network(base, (&part, beta), source, &training, &watch)?;
             let note = format!("Price of width (beta) of the interval network: {beta:.2e}.");
-            Ok(Prepared::new(inn).with_model(model).with_note(Some(note)))
-        }
-        Uncertainty::McDropout { passes, ratio } => {
-            let dropout = McDropout::new(base, *passes as usize, *ratio, context.seed)?;
-            let inserted = |ratio| {
-                format!("The network has no dropout: Monte Carlo dropout inserted some, with ratio {ratio}.")
-            };
-            let note = dropout.inserted().map(inserted);
-            Ok(Prepared::new(dropout).with_note(note))
+            Some((inn.model().clone(), Some(note)))
         }
         Uncertainty::ProbOut { epochs, steps, learning_rate } => {
             let training = training(rate(study, wanted, *learning_rate)?, epochs, steps);
-            let variance = train_predicted_variance(base, source, &training, &Watch(scope))?;
-            let model = variance.model().clone();
-            Ok(Prepared::new(variance).with_model(model))
+            Some((train_predicted_variance(base, source, &training, &watch)?.model().clone(), None))
         }
-        Uncertainty::Ensemble { .. } => {
-            let members = std::iter::once(base).chain(others).cloned().collect();
-            Ok(Prepared::new(Ensemble::new(members)?))
-        }
-        Uncertainty::Tta {} => Ok(Prepared::new(Augmented::new(base))),
-        Uncertainty::Gradient {} => Ok(Prepared::new(InputGradient::new(base))),
         Uncertainty::Error { epochs, steps, learning_rate } => {
             let training = training(rate(study, wanted, *learning_rate)?, epochs, steps);
-            let error = train_learned_error(base, source, &training, &Watch(scope))?;
-            let model = error.model().clone();
-            Ok(Prepared::new(error).with_model(model))
+            Some((train_learned_error(base, source, &training, &watch)?.model().clone(), None))
         }
-    }
+        Uncertainty::McDropout { .. }
+        | Uncertainty::Ensemble { .. }
+        | Uncertainty::Tta {}
+        | Uncertainty::Gradient {} => None,
+    })
+}
+
+/// A method that is ready to be asked, with what a reader of the page has to know about it.
+pub(super) type Ready = (Box<dyn Method>, Option<String>);
+
+/// Makes a method ready, with the network that was trained for it or with the other networks of an ensemble.
+pub(super) fn ready(
+    (base, others, trained): (&Model, &[Model], Option<&Model>),
+    wanted: &Uncertainty,
+    seed: u64,
+) -> Result<Ready> {
+    let own = || trained.cloned().with_context(|| format!("{}: has no trained network", name(wanted)));
+    let mut note = None;
+    let method: Box<dyn Method> = match wanted {
+        Uncertainty::Inn { .. } => Box::new(IntervalMaps::new(own()?)),
+        Uncertainty::ProbOut { .. } => Box::new(PredictedVariance::new(own()?)),
+        Uncertainty::Error { .. } => Box::new(LearnedError::new(base, own()?)),
+        Uncertainty::McDropout { passes, ratio } => {
+            let dropout = McDropout::new(base, *passes as usize, *ratio, seed)?;
+            note = dropout.inserted().map(|ratio| {
+                format!("The network has no dropout: Monte Carlo dropout inserted some, with ratio {ratio}.")
+            });
+            Box::new(dropout)
+        }
+        Uncertainty::Ensemble { .. } => {
+            Box::new(Ensemble::new(std::iter::once(base).chain(others).cloned().collect())?)
+        }
+        Uncertainty::Tta {} => Box::new(Augmented::new(base)),
+        Uncertainty::Gradient {} => Box::new(InputGradient::new(base)),
+    };
+    Ok((method, note))
 }
 
 /// The learning rate of a method, or that of the study's training.
@@ -138,10 +137,7 @@ mod tests {
 
     #[test]
     fn entries_of_one_method_have_names_of_their_own() {
-        let dropout = |passes| Uncertainty::McDropout { passes, ratio: None };
-        assert_eq!(
-            names(&[dropout(2), Uncertainty::Tta {}, dropout(16)]),
-            ["mcdropout", "tta", "mcdropout-2"]
-        );
+        let names = ["mcdropout", "tta", "mcdropout"].map(str::to_owned);
+        assert_eq!(numbered(&names), ["mcdropout", "tta", "mcdropout-2"]);
     }
 }

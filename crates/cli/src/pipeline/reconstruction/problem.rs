@@ -4,19 +4,20 @@ use anyhow::{Context as _, Result, bail};
 use modelmend_data::Picture;
 use modelmend_data::formats::read_pictures;
 use modelmend_data::generate::{Denoise, Jumps};
-use modelmend_data::split::deal;
+use modelmend_data::split::{Part, deal};
 use modelmend_net::Model;
 use modelmend_net::architecture::{Conv1d, DnCnn, UNet, conv1d, dncnn, unet};
+use modelmend_report::input::Plane;
 use modelmend_study::Hash;
 use modelmend_study::schema::{
     Noise, PartSize, Parts, ReconstructionArchitecture, ReconstructionData, ReconstructionStudy,
     ReconstructionTrain, StudyFile,
 };
-use modelmend_uncertainty::source::{Held, Photographs, Signals, Source};
-use modelmend_uncertainty::tomography::LimitedAngle;
+use modelmend_uncertainty::acquisition::Acquisition as _;
+use modelmend_uncertainty::source::{Photographs, Signals, Source};
 
 use super::super::context::Context;
-use super::tomography;
+use super::tomography::{self, Scanned};
 
 /// Data that are read or drawn.
 pub(super) enum Material {
@@ -25,7 +26,7 @@ pub(super) enum Material {
     /// Photographs for each side.
     Pictures { request: Denoise, parts: [Vec<Picture>; 3] },
     /// Slices of patients, back-projected from some angles.
-    Slices { held: Box<Held>, scan: LimitedAngle },
+    Slices(Box<Scanned>),
 }
 
 /// The dropout rate where a study names none. The paper's .2 and .5 for signals, with dropout switched off where the network is used,
@@ -47,9 +48,9 @@ impl Material {
         if let Some(source) = &data.source {
             let path = file.resolve(source);
             let hash = context.hash(&source.to_string(), &path)?;
-            let (held, scan) = tomography::pairs(data, &path, study.seed)
+            let scanned = tomography::pairs(data, &path, study.seed)
                 .with_context(|| file.path.display().to_string())?;
-            let slices = Self::Slices { held: Box::new(held), scan };
+            let slices = Self::Slices(Box::new(scanned));
             return Ok((slices, Hash::of(format!("{described}{hash}").as_bytes())));
         }
         let Some(folder) = &data.images else {
@@ -81,7 +82,7 @@ impl Material {
             Self::Pictures { request, parts: [train, validation, test] } => {
                 Box::new(Photographs::new(*request, [train, validation, test])?)
             }
-            Self::Slices { held, .. } => Box::new(held.as_ref().clone()),
+            Self::Slices(scanned) => Box::new(scanned.held.clone()),
         })
     }
 
@@ -95,9 +96,25 @@ impl Material {
         }
     }
 
+    /// The patient of each test item, where there are patients.
+    pub(super) fn groups(&self) -> &[String] {
+        match self {
+            Self::Slices(scanned) => &scanned.patients,
+            Self::Signals { .. } | Self::Pictures { .. } => &[],
+        }
+    }
+
+    /// The sinogram of a test item, where there is one.
+    pub(super) fn sinogram(&self, item: usize) -> Result<Option<Plane>> {
+        let Self::Slices(scanned) = self else { return Ok(None) };
+        let values = scanned.scanner.measure(scanned.held.item(Part::Test, item)?.target.data())?;
+        let geometry = scanned.scanner.geometry();
+        Ok(Some(Plane { height: geometry.angles().len(), width: geometry.detectors(), values }))
+    }
+
     fn channels(&self) -> usize {
         match self {
-            Self::Signals { .. } | Self::Slices { .. } => 1,
+            Self::Signals { .. } | Self::Slices(_) => 1,
             Self::Pictures { parts, .. } => parts.iter().flatten().next().map_or(1, Picture::channels),
         }
     }
@@ -134,8 +151,8 @@ impl Material {
 
     /// Refuses a U-Net that halves the slices of a study more often than they can be.
     fn divides(&self, levels: usize) -> Result<()> {
-        let Self::Slices { held, .. } = self else { return Ok(()) };
-        let side = held.shape().last().copied().unwrap_or(0);
+        let Self::Slices(scanned) = self else { return Ok(()) };
+        let side = scanned.held.shape().last().copied().unwrap_or(0);
         let halved = levels.saturating_sub(1) as u32;
         if side.trailing_zeros() >= halved {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Tomography in a study: slices, their split by patient, and what missing angles make of them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::formats::read_slices;
@@ -12,7 +13,7 @@ use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{BackprojectionFilter, PartSize, Parts, PhysicsOperator, ReconstructionData};
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::source::{Held, Source};
-use modelmend_uncertainty::tomography::LimitedAngle;
+use modelmend_uncertainty::tomography::{LimitedAngle, Scanner};
 
 use super::super::context::{Context, Title};
 use super::fidelity;
@@ -20,8 +21,16 @@ use super::fidelity;
 /// Window where a study names none: air to bone, in Hounsfield units.
 const WINDOW: [f64; 2] = [-1000.0, 1000.0];
 
-/// The pairs of a study on slices, no patient on two sides, and the scan that made them.
-pub(super) fn pairs(data: &ReconstructionData, path: &Path, seed: u64) -> Result<(Held, LimitedAngle)> {
+/// Slices of a study, no patient on two sides.
+pub(super) struct Scanned {
+    pub(super) held: Held,
+    pub(super) scanner: Arc<Scanner>,
+    /// The patient of each test slice.
+    pub(super) patients: Vec<String>,
+}
+
+/// The pairs of a study on slices, and the scanner that made them.
+pub(super) fn pairs(data: &ReconstructionData, path: &Path, seed: u64) -> Result<Scanned> {
     let physics = data
         .physics
         .context("data.physics: slices need `{operator: radon, angles, missing_wedge, filter}`")?;
@@ -37,11 +46,15 @@ pub(super) fn pairs(data: &ReconstructionData, path: &Path, seed: u64) -> Result
         missing: physics.missing_wedge,
         filter: filter(physics.filter),
     };
+    let scanner = Arc::new(Scanner::new(scan, size)?);
     let mut parts: [Vec<Pairs>; 3] = Default::default();
-    for (side, pair) in sides.into_iter().zip(scan.pairs(&slices)?) {
+    let mut patients = Vec::new();
+    for ((side, pair), patient) in sides.into_iter().zip(scanner.pairs(&slices)?).zip(slices.patients()) {
         parts[side as usize].push(pair);
+        patients.extend((side == Part::Test).then(|| patient.clone()));
     }
-    Ok((Held::new(&[1, size, size], parts, seed)?, scan))
+    let acquisition = Arc::<Scanner>::clone(&scanner);
+    Ok(Scanned { held: Held::new(&[1, size, size], parts, (acquisition, seed))?, scanner, patients })
 }
 
 /// The shares of train, validation and test.
@@ -80,14 +93,13 @@ const TRIED: usize = 4;
 pub(super) fn total_variation(
     context: &Context<'_>,
     (source, data): (&dyn Source, Hash),
-    scan: &LimitedAngle,
+    scanner: &Scanner,
 ) -> Result<Option<f64>> {
     let title = Title { name: StepName::Uncertainty, label: "total variation", version: 1 };
     let step = context.step(title, (WEIGHTS, TRIED), &[data], |scope| {
         let decibels = |part, index, weight| {
             let pair = source.item(part, index)?;
-            let side = pair.target.shape().last().copied().unwrap_or(0);
-            let image = scan.total_variation(pair.target.data(), side, weight)?;
+            let image = scanner.total_variation(pair.target.data(), weight)?;
             scope.check()?;
             Ok(fidelity::ratio(&image, pair.target.data()))
         };

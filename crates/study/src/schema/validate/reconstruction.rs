@@ -12,7 +12,7 @@ pub(super) fn study(door: &Door<'_>, study: &ReconstructionStudy) -> Checked {
         uncertainty(door, &format!("uncertainty[{index}]"), (method, study.train.is_some()))?;
     }
     for (index, test) in study.stress.iter().enumerate() {
-        stress(door, &format!("stress[{index}]"), test)?;
+        stress(door, &format!("stress[{index}]"), (test, study.data.source.is_some()))?;
     }
     study.conformal.map_or(Ok(()), |conformal| {
         door.inside_unit("conformal.level", conformal.level)?;
@@ -153,14 +153,16 @@ fn training_length(door: &Door<'_>, key: &str, epochs: Option<u32>, steps: Optio
     door.counts(&[(&format!("{key}.epochs"), epochs), (&format!("{key}.steps"), steps)])
 }
 
-fn stress(door: &Door<'_>, key: &str, test: &Stress) -> Checked {
+fn stress(door: &Door<'_>, key: &str, (test, scanned): (&Stress, bool)) -> Checked {
     match test {
-        Stress::Adversarial { size, bound_image, bound_sinogram, .. } => {
-            door.count(&format!("{key}.size"), *size)?;
+        Stress::Adversarial { size, bound_image, bound_sinogram, steps, .. } => {
+            door.counts(&[(&format!("{key}.size"), Some(*size)), (&format!("{key}.steps"), Some(*steps))])?;
             bound_image.map_or(Ok(()), |bound| door.not_negative(&format!("{key}.bound_image"), bound))?;
-            bound_sinogram.map_or(Ok(()), |bound| door.not_negative(&format!("{key}.bound_sinogram"), bound))
+            let sinogram = format!("{key}.bound_sinogram");
+            belongs(door, &sinogram, bound_sinogram.is_some(), scanned, "only for data.source")?;
+            bound_sinogram.map_or(Ok(()), |bound| door.not_negative(&sinogram, bound))
         }
-        Stress::Artefact { .. } => Ok(()),
+        Stress::Artefact { size, .. } => door.counts(&[(&format!("{key}.size"), *size)]),
         Stress::Noise { levels: noise } => levels(door, &format!("{key}.levels"), noise),
     }
 }

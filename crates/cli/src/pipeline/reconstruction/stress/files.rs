@@ -1,0 +1,56 @@
+//! The items of stress tests as arrays for the output folder.
+
+use anyhow::{Context as _, Result};
+use modelmend_data::formats::{Array, Values};
+
+use super::super::Arrays;
+use super::Test;
+
+/// For each test a file with what went into the network, the truth behind it, what u should mark, the mask and the change of the measurement. Items of one size are stacked,
+/// others are numbered.
+pub(in super::super) fn files(tests: &[Test]) -> Result<Vec<(String, Arrays)>> {
+    tests.iter().map(|test| Ok((format!("{}.npz", test.name), arrays(test)?))).collect()
+}
+
+fn arrays(test: &Test) -> Result<Arrays> {
+    let shape = |item: usize| test.items.get(item).map_or(&[][..], |stressed| stressed.input.shape());
+    let alike = (0..test.items.len()).all(|item| shape(item) == shape(0));
+    let groups: Vec<Vec<usize>> = if alike {
+        vec![(0..test.items.len()).collect()]
+    } else {
+        (0..test.items.len()).map(|i| vec![i]).collect()
+    };
+    let mut all = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let name = |name: &str| if alike { name.to_owned() } else { format!("{name}-{}", number + 1) };
+        let mut one = group.first().map_or(Vec::new(), |&item| shape(item).to_vec());
+        if let Some(count) = one.first_mut() {
+            *count = group.len();
+        }
+        let items = || group.iter().filter_map(|&item| test.items.get(item));
+        let mut floats = |key: &str, shape: &[usize], values: Vec<f32>| -> Result<()> {
+            let array = Array::new(shape.to_vec(), Values::F32(values))?;
+            all.push((name(key), array));
+            Ok(())
+        };
+        floats("input", &one, items().flat_map(|item| item.input.data()).copied().collect())?;
+        floats("truth", &one, items().flat_map(|item| &item.truth).copied().collect())?;
+        floats("change", &one, items().flat_map(|item| &item.change).copied().collect())?;
+        let measured: Vec<&Vec<f32>> = group.iter().filter_map(|&item| test.measurements.get(item)).collect();
+        let entries = measured.first().map_or(0, |values| values.len());
+        if entries > 0 && measured.iter().all(|values| values.len() == entries) {
+            floats(
+                "measurement-change",
+                &[group.len(), entries],
+                measured.into_iter().flatten().copied().collect(),
+            )?;
+        }
+        let mask: Vec<bool> = items().flat_map(|item| &item.mask).copied().collect();
+        if !mask.is_empty() {
+            let planes = one.get(2..).context("a stress test of items without pixels")?;
+            let shape = [&[group.len()], planes].concat();
+            all.push((name("mask"), Array::new(shape, Values::Bool(mask))?));
+        }
+    }
+    Ok(all)
+}
