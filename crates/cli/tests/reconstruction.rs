@@ -1,14 +1,14 @@
 //! A study of a reconstruction network: its files, the same numbers again, and what is refused.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod slices;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use modelmend_data::formats::{Array, write_npz};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
-use modelmend_physics::phantom;
 use serde_json::Value;
+use slices::{SLICES, run, write_slices};
 
 const STUDY: &str = "
 name: signals
@@ -37,16 +37,6 @@ uncertainty:
 conformal: {level: 0.9}
 output: out
 ";
-
-fn run(folder: &Path, study: &str, arguments: &[&str]) -> Output {
-    std::fs::write(folder.join("study.yaml"), study).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_modelmend"))
-        .arg("run")
-        .arg(folder.join("study.yaml"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
 
 /// The results without measured times.
 fn results(folder: &Path, out: &str) -> Value {
@@ -146,7 +136,11 @@ fn an_ensemble_of_given_networks() {
 fn what_is_not_built_is_refused_in_a_line() {
     let folder = tempfile::tempdir().unwrap();
     for (from, to, said) in [
-        ("conformal:", "stress: [{test: artefact, shape: bird}]\nconformal:", "stress"),
+        (
+            "conformal:",
+            "stress: [{test: adversarial, shape: disc, size: 9, bound_sinogram: 0.1}]\nconformal:",
+            "bound_sinogram",
+        ),
         ("architecture: conv1d", "architecture: unet", "train.architecture"),
         ("train: 96", "train: 0.5", "data.samples"),
         ("layers: last 4", "layers: [nobody]", "nobody"),
@@ -156,44 +150,6 @@ fn what_is_not_built_is_refused_in_a_line() {
         assert_eq!(done.status.code(), Some(2), "{text}");
         assert!(text.contains(said) && text.lines().count() <= 2, "{text}");
     }
-}
-
-const SLICES: &str = "
-name: slices
-seed: 4
-task: reconstruction
-data:
-  source: slices.npz
-  size: 32
-  window: [-1000, 1000]
-  split: {train: 0.6, validation: 0.2, test: 0.2, by: patient}
-  physics: {operator: radon, angles: 60, missing_wedge: 30, filter: ramp}
-train:
-  architecture: unet
-  channels: 4
-  depth: 3
-  dropout: 0.1
-  optimizer: {name: adam, learning_rate: 3.0e-3}
-  batch_size: 4
-  epochs: 12
-uncertainty:
-  - {method: inn, epochs: 4, learning_rate: 1.0e-3, beta: auto, layers: last 5}
-  - {method: mcdropout, passes: 4}
-  - {method: mcdropout, passes: 8}
-  - {method: probout, steps: 20}
-output: out
-";
-
-/// Slices of bodies in Hounsfield units, two of each patient.
-fn write_slices(path: &Path) {
-    let body = |seed| phantom::image(&phantom::random(6, seed), 64);
-    let hounsfield = (0..20).flat_map(body).map(|v| (1000.0 * v - 1000.0) as i16).collect::<Vec<i16>>();
-    let patients = (0..20).map(|i| i / 2).collect::<Vec<u16>>();
-    let arrays = [
-        ("hu", Array::new(vec![20, 64, 64], hounsfield.into()).unwrap()),
-        ("patient", Array::new(vec![20], patients.into()).unwrap()),
-    ];
-    write_npz(path, arrays).unwrap();
 }
 
 #[test]

@@ -246,3 +246,39 @@ fn hostile_inputs_give_one_line() {
     refusal(&ask(&model, &huge, &[]));
     assert!(!place.path("out").exists());
 }
+
+#[test]
+fn images_under_stress_stay_within_the_bound_and_other_networks_are_asked() {
+    let place = Place::new();
+    let (plain, inn) =
+        (place.model("net.onnx", &network(1, 0.1)), place.model("inn.onnx", &interval_network()));
+    let scans = place.array("scans.npy", &[3, 1, 12, 10]);
+    let stress = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_modelmend"))
+            .arg("stress")
+            .args([&plain, &scans])
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let text = said(&stress(&["--bound", "0.05", "--steps", "8", "--ask", inn.to_str().unwrap()]));
+    let rows: Vec<&str> =
+        text.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
+    assert_eq!(rows[2..4], ["mcdropout", "inn"], "{text}");
+    let out = place.path("scans.stress");
+    let (before, after) = (floats(&scans), floats(&out.join("1.adversarial.npy")));
+    let moved = before[120..240].iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(moved > 0.01 && moved <= 0.05, "{moved}");
+    for end in ["mask.npy", "change.npy", "output.npy", "mcdropout.u.npy", "mcdropout.u.png", "inn.u.png"] {
+        assert!(out.join(format!("2.adversarial.{end}")).is_file(), "{end}");
+    }
+    for test in ["artefact", "noise"] {
+        assert!(said(&stress(&["--test", test])).contains(test));
+        assert_ne!(floats(&out.join(format!("0.{test}.npy"))), before[..120]);
+    }
+    let twice = place.model("mcdropout.onnx", &interval_network());
+    assert!(refusal(&stress(&["--ask", twice.to_str().unwrap()])).contains("mcdropout"));
+    let variance = place.model("two.onnx", &with_variance(&network(1, 0.0), -3.0).unwrap());
+    let done = Command::new(env!("CARGO_BIN_EXE_modelmend")).arg("stress").args([&variance, &scans]).output();
+    assert!(refusal(&done.unwrap()).contains("shape of their input"));
+}

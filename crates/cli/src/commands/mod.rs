@@ -9,6 +9,7 @@ mod predict;
 mod repair;
 mod run;
 mod schema;
+mod stress;
 mod tensors;
 mod uncertainty;
 mod verify;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Intervals(intervals::Intervals),
     /// Maps of how far each pixel of an output can be trusted, for images of your own.
     Uncertainty(uncertainty::Uncertainty),
+    /// Images that a network should not be trusted on, and whether its uncertainty says so.
+    Stress(stress::Stress),
     /// The operator table of this build.
     Ops(ops::Ops),
     /// The JSON Schema of a study file.
@@ -56,6 +59,7 @@ impl Command {
             Self::Gradients(command) => command.run(),
             Self::Intervals(command) => command.run(),
             Self::Uncertainty(command) => command.run(),
+            Self::Stress(command) => command.run(),
             Self::Ops(command) => command.run(),
             Self::Schema(command) => command.run(),
         }

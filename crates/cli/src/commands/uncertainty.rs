@@ -1,6 +1,6 @@
-mod inputs;
-mod maps;
-mod methods;
+pub(super) mod inputs;
+pub(super) mod maps;
+pub(super) mod methods;
 
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ const LINES: usize = 50;
 impl Uncertainty {
     pub(crate) fn run(self) -> Result<u8> {
         let asked = methods::parse(&self.method)?;
-        let out = output_folder(self.out, &self.input)?;
+        let out = output_folder((self.out, "uncertainty"), &self.input)?;
         let model = Model::read(&self.model)?;
         let images = inputs::read((&self.model, &model), &self.input)?;
         let settings = methods::Settings { passes: self.passes as usize, seed: self.seed };
@@ -71,11 +71,11 @@ impl Uncertainty {
 }
 
 /// Where results go: as asked, or beside the input; never among the images.
-fn output_folder(asked: Option<PathBuf>, input: &Path) -> Result<PathBuf> {
+pub(super) fn output_folder((asked, ending): (Option<PathBuf>, &str), input: &Path) -> Result<PathBuf> {
     let beside = || {
         let stem = if input.is_dir() { input.file_name() } else { input.file_stem() };
         let stem = stem.map_or_else(|| "input".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        input.with_file_name(format!("{stem}.uncertainty"))
+        input.with_file_name(format!("{stem}.{ending}"))
     };
     let out = asked.unwrap_or_else(beside);
     if out.exists() && !out.is_dir() {
@@ -93,7 +93,7 @@ fn output_folder(asked: Option<PathBuf>, input: &Path) -> Result<PathBuf> {
 
 /// The images of a method, the most uncertain first.
 fn print(measured: &Measured, images: &[inputs::Image]) {
-    let name = measured.method;
+    let name = &measured.method;
     line(&format!("{name}: colours of the PNG files from 0 to {:.4} (or more)", measured.scale));
     line(&format!("{:32} {:>10} {:>10}", "image", "mean u", "p95 u"));
     let mut order: Vec<_> = images.iter().zip(&measured.maps).collect();

@@ -12,14 +12,14 @@ use modelmend_net::{Model, Tensor};
 use super::super::tensors;
 
 /// One image, N = 1.
-pub(super) struct Image {
+pub(in crate::commands) struct Image {
     /// Name that is used for files.
-    pub(super) name: String,
-    pub(super) tensor: Tensor<f32>,
+    pub(in crate::commands) name: String,
+    pub(in crate::commands) tensor: Tensor<f32>,
 }
 
 /// Reads the images, each in the shape that the model takes; there is at least one.
-pub(super) fn read((path, model): (&Path, &Model), input: &Path) -> Result<Vec<Image>> {
+pub(in crate::commands) fn read((path, model): (&Path, &Model), input: &Path) -> Result<Vec<Image>> {
     let [declared] = model.graph().inputs() else {
         bail!(
             "{}: has {} inputs; this command asks models with one image input",

@@ -21,26 +21,26 @@ const BELOW_SCALE: f64 = 0.995;
 const STRIP: usize = 32;
 
 /// What a method says about all images.
-pub(super) struct Measured {
-    pub(super) method: &'static str,
+pub(in crate::commands) struct Measured {
+    pub(in crate::commands) method: String,
     /// The u of the last colour.
-    pub(super) scale: f32,
+    pub(in crate::commands) scale: f32,
     /// One for each image.
-    pub(super) maps: Vec<Map>,
+    pub(in crate::commands) maps: Vec<Map>,
 }
 
 /// What a method says about an image.
-pub(super) struct Map {
+pub(in crate::commands) struct Map {
     output: Tensor<f32>,
     u: Tensor<f32>,
-    pub(super) mean: f64,
-    pub(super) p95: f32,
+    pub(in crate::commands) mean: f64,
+    pub(in crate::commands) p95: f32,
     /// The value that all but the largest u do not exceed.
     most: f32,
 }
 
 /// Asks every method about every image.
-pub(super) fn measure(methods: &[Ready], images: &[Image]) -> Result<Vec<Measured>> {
+pub(in crate::commands) fn measure(methods: &[Ready], images: &[Image]) -> Result<Vec<Measured>> {
     methods.iter().map(|ready| of_method(ready, images)).collect()
 }
 
@@ -60,12 +60,19 @@ fn of_method(ready: &Ready, images: &[Image]) -> Result<Measured> {
     };
     let named = |image: &Image| ask(image).with_context(|| format!("image {}", image.name));
     let maps = images.par_iter().map(named).collect::<Result<Vec<Map>>>()?;
-    let scale = maps.iter().map(|map| map.most).fold(0.0, f32::max);
-    Ok(Measured { method: ready.name, scale, maps })
+    Ok(Measured::new(ready.name.to_owned(), maps))
+}
+
+impl Measured {
+    /// Joins what a method says about each image.
+    pub(in crate::commands) fn new(method: String, maps: Vec<Map>) -> Self {
+        let scale = maps.iter().map(|map| map.most).fold(0.0, f32::max);
+        Self { method, scale, maps }
+    }
 }
 
 /// Checks the maps of a model that came from elsewhere, and measures them.
-fn map(maps: Maps) -> Result<Map> {
+pub(in crate::commands) fn map(maps: Maps) -> Result<Map> {
     let Maps { output, u, bounds } = maps;
     let ends = bounds.iter().flat_map(|(lo, hi)| [lo, hi]);
     for other in ends.chain([&u]) {
@@ -97,7 +104,7 @@ fn map(maps: Maps) -> Result<Map> {
 }
 
 /// Writes the maps of all images into a folder, which is made where it is missing; each file complete or not at all.
-pub(super) fn write(folder: &Path, images: &[Image], measured: &[Measured]) -> Result<()> {
+pub(in crate::commands) fn write(folder: &Path, images: &[Image], measured: &[Measured]) -> Result<()> {
     let colours = modelmend_report::intensities();
     for (at, image) in images.iter().enumerate() {
         for (first, of_method) in measured.iter().enumerate() {
@@ -106,7 +113,7 @@ pub(super) fn write(folder: &Path, images: &[Image], measured: &[Measured]) -> R
             if first == 0 {
                 write_npy(&file("output.npy"), &tensors::array(map.output.clone())?)?;
             }
-            let name = of_method.method;
+            let name = &of_method.method;
             write_npy(&file(&format!("{name}.u.npy")), &tensors::array(map.u.clone())?)?;
             let (size, pixels) = picture(&map.u);
             let place = |value: f32| {

@@ -11,7 +11,7 @@ use super::inputs::Image;
 
 /// A method by its name in studies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(in crate::commands) enum Name {
     Inn,
     McDropout,
     ProbOut,
@@ -30,7 +30,7 @@ impl Name {
 }
 
 /// The methods that a user names.
-pub(super) fn parse(names: &[String]) -> Result<Vec<Name>> {
+pub(in crate::commands) fn parse(names: &[String]) -> Result<Vec<Name>> {
     let mut found = Vec::new();
     for name in names.iter().map(|name| name.trim()) {
         let known = ALL.iter().find(|known| known.as_str() == name);
@@ -46,21 +46,21 @@ pub(super) fn parse(names: &[String]) -> Result<Vec<Name>> {
 
 /// What the command line says about methods.
 #[derive(Clone, Copy)]
-pub(super) struct Settings {
-    pub(super) passes: usize,
-    pub(super) seed: u64,
+pub(in crate::commands) struct Settings {
+    pub(in crate::commands) passes: usize,
+    pub(in crate::commands) seed: u64,
 }
 
 /// A method that is ready, with how the network's own output is found.
-pub(super) struct Ready {
-    pub(super) name: &'static str,
-    pub(super) method: Box<dyn Method>,
+pub(in crate::commands) struct Ready {
+    pub(in crate::commands) name: &'static str,
+    pub(in crate::commands) method: Box<dyn Method>,
     /// The network with dropout off, for methods whose maps are about something else than its output.
-    pub(super) plain: Option<Model>,
+    pub(in crate::commands) plain: Option<Model>,
 }
 
 /// The methods that are asked, or those that fit where none is.
-pub(super) fn choose(
+pub(in crate::commands) fn choose(
     (path, model): (&Path, &Model),
     asked: &[Name],
     images: &[Image],

@@ -162,7 +162,7 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
         groups: material.groups().to_vec(),
         examples: page::examples(&shown, sinograms, (&outcomes, &crops)),
         stress: stress::shown(&tests, &windows),
-        stressed: stress::files(&tests)?,
+        stressed: stress::files(&tests, source.as_ref())?,
         gained: fidelity::note(&ratios, rival),
     };
     let errors = fidelity::squared_errors(&ratios);

@@ -2,17 +2,19 @@
 
 use anyhow::{Context as _, Result};
 use modelmend_data::formats::{Array, Values};
+use modelmend_data::split::Part;
+use modelmend_uncertainty::source::{Batch, Source};
 
 use super::super::Arrays;
 use super::Test;
 
-/// For each test a file with what went into the network, the truth behind it, what u should mark, the mask and the change of the measurement. Items of one size are stacked,
-/// others are numbered.
-pub(in super::super) fn files(tests: &[Test]) -> Result<Vec<(String, Arrays)>> {
-    tests.iter().map(|test| Ok((format!("{}.npz", test.name), arrays(test)?))).collect()
+/// For each test a file with what goes into the network before it and in it, the truth behind it, what u should mark, the mask, and of an attacked measurement what it was and how
+/// it changed. Items of one size are stacked, others are numbered.
+pub(in super::super) fn files(tests: &[Test], source: &dyn Source) -> Result<Vec<(String, Arrays)>> {
+    tests.iter().map(|test| Ok((format!("{}.npz", test.name), arrays(test, source)?))).collect()
 }
 
-fn arrays(test: &Test) -> Result<Arrays> {
+fn arrays(test: &Test, source: &dyn Source) -> Result<Arrays> {
     let shape = |item: usize| test.items.get(item).map_or(&[][..], |stressed| stressed.input.shape());
     let alike = (0..test.items.len()).all(|item| shape(item) == shape(0));
     let groups: Vec<Vec<usize>> = if alike {
@@ -33,17 +35,20 @@ fn arrays(test: &Test) -> Result<Arrays> {
             all.push((name(key), array));
             Ok(())
         };
+        let clean = group.iter().map(|&item| Ok(source.item(Part::Test, item)?));
+        let clean = clean.collect::<Result<Vec<Batch>>>()?;
+        floats("before", &one, clean.iter().flat_map(|item| item.input.data()).copied().collect())?;
         floats("input", &one, items().flat_map(|item| item.input.data()).copied().collect())?;
         floats("truth", &one, items().flat_map(|item| &item.truth).copied().collect())?;
         floats("change", &one, items().flat_map(|item| &item.change).copied().collect())?;
-        let measured: Vec<&Vec<f32>> = group.iter().filter_map(|&item| test.measurements.get(item)).collect();
-        let entries = measured.first().map_or(0, |values| values.len());
-        if entries > 0 && measured.iter().all(|values| values.len() == entries) {
-            floats(
-                "measurement-change",
-                &[group.len(), entries],
-                measured.into_iter().flatten().copied().collect(),
-            )?;
+        let changes: Vec<&Vec<f32>> = group.iter().filter_map(|&item| test.measurements.get(item)).collect();
+        let entries = changes.first().map_or(0, |values| values.len());
+        if entries > 0 && changes.iter().all(|values| values.len() == entries) {
+            let measure = |item: &Batch| Ok(source.acquisition().measure(item.target.data())?);
+            let measured = clean.iter().map(measure).collect::<Result<Vec<_>>>()?;
+            let shape = [group.len(), entries];
+            floats("measurement", &shape, measured.concat())?;
+            floats("measurement-change", &shape, changes.into_iter().flatten().copied().collect())?;
         }
         let mask: Vec<bool> = items().flat_map(|item| &item.mask).copied().collect();
         if !mask.is_empty() {
