@@ -58,7 +58,7 @@ pub(super) fn run(
     let tables = shown.stressed.clone();
     let models = shown.models.clone();
     let report = report(study, &runs, shown);
-    write(out, file, (&results, report, (&models, &tables)), runner, &inputs)
+    write((out, file), (&results, report), (&models, &tables), (runner, &inputs))
 }
 
 /// What all runs came to.
@@ -198,15 +198,10 @@ fn report(study: &ReconstructionStudy, runs: &Runs, shown: Shown) -> ReportInput
 type Arrays = Vec<(String, Array)>;
 
 fn write(
-    out: &Path,
-    file: &StudyFile,
-    (results, report, (models, stressed)): (
-        &[Results],
-        ReportInput,
-        (&[(String, Model)], &[(String, Arrays)]),
-    ),
-    runner: &Runner<'_>,
-    inputs: &Mutex<BTreeMap<String, InputHash>>,
+    (out, file): (&Path, &StudyFile),
+    (results, report): (&[Results], ReportInput),
+    (models, stressed): (&[(String, Model)], &[(String, Arrays)]),
+    (runner, inputs): (&Runner<'_>, &Mutex<BTreeMap<String, InputHash>>),
 ) -> Result<()> {
     let folder = folder(out, "models")?;
     for (name, model) in models {
