@@ -5,12 +5,9 @@ use modelmend_net::loss::{GaussianLikelihood, Loss};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
 use super::{Maps, Method, missing, run};
-use crate::error::Result;
+use crate::error::{Result, UncertaintyError};
 use crate::source::Source;
 use crate::train::{Objective, Session, Training, descend};
-
-/// Logarithm of the variance at the beginning (METHODS 2.3).
-const START: f32 = -3.0;
 
 /// A network that predicts the mean and the logarithm of a variance. u is the standard deviation.
 #[derive(Debug)]
@@ -62,18 +59,36 @@ impl Objective for Likelihood {
     }
 }
 
-/// Adds a variance to a trained network and trains all of it on the likelihood.
+/// Adds a variance to a trained network and trains all of it on the likelihood. The variance starts as the mean squared error of the network on a batch of training data: from the -3 of
+/// the authors for its logarithm (METHODS 2.3), a short training of a network that is much better than that never arrives.
 ///
 /// # Errors
-/// A last layer that is no convolution, and as [`descend`].
+/// A last layer that is no convolution, a network without errors on training data, and as [`descend`].
 pub fn train_predicted_variance(
     base: &Model,
     source: &dyn Source,
     training: &Training,
     session: &dyn Session,
 ) -> Result<PredictedVariance> {
-    let model = with_variance(base, START)?;
+    let model = with_variance(base, start(base, source, training)?)?;
     let start = model.parameters().clone();
     let trained = descend((&model, start), source, training, &Likelihood, |_| {}, session)?;
     Ok(PredictedVariance::new(model.with_parameters(trained)?))
+}
+
+/// The logarithm of the mean squared error on the first batch.
+fn start(base: &Model, source: &dyn Source, training: &Training) -> Result<f32> {
+    let batch = source.batch(1, 0..training.batch_size.clamp(1, source.epoch_len().max(1)))?;
+    let runtime = Runtime::<f32>::new(base.graph().clone());
+    let outputs = run(&runtime, base, &batch.input, Settings::default())?;
+    let output = outputs.first().ok_or_else(missing)?;
+    let errors = output.data().iter().zip(batch.target.data());
+    let squares: f64 = errors.map(|(y, t)| f64::from(y - t).powi(2)).sum();
+    let mean = squares / output.len().max(1) as f64;
+    if mean > 0.0 && mean.is_finite() {
+        return Ok(mean.ln() as f32);
+    }
+    Err(UncertaintyError::Invalid(format!(
+        "probout: the mean squared error on training data is {mean}; there is no variance to learn"
+    )))
 }
