@@ -56,7 +56,8 @@ fn each_figure_of_a_test_is_a_file_and_on_the_page() {
     assert!(html.contains("href=\"#stress\""));
     assert!(panel.contains("artefact: Test item 5") && panel.contains("samples 201 to 296"));
     assert!(panel.contains("Share of the pixels aimed at: 3.1\u{202f}%."));
-    assert!(panel.contains("Average precision (chance 0.031)"));
+    assert!(panel.contains("Average precision<span class=\"below\">chance 0.031<"));
+    assert_eq!(panel.matches("<dt>").count(), 7, "each measure is told once, and what a peak is");
     for method in ["interval network", "Monte Carlo dropout", "predicted variance"] {
         assert!(panel.contains(method), "{method}");
     }
@@ -89,7 +90,7 @@ fn the_summary_has_a_column_for_each_test_and_what_the_network_pays() {
     let test = panel(&html, "stress").split("<h3>noise-0.08").nth(1).unwrap();
     let table = test.split("</table>").next().unwrap();
     assert!(!table.contains("Average precision") && !table.contains("Pixel AUROC"), "nothing was aimed at");
-    assert!(table.contains("Alarm rate, peak") && table.contains("0.0123"));
+    assert!(table.contains("by peak u") && table.contains("0.0123"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
                 "and a stressed item with a clean one."
             }
             (tables::summary(context.input, &tests))
+            (tables::glossary(&tests))
             @for (index, test) in tests.iter().enumerate() {
                 (tables::test(context.input, test))
                 @let own = || shown.iter().filter(|((at, _), _)| *at == index);

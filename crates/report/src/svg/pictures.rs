@@ -55,7 +55,7 @@ impl Pictures {
             }
             (self.bar(below + 8.0))
         };
-        let width = (columns as f64 * (EDGE + GAP)).max(BAR + 140.0);
+        let width = (columns as f64 * (EDGE + GAP) - GAP).max(BAR + 140.0);
         Figure { name: String::new(), title: self.title.clone(), width, height: below + 48.0, body }
     }
 

@@ -86,7 +86,9 @@ pub(super) fn summary(input: &ReportInput, tests: &[&StressTest]) -> Markup {
 
 /// A column of the table of a test.
 struct Measure {
-    name: String,
+    name: &'static str,
+    /// A second line of the headline.
+    note: String,
     decimals: usize,
     of: fn(&StressRow) -> Option<ItemMean>,
     /// What it is, in plain words.
@@ -95,35 +97,26 @@ struct Measure {
 
 /// The measures that any method has.
 fn measured(test: &StressTest) -> Vec<Measure> {
-    let measure = |name: &str, of, words| Measure { name: name.to_owned(), decimals: DECIMALS, of, words };
-    let chance = aimed(test).map(|share| format!(" (chance {})", format::number(share, DECIMALS)));
-    let aimed_first = "Average precision: the share of hits among the pixels of the highest u, over all places to draw the line.";
-    let alarm = "Item AUROC: the chance that a stressed item has a higher u than a clean one.";
-    let rate = "Alarm rate: the share of the stressed items that raise an alarm where at most one clean item in twenty raises a false one.";
+    let measure =
+        |name, note: &str, of, words| Measure { name, note: note.to_owned(), decimals: DECIMALS, of, words };
+    let chance = aimed(test).map(|share| format!("chance {}", format::number(share, DECIMALS)));
+    let hits = "How many of the pixels of the highest u were aimed at, over all places to draw the line. A guess gets the share of the pixels aimed at.";
+    let ranking =
+        "The chance that a pixel that was aimed at has a higher u than one that was not; a guess gets 0.5.";
+    let alarm = "The chance that a stressed item has a higher u than a clean one; a guess gets 0.5.";
+    let rate = "The share of the stressed items that raise an alarm, where at most one clean item in twenty raises a false one.";
     let mean_u = |row: &StressRow| row.mean_u;
     let measures = [
-        measure(
-            "Correlation",
-            |row| row.pearson,
-            "Correlation: of u with what it should mark, pixel by pixel.",
-        ),
-        measure(
-            "Pixel AUROC",
-            |row| row.auroc,
-            "Pixel AUROC: the chance that a pixel that was aimed at has a higher u than another; 0.5 is a guess.",
-        ),
-        measure(
-            &format!("Average precision{}", chance.unwrap_or_default()),
-            |row| row.average_precision,
-            aimed_first,
-        ),
-        measure("Item AUROC, mean u", |row| row.by_mean.map(|by| by.auroc), alarm),
-        measure("Item AUROC, peak", |row| row.by_peak.map(|by| by.auroc), alarm),
-        measure("Alarm rate, mean u", |row| row.by_mean.map(|by| by.rate), rate),
-        measure("Alarm rate, peak", |row| row.by_peak.map(|by| by.rate), rate),
+        measure("Correlation", "", |row| row.pearson, "Of u with what it should mark, pixel by pixel."),
+        measure("Pixel AUROC", "", |row| row.auroc, ranking),
+        measure("Average precision", &chance.unwrap_or_default(), |row| row.average_precision, hits),
+        measure("Item AUROC", "by mean u", |row| row.by_mean.map(|by| by.auroc), alarm),
+        measure("Item AUROC", "by peak u", |row| row.by_peak.map(|by| by.auroc), alarm),
+        measure("Alarm rate", "by mean u", |row| row.by_mean.map(|by| by.rate), rate),
+        measure("Alarm rate", "by peak u", |row| row.by_peak.map(|by| by.rate), rate),
         Measure {
             decimals: measures::decimals(test.rows.iter().filter_map(mean_u).map(|mean| mean.value)),
-            ..measure("Mean u", mean_u, "")
+            ..measure("Mean u", "", mean_u, "Of all pixels of the stressed items.")
         },
     ];
     measures.into_iter().filter(|m| test.rows.iter().any(|row| (m.of)(row).is_some())).collect()
@@ -147,31 +140,44 @@ pub(super) fn test(input: &ReportInput, test: &StressTest) -> Markup {
                 p class="empty" { "No method could be measured." }
             } @else {
                 table class="methods" {
-                    thead { tr { th { "Method" } @for column in &columns { th class="num" { (column.name) } } } }
+                    thead { tr { th { "Method" } @for column in &columns { (head(column)) } } }
                     tbody { @for row in rows { tr {
                         th scope="row" { (title(&row.method)) }
                         @for column in &columns { (cell((column.of)(row), column.decimals, false)) }
                     } } }
                 }
-                p class="muted" { (words(test, &columns)) }
+                @let means = columns.iter().flat_map(|column| test.rows.iter().filter_map(column.of));
+                p class="muted" { "Means over the stressed items, with " (spread(means)) "." }
             }
         }
     }
+}
+
+fn head(column: &Measure) -> Markup {
+    html! { th class="num" { (column.name) @if !column.note.is_empty() { span class="below" { (column.note) } } } }
 }
 
 fn row_of<'a>(test: &'a StressTest, method: &str) -> Option<&'a StressRow> {
     test.rows.iter().find(|row| row.method == method)
 }
 
-/// What the numbers of the columns are.
-fn words(test: &StressTest, columns: &[Measure]) -> String {
-    let means = columns.iter().flat_map(|column| test.rows.iter().filter_map(column.of));
-    let mut words = vec![format!("Means over items, with {}.", spread(means))];
-    words.extend(columns.iter().map(|column| column.words.to_owned()));
-    if test.rows.iter().any(|row| row.by_peak.is_some()) {
-        words.push("Peak: the mean of the highest hundredth of u.".to_owned());
+/// What the numbers of the tests are, in plain words.
+pub(super) fn glossary(tests: &[&StressTest]) -> Markup {
+    let mut entries: Vec<(&str, &str)> = Vec::new();
+    for measure in tests.iter().flat_map(|test| measured(test)) {
+        if !entries.iter().any(|(name, _)| *name == measure.name) {
+            entries.push((measure.name, measure.words));
+        }
     }
-    words.dedup();
-    words.retain(|words| !words.is_empty());
-    words.join(" ")
+    if tests.iter().flat_map(|test| &test.rows).any(|row| row.by_peak.is_some()) {
+        entries.push(("Peak u", "The mean of the highest hundredth of the u of an item."));
+    }
+    html! {
+        @if !entries.is_empty() {
+            details class="card glossary" open {
+                summary { "What the columns of the tests mean" }
+                dl { @for (name, words) in entries { dt { (name) } dd { (words) } } }
+            }
+        }
+    }
 }
