@@ -17,7 +17,7 @@ fn names(input: &ReportInput) -> Vec<String> {
 }
 
 fn figure(input: &ReportInput, wanted: &str) -> String {
-    figures(input).into_iter().find(|(name, _)| name == wanted).unwrap_or_else(|| panic!("{wanted}")).1
+    figures(input).into_iter().find(|(name, _)| name == wanted).unwrap().1
 }
 
 /// The pictures of a figure as base64.
