@@ -26,6 +26,7 @@ mod panels;
 mod payload;
 mod raster;
 mod svg;
+mod window;
 pub mod write;
 
 pub use evidence::repair_markdown;

@@ -45,8 +45,8 @@ fn every_picture_has_its_frame_and_one_scale_serves_all() {
     let input = sample::uncertainty::report();
     let all = figures(&input);
     let of = |wanted: &str| &all.iter().find(|(name, _)| name == wanted).unwrap().1;
-    // Input, output, target, |error|; one u without and two with an |error| of their own; the bar of colours.
-    assert_eq!(of("uncertainty-example-1.svg").matches("<image").count(), 4 + 1 + 2 * 2 + 1);
+    // Sinogram; input, output, target, |error|; one u without and two with an |error| of their own; the bar of colours.
+    assert_eq!(of("uncertainty-example-1.svg").matches("<image").count(), 1 + 4 + 1 + 2 * 2 + 1);
     let end = |svg: &str| svg.split(" or more").next().unwrap().rsplit('>').next().unwrap().to_owned();
     assert_eq!(end(of("uncertainty-example-1.svg")), end(of("uncertainty-example-2.svg")));
     // Brightness says how large: nothing but zeros is black.
@@ -118,6 +118,7 @@ fn hostile_studies_stay_harmless() {
 fn a_study_without_values_renders() {
     let mut input = sample::uncertainty::report();
     input.examples.clear();
+    input.stress.clear();
     input.uncertainty = vec![Default::default(); 2];
     let html = render(&input);
     assert!(!html.contains("NaN") && html.contains("Which output to distrust"));

@@ -1,14 +1,17 @@
-//! The panels of the page: a file each, and a line each in the table below.
+//! The panels of the page: a file each, and a line each in the table below. `items` and `measures` are what two of them share.
 
 mod cases;
 mod embedding;
 mod finetuning;
+mod items;
 mod matrices;
+mod measures;
 mod metadata;
 mod pictures;
 mod provenance;
 mod repair;
 mod selection;
+mod stress;
 mod subtypings;
 mod summary;
 mod training;
@@ -111,6 +114,13 @@ const PANELS: &[Panel] = &[
         short: "Uncertainty",
         render: uncertainty::render,
         figures: uncertainty::figures,
+    },
+    Panel {
+        id: "stress",
+        title: "Stress tests",
+        short: "Stress",
+        render: stress::render,
+        figures: stress::figures,
     },
     Panel {
         id: "provenance",

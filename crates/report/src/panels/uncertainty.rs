@@ -2,6 +2,7 @@
 
 mod charts;
 mod examples;
+mod groups;
 mod tables;
 
 use maud::{Markup, html};
@@ -19,6 +20,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
             }
             (tables::measures(rows))
             (tables::rejection(rows))
+            (groups::render(context.input))
             (examples::render(&context.input.examples))
             (charts::render(context))
         }

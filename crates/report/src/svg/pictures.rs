@@ -27,6 +27,8 @@ pub(crate) struct Pictures {
     pub frames: Vec<Frame>,
     /// The value of the last colour; the first stands for 0.
     pub scale: f64,
+    /// What the colours stand for.
+    pub scaled: String,
 }
 
 /// A picture and what it shows.
@@ -53,7 +55,7 @@ impl Pictures {
             }
             (self.bar(below + 8.0))
         };
-        let width = (columns as f64 * (EDGE + GAP)).max(BAR + 140.0);
+        let width = (columns as f64 * (EDGE + GAP) - GAP).max(BAR + 140.0);
         Figure { name: String::new(), title: self.title.clone(), width, height: below + 48.0, body }
     }
 
@@ -67,7 +69,7 @@ impl Pictures {
             }
             (muted(0.0, y + 26.0, "start", "0"))
             (muted(BAR, y + 26.0, if text_width(&end) > BAR { "start" } else { "end" }, &end))
-            (muted(BAR + 14.0, y + 9.0, "start", "|error| and u, one scale"))
+            (muted(BAR + 14.0, y + 9.0, "start", &self.scaled))
         }
     }
 }

@@ -7,6 +7,8 @@ pub(crate) mod hostile;
 #[allow(dead_code, reason = "each user of the sample takes a part of it")]
 pub(crate) mod repair;
 #[allow(dead_code, reason = "each user of the sample takes a part of it")]
+pub(crate) mod stress;
+#[allow(dead_code, reason = "each user of the sample takes a part of it")]
 pub(crate) mod uncertainty;
 
 use modelmend_report::input::{
@@ -95,6 +97,8 @@ pub(crate) fn report(cases: usize) -> ReportInput {
         training: Some(training()),
         uncertainty: Vec::new(),
         examples: Vec::new(),
+        groups: Vec::new(),
+        stress: Vec::new(),
         coverage_level: None,
         repairs: repair::repairs(),
         provenance: provenance(),

@@ -1,13 +1,14 @@
 //! An invented reconstruction study: three methods on photographs and on signals.
 
 use modelmend_report::input::{
-    DensityCell, DirectionAccuracy, ExampleMaps, Facts, ItemMean, NoiseLevel, Rejection, ReportInput,
+    DensityCell, DirectionAccuracy, ExampleMaps, Facts, ItemMean, NoiseLevel, Plane, Rejection, ReportInput,
     SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
 };
 
 use super::hostile::TEXTS;
+use super::stress;
 
-fn mean(value: f64) -> ItemMean {
+pub(super) fn mean(value: f64) -> ItemMean {
     ItemMean { value, lo: Some(0.9 * value), hi: Some(1.1 * value), std: Some(0.02 * value) }
 }
 
@@ -18,7 +19,9 @@ pub(crate) fn report() -> ReportInput {
         study: "Denoising".to_owned(),
         facts: Facts { model: "dncnn.onnx".to_owned(), cases: 40, seed: 42, ..Facts::default() },
         uncertainty: methods.map(|(name, quality, bounded)| row(name, quality, bounded)).to_vec(),
-        examples: vec![example(1, 40, 56), example(3, 24, 32), example(1, 1, 96)],
+        examples: vec![measured(example(1, 40, 56)), example(3, 24, 32), example(1, 1, 96)],
+        groups: stress::groups(),
+        stress: stress::tests(),
         coverage_level: Some(0.9),
         ..ReportInput::default()
     }
@@ -39,6 +42,7 @@ fn row(method: &str, quality: f64, bounded: bool) -> UncertaintyRow {
     UncertaintyRow {
         method: method.to_owned(),
         pearson: Some(mean(quality)),
+        pwcc: Some(mean(quality / 0.0031)),
         mse: Some(mean(0.0031)),
         ause: Some(mean(1.0 - quality)),
         coverage: bounded.then(|| mean(0.71)),
@@ -98,11 +102,17 @@ fn example(channels: usize, height: usize, width: usize) -> UncertaintyExample {
         channels,
         height,
         width,
+        measurement: None,
         input: of(&|i| wave(i) + 0.1 * ((i * 37 % 11) as f32 / 11.0 - 0.5)),
         target: of(&wave),
         maps: vec![maps("inn", 0.0, true), maps("mcdropout", 0.01, false), maps("probout", 0.02, false)],
         output,
     }
+}
+
+/// With what came before the input.
+fn measured(example: UncertaintyExample) -> UncertaintyExample {
+    UncertaintyExample { measurement: Some(stress::sinogram()), ..example }
 }
 
 /// The study with every text, number and size spoiled.
@@ -150,6 +160,9 @@ pub(crate) fn spoil(mut input: ReportInput) -> ReportInput {
         wrong(|e| e.output[3] = f32::NAN),
         wrong(|e| e.corner = [usize::MAX, 0]),
         UncertaintyExample::default(),
+        wrong(|e| e.measurement = Some(Plane { height: usize::MAX, width: 2, values: vec![1.0; 4] })),
+        wrong(|e| e.measurement = Some(Plane { height: 1, width: 2, values: vec![f32::NAN; 2] })),
     ]);
+    stress::spoil(&mut input);
     input
 }

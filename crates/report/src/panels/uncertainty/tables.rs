@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::title;
 use crate::format;
 use crate::input::{ItemMean, UncertaintyRow};
+use crate::panels::measures::{cell, spread};
 
 /// Headline, decimals and value of each column.
 type Column = (&'static str, usize, fn(&UncertaintyRow) -> Option<ItemMean>);
@@ -28,10 +29,8 @@ const REJECTION: [Column; 4] = [
 
 /// The measures on pixels.
 pub(super) fn measures(rows: &[UncertaintyRow]) -> Markup {
-    let several =
-        rows.iter().flat_map(|row| MEASURES.map(|column| column.2(row))).flatten().any(|m| m.std.is_some());
-    let spread = if several { "; ± is the standard deviation over runs" } else { "" };
-    let caption = format!("Means over test items, with 95 % intervals of a bootstrap over items{spread}");
+    let means = rows.iter().flat_map(|row| MEASURES.map(|column| column.2(row))).flatten();
+    let caption = format!("Means over test items, with {}", spread(means));
     let seconds = |row: &UncertaintyRow| {
         row.seconds.map_or_else(|| format::MISSING.to_owned(), |seconds| format::number(seconds, 3))
     };
@@ -64,26 +63,11 @@ fn table(rows: &[UncertaintyRow], caption: &str, columns: &[Column], last: Optio
                     @for row in rows {
                         tr {
                             th scope="row" { (title(&row.method)) }
-                            @for (_, decimals, value) in columns { (cell(value(row), *decimals)) }
+                            @for (_, decimals, value) in columns { (cell(value(row), *decimals, false)) }
                             @if let Some((_, value)) = last { td class="num" { (value(row)) } }
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// The mean, and below it what few items and few runs do to it.
-fn cell(mean: Option<ItemMean>, decimals: usize) -> Markup {
-    let text = format::item_mean(mean, decimals);
-    let (value, rest) = text.split_once(' ').unwrap_or((&text, ""));
-    let (interval, spread) = rest.split_at(rest.find('±').unwrap_or(rest.len()));
-    html! {
-        td class="num" {
-            (value)
-            @for part in [interval, spread] {
-                @if !part.is_empty() { span class="below muted" { (part.trim()) } }
             }
         }
     }
