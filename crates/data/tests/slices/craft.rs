@@ -94,6 +94,22 @@ impl Dicom {
         out
     }
 
+    /// The same with one compressed frame.
+    pub(crate) fn compressed(self, syntax: &'static str, frame: &[u8]) -> Vec<u8> {
+        let mut out = Self { syntax, ..self.without(0x7FE0_0010) }.bytes();
+        let mut pixels = element(0x7FE0_0010, b"OB", &[]);
+        pixels.truncate(8);
+        pixels.extend([0xFF; 4]);
+        for item in [&[], frame] {
+            pixels.extend([0xFE, 0xFF, 0x00, 0xE0]);
+            pixels.extend((item.len() as u32).to_le_bytes());
+            pixels.extend(item);
+        }
+        pixels.extend([0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+        out.extend(pixels);
+        out
+    }
+
     pub(crate) fn write(&self, path: &Path) -> PathBuf {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, self.bytes()).unwrap();

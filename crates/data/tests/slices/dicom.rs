@@ -1,8 +1,11 @@
 //! Folders of DICOM files: order, orientation, patients, and what is refused.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use modelmend_data::formats::{read_slices, slices_from_dicom};
 
 use crate::craft::{Dicom, element, start};
@@ -99,11 +102,13 @@ fn unusable() -> Vec<(Dicom, &'static str)> {
     let syntax = |syntax| Dicom { syntax, ..Dicom::new() };
     vec![
         (with(0x0008_0060, "MR"), "Modality is MR; only CT"),
-        (Dicom::new().without(0x0008_0060), "Modality is missing; only CT"),
+        (Dicom::new().without(0x0008_0060), "Modality is missing"),
         (with(0x0008_0060, "Doe^Jane"), "Modality is malformed"),
         (syntax("1.2.840.10008.1.2.4.90"), "transfer syntax 1.2.840.10008.1.2.4.90 (JPEG 2000) is not"),
         (syntax("1.2.840.10008.1.2.4.80"), "(JPEG-LS)"),
         (syntax("Doe^Jane"), "TransferSyntaxUID is malformed"),
+        (syntax(""), "TransferSyntaxUID is missing"),
+        (Dicom::new().without(0x0028_0004), "PhotometricInterpretation is missing"),
         (syntax("1.2.840.10008.1.2.5"), "disagree about compression"),
         (with(0x0028_0004, "MONOCHROME1"), "MONOCHROME1 is not supported"),
         (with(0x0028_0004, "PALETTE COLOR"), "PALETTE COLOR is not supported"),
@@ -216,6 +221,38 @@ fn sequences_may_nest_but_not_without_end() {
     assert!(slices_from_dicom(&nested(20)).is_ok());
     let error = slices_from_dicom(&nested(100_000)).unwrap_err().to_string();
     assert!(error.contains("nest too deep"), "{error}");
+}
+
+#[test]
+fn what_the_decoder_of_jpeg_would_misread_is_refused() {
+    let start = [0xFF, 0xD8];
+    let frame = |kind: u8, rows: u8| [0xFF, kind, 0, 11, 16, 0, rows, 0, 2, 1, 1, 0x11, 0];
+    let scan = |predictor: u8, transform: u8| [0xFF, 0xDA, 0, 8, 1, 1, 0, predictor, 0, transform];
+    let restarts = [0xFF, 0xDD, 0, 4, 0, 1];
+    let good = (frame(0xC3, 2), scan(1, 0));
+    for (parts, expected) in [
+        (vec![&start[..], &restarts, &good.0, &good.1], "restarts"),
+        (vec![&start, &good.0, &scan(1, 1)], "point transform"),
+        (vec![&start, &good.0, &scan(0, 0)], "point transform"),
+        (vec![&start, &good.0, &good.1, &[0x12], &good.1], "several scans"),
+        (vec![&start, &frame(0xC2, 2), &good.1], "this kind of JPEG"),
+        (vec![&start, &frame(0xC0, 2), &good.1], "JPEG samples of 16 bits"),
+        (vec![&start, &frame(0xC3, 3), &good.1], "declares 8 bytes, 12 are there"),
+        (vec![&start, &good.1], "malformed JPEG"),
+        (vec![&start, &good.0, &good.1, &[0x12]], "malformed JPEG"),
+    ] {
+        let file = Dicom::new().compressed("1.2.840.10008.1.2.4.70", &parts.concat());
+        let error = slices_from_dicom(&file).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn a_deflated_file_cannot_unpack_to_any_size() {
+    let mut encoder = DeflateEncoder::new(start("1.2.840.10008.1.2.1.99"), Compression::fast());
+    encoder.write_all(&vec![0; 65 << 20]).unwrap();
+    let error = slices_from_dicom(&encoder.finish().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("far more than it should"), "{error}");
 }
 
 #[test]

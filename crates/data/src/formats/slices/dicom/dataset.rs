@@ -77,6 +77,11 @@ impl<'a> Dataset<'a> {
         text.and_then(|text| std::str::from_utf8(text).ok()).ok_or_else(|| malformed(tag))
     }
 
+    /// A code that must be there.
+    pub(super) fn required_code(&self, tag: Tag) -> Result<&'a str> {
+        self.code(tag).and_then(|code| if code.is_empty() { Err(missing(tag.name)) } else { Ok(code) })
+    }
+
     /// An unsigned number of two bytes.
     pub(super) fn number(&self, tag: Tag) -> Result<u16> {
         let bytes = self.values.get(&tag.id).ok_or_else(|| missing(tag.name))?;

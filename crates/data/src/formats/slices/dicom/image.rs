@@ -73,7 +73,7 @@ impl Image {
 
 /// Refuses what is not one grey frame in Hounsfield units.
 fn check_kind(dataset: &Dataset<'_>) -> Result<()> {
-    let photometric = dataset.code(PHOTOMETRIC)?;
+    let photometric = dataset.required_code(PHOTOMETRIC)?;
     if photometric != "MONOCHROME2" || dataset.number(SAMPLES)? != 1 {
         return Err(bad(format!(
             "PhotometricInterpretation {photometric} is not supported; slices are MONOCHROME2 with one sample a pixel"

@@ -26,10 +26,9 @@ pub(super) struct Slice {
 
 /// Reads a slice; `None` for a localizer.
 pub(super) fn slice(dataset: &Dataset<'_>, syntax: &Syntax) -> Result<Option<Slice>> {
-    let modality = dataset.code(MODALITY)?;
+    let modality = dataset.required_code(MODALITY)?;
     if modality != "CT" {
-        let found = if modality.is_empty() { "missing" } else { modality };
-        return Err(bad(format!("Modality is {found}; only CT is in Hounsfield units")));
+        return Err(bad(format!("Modality is {modality}; only CT is in Hounsfield units")));
     }
     if dataset.text(IMAGE_TYPE).split(|&byte| byte == b'\\').any(|word| word.starts_with(b"LOCALIZER")) {
         return Ok(None);

@@ -47,7 +47,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<(Option<Syntax>, &[u8])> {
     if meta.code(SOP_CLASS)? == DIRECTORY {
         return Ok((None, reader.rest()));
     }
-    Ok((Some(Syntax::named(meta.code(TRANSFER_SYNTAX)?)?), reader.rest()))
+    Ok((Some(Syntax::named(meta.required_code(TRANSFER_SYNTAX)?)?), reader.rest()))
 }
 
 impl Syntax {
