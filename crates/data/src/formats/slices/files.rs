@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::dicom;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::formats::has_extension;
 
 /// A format that is known by a file's name or its first bytes.
@@ -31,7 +31,7 @@ pub(super) fn of_folder(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut dicom, mut nifti) = (Vec::new(), Vec::new());
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(|error| super::Error::from(error).in_file(&folder))? {
+        for entry in fs::read_dir(&folder).map_err(|error| Error::from(error).in_file(&folder))? {
             let entry = entry?;
             let (path, found) = (entry.path(), entry.file_type()?);
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
