@@ -214,6 +214,18 @@ pub enum Error {
         /// Path as the table names it.
         name: String,
     },
+    /// A DICOM file that cannot be used.
+    #[error("DICOM: {cause}")]
+    Dicom {
+        /// What is wrong in it; no text of the header but codes of the standard.
+        cause: String,
+    },
+    /// A NIfTI file that cannot be used.
+    #[error("NIfTI: {cause}")]
+    Nifti {
+        /// What is wrong in it.
+        cause: String,
+    },
     /// A request that cannot be met.
     #[error("{0}")]
     Request(String),

@@ -33,7 +33,7 @@ pub use npz::{NpzFile, read_npz, write_npz};
 pub use parquet::{read_parquet, write_parquet};
 pub use pictures::read_pictures;
 pub use png::write_png;
-pub use slices::read_slices;
+pub use slices::{read_slices, slices_from_dicom, slices_from_nifti};
 
 use crate::cases::Cases;
 use crate::error::{Error, Result, dims};

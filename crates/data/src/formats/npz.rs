@@ -16,7 +16,7 @@ use super::write_atomically;
 use crate::error::{Error, Result};
 
 /// Real images deflate by at most about 50:1; label columns by more, but those are small (see [`ALWAYS_ALLOWED`]).
-const MAX_RATIO: u64 = 100;
+pub(super) const MAX_RATIO: u64 = 100;
 /// An archive that unpacks to no more than this is read whatever its ratio.
 const ALWAYS_ALLOWED: u64 = 64 << 20;
 
@@ -85,9 +85,14 @@ fn not_zip(error: ZipError) -> Error {
     Error::NotZip { cause: error.to_string() }
 }
 
+/// Most bytes that so many compressed ones may become.
+pub(super) fn unpacked_limit(packed: u64) -> u64 {
+    packed.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED)
+}
+
 /// Names of the `.npy` members, after a check of what all members together would unpack to.
 fn member_names(archive: &mut ZipArchive<BufReader<File>>, packed: u64) -> Result<Vec<String>> {
-    let limit = packed.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED);
+    let limit = unpacked_limit(packed);
     let mut unpacked = 0u64;
     let mut names = Vec::new();
     for index in 0..archive.len() {

@@ -87,7 +87,9 @@ pub enum ReconstructionArchitecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReconstructionData {
-    /// Slices in Hounsfield units: `.npz`, a DICOM series or NIfTI.
+    /// Axial slices in Hounsfield units, each of a patient: a `.npz` with arrays `hu` (slices, size, size) and `patient`; a DICOM file of
+    /// CT or a folder of them at any depth, patients told apart by `PatientID`; a `.nii` or `.nii.gz`, or a folder of them, one patient a file.
+    /// Patients of DICOM and NIfTI are named `patient-1`, `patient-2` and so on.
     pub source: Option<InputPath>,
     /// A folder of photographs.
     pub images: Option<InputPath>,

@@ -1,21 +1,13 @@
-//! Slices in Hounsfield units from `.npz`.
+//! Slices from `.npz`.
 
 use std::path::Path;
 
-use super::npz::NpzFile;
-use super::{Array, Values, has_extension};
 use crate::error::{Error, Result, dims};
+use crate::formats::{Array, NpzFile, Values};
 use crate::slices::Slices;
 
-/// Reads square slices from a `.npz` with `hu` (slices, size, size), Hounsfield units, and `patient` (slices), numbers or text.
-///
-/// # Errors
-/// [`Error::InFile`] around what is missing or wrong.
-pub fn read_slices(path: &Path) -> Result<Slices> {
-    if !has_extension(path, "npz") {
-        let known = "`.npz` with arrays `hu` and `patient`".to_owned();
-        return Err(Error::UnknownFormat { known }.in_file(path));
-    }
+/// Reads square slices from arrays `hu` (slices, size, size), Hounsfield units, and `patient` (slices), numbers or text.
+pub(super) fn read(path: &Path) -> Result<Slices> {
     let mut file = NpzFile::open(path)?;
     let (hu, patient) = (file.read("hu")?, file.read("patient")?);
     let read = move || {
