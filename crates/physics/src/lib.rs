@@ -7,10 +7,13 @@
 mod backprojection;
 mod error;
 mod filter;
+mod frame;
 mod geometry;
 pub mod iterative;
 pub mod phantom;
+mod orientation;
 mod radon;
+mod rays;
 mod real;
 pub mod transmission;
 
