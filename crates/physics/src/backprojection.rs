@@ -14,6 +14,7 @@ use crate::filter::{Filter, response};
 use crate::frame::Frame;
 use crate::geometry::{Parallel, diagonal};
 use crate::orientation::{Four, Group, Groups, LANES};
+use crate::pair::{Total, pair};
 use crate::real::Real;
 
 /// Filtered back-projection (scikit-image's `iradon` with linear interpolation): every projection is filtered, and each pixel is the sum of the filtered values that
@@ -74,9 +75,8 @@ impl<T: Real> FilteredBackprojection<T> {
         let filtered = self.filtered(sinogram);
         let frame = Frame::new(self.geometry.size());
         let groups = self.groups.all.iter().zip(filtered.chunks_exact(self.stride()));
-        let groups: Vec<Filtered<'_, T>> = groups
-            .map(|(group, values)| Filtered::new(group, values, frame.side, self.width))
-            .collect();
+        let groups: Vec<Filtered<'_, T>> =
+            groups.map(|(group, values)| Filtered::new(group, values, frame.side, self.width)).collect();
         let mut pixels = vec![[T::zero(); LANES]; frame.side * frame.side];
         pixels.par_chunks_mut(TILE * frame.side).enumerate().for_each(|(k, rows)| {
             pulp::Arch::new().dispatch(Rows { groups: &groups, side: frame.side, first: k * TILE, rows });
@@ -152,10 +152,14 @@ struct Filtered<'a, T> {
 }
 
 /// Where pixels lie between filtered values.
+#[derive(Clone, Copy)]
 struct Places<T> {
     at: [i32; TILE],
     beyond: [T; TILE],
 }
+
+/// Groups whose values a pixel takes at a time.
+const GROUPS: usize = 16;
 
 impl<'a, T: Real> Filtered<'a, T> {
     fn new(group: &Group, values: &'a [Four<T>], side: usize, width: usize) -> Self {
@@ -172,8 +176,7 @@ impl<'a, T: Real> Filtered<'a, T> {
 
     /// The places of pixels of a row, from a column on.
     #[inline(always)]
-    fn places(&self, row: usize, column: usize) -> Places<T> {
-        let mut places = Places { at: [0; TILE], beyond: [T::zero(); TILE] };
+    fn places(&self, row: usize, column: usize, places: &mut Places<T>) {
         let start = T::int(row as i32 - self.centre) * self.cos + self.middle;
         let (end, column) = (T::int(self.width as i32 - 1), column as i32 - self.centre);
         for k in 0..TILE {
@@ -185,23 +188,25 @@ impl<'a, T: Real> Filtered<'a, T> {
             places.at[k] = unsafe { place.whole() };
             places.beyond[k] = place - T::int(places.at[k]);
         }
-        places
     }
+}
 
-    /// Adds to pixels of a row, from a column on, what their rays bring.
-    #[inline(always)]
-    fn add(&self, row: usize, column: usize, pixels: &mut [Four<T>]) {
-        let (places, values) = (self.places(row, column), self.values.as_ptr());
-        for (k, pixel) in pixels.iter_mut().take(TILE).enumerate() {
+/// Adds to pixels of a row, from a column on, what the rays of some groups bring.
+#[inline(always)]
+fn add<T: Real>(groups: &[Filtered<'_, T>], row: usize, column: usize, pixels: &mut [Four<T>]) {
+    let mut places = [Places { at: [0; TILE], beyond: [T::zero(); TILE] }; GROUPS];
+    for (places, group) in places.iter_mut().zip(groups) {
+        group.places(row, column, places);
+    }
+    for (k, pixel) in pixels.iter_mut().take(TILE).enumerate() {
+        let mut total = Total::new();
+        for (places, group) in places.iter().zip(groups) {
             // SAFETY: the place and the next one are among the `width + 2` values.
-            let (near, next) = unsafe {
-                let from = values.add(places.at[k] as usize);
-                (from.read(), from.add(1).read())
-            };
-            for l in 0..LANES {
-                pixel[l] += (next[l] - near[l]).mul_add(places.beyond[k], near[l]);
-            }
+            let value = unsafe { pair(group.values.as_ptr().add(places.at[k] as usize)) };
+            total.add(&value, places.beyond[k]);
         }
+        let sum = total.sum();
+        *pixel = std::array::from_fn(|lane| pixel[lane] + sum[lane]);
     }
 }
 
@@ -219,9 +224,9 @@ impl<T: Real> NullaryFnOnce for Rows<'_, T> {
     fn call(self) {
         for column in (0..self.side).step_by(TILE) {
             let columns: Range<usize> = column..(column + TILE).min(self.side);
-            for group in self.groups {
+            for groups in self.groups.chunks(GROUPS) {
                 for (k, row) in self.rows.chunks_exact_mut(self.side).enumerate() {
-                    group.add(self.first + k, column, &mut row[columns.clone()]);
+                    add(groups, self.first + k, column, &mut row[columns.clone()]);
                 }
             }
         }

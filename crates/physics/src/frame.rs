@@ -56,9 +56,8 @@ impl Frame {
             let y = row as i32 - middle;
             for (column, to) in to.iter_mut().enumerate() {
                 let at = (column as i32 - middle, y);
-                *to = std::array::from_fn(|lane| {
-                    pixel(Self::seen(lane, at)).copied().unwrap_or_else(T::zero)
-                });
+                *to =
+                    std::array::from_fn(|lane| pixel(Self::seen(lane, at)).copied().unwrap_or_else(T::zero));
             }
         });
     }

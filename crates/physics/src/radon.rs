@@ -19,7 +19,7 @@ pub struct Radon {
 }
 
 /// Rows of the frame that stay near a core while all angles pass.
-const ROWS: usize = 32;
+const ROWS: usize = 64;
 /// Detectors that one thread computes at a time.
 const DETECTORS: usize = 128;
 
@@ -49,7 +49,13 @@ impl Radon {
             self.frame.orient(image, first..first + ROWS + 1, &mut pixels);
             sums.par_chunks_exact_mut(detectors).zip(&rays).for_each(|(sums, rays)| {
                 sums.par_chunks_mut(DETECTORS).enumerate().for_each(|(k, sums)| {
-                    pulp::Arch::new().dispatch(Project { rays, band: &band, pixels: &pixels, first: k * DETECTORS, sums });
+                    pulp::Arch::new().dispatch(Project {
+                        rays,
+                        band: &band,
+                        pixels: &pixels,
+                        first: k * DETECTORS,
+                        sums,
+                    });
                 });
             });
         }

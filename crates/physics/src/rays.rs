@@ -6,6 +6,7 @@ use pulp::NullaryFnOnce;
 
 use crate::frame::Frame;
 use crate::orientation::{Four, Group, LANES};
+use crate::pair::{Pair, Total, pair};
 use crate::real::Real;
 
 /// The rays of a group of angles. Point `j` of ray `i`, both counted from the middle, lies at `x = j cos + i sin`, `y = i cos - j sin` from the middle
@@ -20,9 +21,6 @@ pub(crate) struct Rays<T> {
     parts: Vec<(Range<i32>, Four<T>)>,
 }
 
-/// Two neighbours of four orientations.
-type Pair<T> = [T; 2 * LANES];
-
 /// Points whose places are computed at a time.
 const STRETCH: usize = 32;
 
@@ -34,34 +32,6 @@ struct Places<T> {
     right: [T; STRETCH],
     /// How far below it.
     down: [T; STRETCH],
-}
-
-/// Sums over points of what lies between upper and lower pixels, left and right.
-#[derive(Clone, Copy)]
-struct Total<T> {
-    values: Pair<T>,
-    /// Times how far the points lie to the right.
-    rights: Pair<T>,
-}
-
-impl<T: Real> Total<T> {
-    /// Adds point `k`.
-    ///
-    /// # Safety
-    /// `pixels` holds, in rows of `side`, the four pixels around the point.
-    #[inline(always)]
-    unsafe fn add(&mut self, pixels: *const Four<T>, side: usize, places: &Places<T>, k: usize) {
-        // SAFETY: as the caller promises.
-        let (above, below) = unsafe {
-            let from = pixels.add(places.at[k] as usize);
-            (from.cast::<Pair<T>>().read(), from.add(side).cast::<Pair<T>>().read())
-        };
-        for l in 0..2 * LANES {
-            let value = (below[l] - above[l]).mul_add(places.down[k], above[l]);
-            self.values[l] += value;
-            self.rights[l] = value.mul_add(places.right[k], self.rights[l]);
-        }
-    }
 }
 
 /// Rows of the frame and one below.
@@ -193,7 +163,7 @@ impl<T: Real> Rays<T> {
     fn sum(&self, ray: Ray<T>, range: Range<i32>, band: &Band, pixels: &[Four<T>]) -> Four<T> {
         let pixels = pixels.as_ptr();
         // Of every second point, so that additions need not wait for each other.
-        let mut totals = [Total { values: [T::zero(); 2 * LANES], rights: [T::zero(); 2 * LANES] }; 2];
+        let mut totals = [Total::new(); 2];
         for first in range.clone().step_by(STRETCH) {
             let places = self.places(ray, first, band);
             let count = (range.end - first).min(STRETCH as i32) as usize;
@@ -201,20 +171,31 @@ impl<T: Real> Rays<T> {
             for k in (0..even).step_by(2) {
                 // SAFETY: the points are inside.
                 unsafe {
-                    totals[0].add(pixels, self.side, &places, k);
-                    totals[1].add(pixels, self.side, &places, k + 1);
+                    self.meet(&mut totals[0], pixels, &places, k);
+                    self.meet(&mut totals[1], pixels, &places, k + 1);
                 }
             }
             if even < count {
                 // SAFETY: the point is inside.
-                unsafe { totals[0].add(pixels, self.side, &places, even) };
+                unsafe { self.meet(&mut totals[0], pixels, &places, even) };
             }
         }
-        std::array::from_fn(|lane| {
-            let [a, b] = &totals;
-            let rights = |l: usize| a.rights[l] + b.rights[l];
-            a.values[lane] + b.values[lane] + (rights(lane + LANES) - rights(lane))
-        })
+        let [a, b] = totals.map(|total| total.sum());
+        std::array::from_fn(|lane| a[lane] + b[lane])
+    }
+
+    /// Adds a point to a sum.
+    ///
+    /// # Safety
+    /// The point is inside.
+    #[inline(always)]
+    unsafe fn meet(&self, total: &mut Total<T>, pixels: *const Four<T>, places: &Places<T>, k: usize) {
+        // SAFETY: the four pixels around the point lie in the band.
+        let (above, below) = unsafe {
+            let from = pixels.add(places.at[k] as usize);
+            (pair(from), pair(from.add(self.side)))
+        };
+        total.add_between(&above, &below, places.right[k], places.down[k]);
     }
 
     /// Adds to the pixels of a band what [`Self::project`] takes from them.
