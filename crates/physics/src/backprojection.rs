@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use pulp::NullaryFnOnce;
 use rayon::prelude::*;
+use rustfft::Fft;
 use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
 
 use crate::error::{Result, sized};
 use crate::filter::{Filter, response};
@@ -49,14 +49,14 @@ impl<T: Real> FilteredBackprojection<T> {
         let size = (2 * width).next_power_of_two().max(SHORTEST);
         let response = response(filter, size);
         let even = |k: usize| (response[k] + response[(size - k) % size]) / (2 * size) as f64;
-        let mut planner = FftPlanner::new();
+        let [forward, inverse] = T::transforms(size);
         Self {
             groups: Groups::new(geometry.angles()),
             geometry,
             width,
             filter: (0..size).map(|k| T::of(even(k))).collect(),
-            forward: planner.plan_fft_forward(size),
-            inverse: planner.plan_fft_inverse(size),
+            forward,
+            inverse,
         }
     }
 
@@ -79,7 +79,7 @@ impl<T: Real> FilteredBackprojection<T> {
             groups.map(|(group, values)| Filtered::new(group, values, frame.side, self.width)).collect();
         let mut pixels = vec![[T::zero(); LANES]; frame.side * frame.side];
         pixels.par_chunks_mut(TILE * frame.side).enumerate().for_each(|(k, rows)| {
-            pulp::Arch::new().dispatch(Rows { groups: &groups, side: frame.side, first: k * TILE, rows });
+            T::back(Rows { groups: &groups, side: frame.side, first: k * TILE, rows });
         });
         let mut image = frame.reunite(&pixels);
         self.scale(&mut image);
@@ -211,7 +211,7 @@ fn add<T: Real>(groups: &[Filtered<'_, T>], row: usize, column: usize, pixels: &
 }
 
 /// Rows of the frame that take what all angles bring, in the order of groups.
-struct Rows<'a, T> {
+pub struct Rows<'a, T> {
     groups: &'a [Filtered<'a, T>],
     side: usize,
     first: usize,

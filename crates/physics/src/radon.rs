@@ -49,13 +49,7 @@ impl Radon {
             self.frame.orient(image, first..first + ROWS + 1, &mut pixels);
             sums.par_chunks_exact_mut(detectors).zip(&rays).for_each(|(sums, rays)| {
                 sums.par_chunks_mut(DETECTORS).enumerate().for_each(|(k, sums)| {
-                    pulp::Arch::new().dispatch(Project {
-                        rays,
-                        band: &band,
-                        pixels: &pixels,
-                        first: k * DETECTORS,
-                        sums,
-                    });
+                    T::project(Project { rays, band: &band, pixels: &pixels, first: k * DETECTORS, sums });
                 });
             });
         }
@@ -85,7 +79,7 @@ impl Radon {
                 let band = Band { rows: k * ROWS..k * ROWS + rows.len() / side };
                 let mut pixels = vec![[T::zero(); LANES]; rows.len() + side];
                 for (rays, sums) in rays.iter().zip(sums.chunks_exact(detectors)) {
-                    pulp::Arch::new().dispatch(Spread { rays, band: &band, sums, pixels: &mut pixels });
+                    T::spread(Spread { rays, band: &band, sums, pixels: &mut pixels });
                 }
                 let below = pixels.split_off(rows.len());
                 rows.copy_from_slice(&pixels);

@@ -180,8 +180,7 @@ impl<T: Real> Rays<T> {
                 unsafe { self.meet(&mut totals[0], pixels, &places, even) };
             }
         }
-        let [a, b] = totals.map(|total| total.sum());
-        std::array::from_fn(|lane| a[lane] + b[lane])
+        together(totals)
     }
 
     /// Adds a point to a sum.
@@ -245,8 +244,15 @@ impl<T: Real> Rays<T> {
     }
 }
 
+/// The sum of two. Not part of its caller, whose loop compilers would arrange for these few additions.
+#[inline(never)]
+fn together<T: Real>(totals: [Total<T>; 2]) -> Four<T> {
+    let [a, b] = totals.map(|total| total.sum());
+    std::array::from_fn(|lane| a[lane] + b[lane])
+}
+
 /// [`Rays::project`], compiled for the vectors of this machine.
-pub(crate) struct Project<'a, T> {
+pub struct Project<'a, T> {
     pub(crate) rays: &'a Rays<T>,
     pub(crate) band: &'a Band,
     pub(crate) pixels: &'a [Four<T>],
@@ -263,7 +269,7 @@ impl<T: Real> NullaryFnOnce for Project<'_, T> {
 }
 
 /// [`Rays::spread`], compiled for the vectors of this machine.
-pub(crate) struct Spread<'a, T> {
+pub struct Spread<'a, T> {
     pub(crate) rays: &'a Rays<T>,
     pub(crate) band: &'a Band,
     pub(crate) sums: &'a [Four<T>],
