@@ -48,6 +48,14 @@ impl Parallel {
         Ok(Self { size, detectors, angles })
     }
 
+    /// The same detectors at other angles (degrees).
+    ///
+    /// # Errors
+    /// As [`Self::covering`].
+    pub fn at(&self, angles: Vec<f64>) -> Result<Self> {
+        Self::new(self.size, self.detectors, angles)
+    }
+
     /// Pixels along a side of the image.
     pub fn size(&self) -> usize {
         self.size

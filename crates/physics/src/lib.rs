@@ -6,13 +6,21 @@
 
 mod backprojection;
 mod error;
+pub mod fan;
 mod filter;
+mod frame;
 mod geometry;
 pub mod iterative;
+pub mod metal;
+pub mod motion;
+mod orientation;
+mod pair;
 pub mod phantom;
 mod radon;
+mod rays;
 mod real;
 pub mod transmission;
+pub mod truncation;
 
 pub use backprojection::FilteredBackprojection;
 pub use error::{PhysicsError, Result};

@@ -1,10 +1,15 @@
 //! The floating-point types of images.
 
+use std::sync::Arc;
+
 use num_traits::Float;
-use rustfft::FftNum;
+use rustfft::{Fft, FftNum, FftPlanner};
+
+use crate::backprojection::Rows;
+use crate::rays::{Project, Spread};
 
 /// `f32` or `f64`.
-pub trait Real: Float + FftNum + std::iter::Sum + std::ops::AddAssign + Default {
+pub trait Real: Float + FftNum + std::iter::Sum + std::ops::AddAssign + Default + Compiled {
     /// The nearest value of this type.
     fn of(value: f64) -> Self;
     /// This value in double precision (exact).
@@ -14,7 +19,7 @@ pub trait Real: Float + FftNum + std::iter::Sum + std::ops::AddAssign + Default 
     /// The integer part.
     ///
     /// # Safety
-    /// The value lies in 0 .. 2^31.
+    /// It lies in -2^31 .. 2^31.
     unsafe fn whole(self) -> i32;
 }
 
@@ -57,3 +62,36 @@ impl Real for f64 {
         unsafe { self.to_int_unchecked() }
     }
 }
+
+/// What takes compilers long, compiled here for each type and not again in every crate that uses it.
+pub trait Compiled: Sized {
+    /// Projects with the vectors of this machine.
+    fn project(work: Project<'_, Self>);
+    /// Projects back, unfiltered and transposed, with the vectors of this machine.
+    fn spread(work: Spread<'_, Self>);
+    /// Adds filtered projections with the vectors of this machine.
+    fn back(work: Rows<'_, Self>);
+    /// Fourier transforms of a size: forward, inverse.
+    fn transforms(size: usize) -> [Arc<dyn Fft<Self>>; 2];
+}
+
+macro_rules! compiled {
+    ($($real:ty),*) => {$(
+        impl Compiled for $real {
+            fn project(work: Project<'_, Self>) {
+                pulp::Arch::new().dispatch(work);
+            }
+            fn spread(work: Spread<'_, Self>) {
+                pulp::Arch::new().dispatch(work);
+            }
+            fn back(work: Rows<'_, Self>) {
+                pulp::Arch::new().dispatch(work);
+            }
+            fn transforms(size: usize) -> [Arc<dyn Fft<Self>>; 2] {
+                let mut planner = FftPlanner::new();
+                [planner.plan_fft_forward(size), planner.plan_fft_inverse(size)]
+            }
+        }
+    )*};
+}
+compiled!(f32, f64);

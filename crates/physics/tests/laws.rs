@@ -134,6 +134,21 @@ fn results_have_the_same_bits_on_one_thread_and_on_several() {
 }
 
 #[test]
+fn an_angle_has_the_same_bits_alone_and_in_company() {
+    for size in [23, 24] {
+        let image: Vec<f32> =
+            phantom::image(&phantom::random(5, 3), size).iter().map(|&v| v as f32).collect();
+        let all: Vec<f64> = angles(36).into_iter().chain([275.0, 5.0, 5.0, -0.1, 359.9, 720.0]).collect();
+        let geometry = Parallel::inscribed(size, all.clone()).unwrap();
+        let together = Radon::new(geometry.clone()).forward(&image).unwrap();
+        for (row, &angle) in together.chunks_exact(size).zip(&all) {
+            let alone = Radon::new(geometry.at(vec![angle]).unwrap());
+            assert!(alone.forward(&image).unwrap() == row, "{angle} degrees");
+        }
+    }
+}
+
+#[test]
 fn iterations_come_closer_than_back_projection_where_angles_are_missing() {
     let size = 48;
     let truth = phantom::image(&phantom::shepp_logan(), size);

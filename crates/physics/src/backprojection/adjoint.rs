@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use rayon::prelude::*;
+use rustfft::num_complex::Complex;
 
 use super::FilteredBackprojection;
 use crate::error::{Result, sized};
@@ -18,11 +19,12 @@ impl<T: Real> FilteredBackprojection<T> {
         let mut sinogram = vec![T::zero(); self.geometry.sinogram_len()];
         let rows = sinogram.par_chunks_exact_mut(self.geometry.detectors()).zip(self.geometry.angles());
         rows.for_each_init(
-            || self.buffer(),
+            || vec![Complex::default(); self.filter.len()],
             |buffer, (row, &angle)| {
-                let met = self.met(image, angle);
+                buffer.fill(Complex::default());
+                buffer.iter_mut().zip(self.met(image, angle)).for_each(|(to, value)| to.re = value);
                 // The filter is even, so that it is its own adjoint; padding and cutting change places.
-                self.convolve(buffer, (&met, 0));
+                self.apply(buffer);
                 let first = self.width / 2 - self.geometry.detectors() / 2;
                 row.iter_mut().zip(buffer.iter().skip(first)).for_each(|(to, value)| *to = value.re);
             },

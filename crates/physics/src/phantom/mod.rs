@@ -1,8 +1,13 @@
 //! Phantoms of ellipses with exact projections.
 
+mod organs;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+pub use organs::organs;
+
+use crate::fan::Fan;
 use crate::geometry::Parallel;
 
 /// An ellipse on the square from -1 to 1 (x to the right, y up), whose value adds to what lies below it.
@@ -53,14 +58,24 @@ pub fn image(ellipses: &[Ellipse], size: usize) -> Vec<f64> {
 
 /// The exact line integrals of ellipses, in pixels of an image: `angles x detectors`.
 pub fn sinogram(ellipses: &[Ellipse], geometry: &Parallel) -> Vec<f64> {
-    let half = geometry.size() as f64 / 2.0;
-    let ray = |angle: f64, detector: usize| {
-        let distance = (detector as f64 - (geometry.detectors() / 2) as f64) / half;
-        let turned = angle.to_radians().sin_cos();
-        half * ellipses.iter().map(|ellipse| ellipse.integral(turned, distance)).sum::<f64>()
-    };
-    let rows = geometry.angles().iter();
-    rows.flat_map(|&angle| (0..geometry.detectors()).map(move |detector| ray(angle, detector))).collect()
+    let distance = |detector: usize| detector as f64 - (geometry.detectors() / 2) as f64;
+    let rays = geometry.angles().iter();
+    rays.flat_map(|&angle| (0..geometry.detectors()).map(move |detector| (angle, distance(detector))))
+        .map(|ray| integral(ellipses, geometry.size(), ray))
+        .collect()
+}
+
+/// The exact line integrals of ellipses along the rays of a fan, in pixels of an image: `sources x detectors`.
+pub fn fan_sinogram(ellipses: &[Ellipse], fan: &Fan) -> Vec<f64> {
+    (0..fan.sinogram_len())
+        .map(|i| integral(ellipses, fan.size(), fan.ray(i / fan.detectors(), i % fan.detectors())))
+        .collect()
+}
+
+/// The integral along a ray, given by its angle (degrees) and distance from the middle (pixels).
+fn integral(ellipses: &[Ellipse], size: usize, (angle, distance): (f64, f64)) -> f64 {
+    let (half, turned) = (size as f64 / 2.0, angle.to_radians().sin_cos());
+    half * ellipses.iter().map(|ellipse| ellipse.integral(turned, distance / half)).sum::<f64>()
 }
 
 /// The head phantom of Shepp and Logan (1974) with the contrast of Toft (1996), as in scikit-image.
