@@ -141,6 +141,7 @@ fn what_is_not_built_is_refused_in_a_line() {
             "stress: [{test: adversarial, shape: disc, size: 9, bound_sinogram: 0.1}]\nconformal:",
             "bound_sinogram",
         ),
+        ("conformal:", "stress: [{test: metal}]\nconformal:", "stress[0]"),
         ("architecture: conv1d", "architecture: unet", "train.architecture"),
         ("train: 96", "train: 0.5", "data.samples"),
         ("layers: last 4", "layers: [nobody]", "nobody"),

@@ -15,6 +15,10 @@ const STRESS: &str = "stress:
   - {test: adversarial, shape: square, size: 8, bound_image: 0.0}
   - {test: artefact, shape: bird, size: 10}
   - {test: noise, levels: [0.02]}
+  - {test: metal}
+  - {test: truncation, share: 0.5}
+  - {test: motion, degrees: 4}
+  - {test: rotation, degrees: 15}
 output: out
 ";
 
@@ -59,11 +63,11 @@ fn stored_attacks_respect_their_bounds_and_every_method_is_asked() {
 
     let text = std::fs::read_to_string(folder.path().join("out/results.json")).unwrap();
     let found: Value = serde_json::from_str(&text).unwrap();
-    for test in ["adversarial", "artefact", "noise-0.02"] {
+    for test in ["adversarial", "artefact", "noise-0.02", "metal", "truncation", "motion", "rotation"] {
         for method in ["inn", "mcdropout", "mcdropout-2", "probout"] {
             let score = &found["stress"][test][method];
             assert!(score["pearson"].is_number() && score["item_auroc"].is_number(), "{test} {method}");
-            assert_eq!(score["auroc"].is_number(), test != "noise-0.02");
+            assert_eq!(score["auroc"].is_number(), ["adversarial", "artefact", "metal"].contains(&test));
         }
     }
     // Nothing changed, so there is nothing to correlate with, and no alarm.

@@ -178,3 +178,39 @@ fn a_method_that_knows_scores_one_and_one_that_knows_nothing_raises_no_alarm() {
     assert!(blind.items.iter().all(|item| item.pearson.is_none()));
     assert_eq!((blind.by_mean.unwrap().auroc, blind.by_mean.unwrap().rate), (0.5, 0.0));
 }
+
+#[test]
+fn faults_of_the_scanner_leave_what_they_should() {
+    let ((source, scanner), model) = (source(), network());
+    let network = Network::new(&model);
+    let item = source.item(Part::Test, 2).unwrap();
+    let with = |fault, seed| faulty((&network, &scanner), &item, (fault, seed)).unwrap();
+    let moved = |stressed: &Stressed| most(stressed.input.data(), item.input.data());
+    // Without a fault the input is what it was.
+    for fault in
+        [Fault::Motion { degrees: 0.0 }, Fault::Rotation { degrees: 0.0 }, Fault::Truncation { share: 1.0 }]
+    {
+        assert!(moved(&with(fault, 1)) < 1e-4, "{fault:?}");
+    }
+    for (less, more) in [
+        (Fault::Motion { degrees: 2.0 }, Fault::Motion { degrees: 20.0 }),
+        (Fault::Rotation { degrees: 2.0 }, Fault::Rotation { degrees: 20.0 }),
+        (Fault::Truncation { share: 0.5 }, Fault::Truncation { share: 0.3 }),
+    ] {
+        let [less, more] = [less, more].map(|fault| moved(&with(fault, 1)));
+        assert!(more > less && less > 0.0, "{less} {more}");
+    }
+    let metal = |photons, seed| with(Fault::Metal { pieces: 2, photons }, seed);
+    let (few, many) = (metal(1e2, 1), metal(1e6, 1));
+    assert!(few.mask == many.mask && few.mask != metal(1e2, 2).mask);
+    for ((&new, &old), &metal) in many.truth.iter().zip(item.target.data()).zip(&many.mask) {
+        assert_eq!(new > old + 1.0, metal);
+    }
+    // Fewer photons, more noise: the input is further from what the truth would give.
+    let exact = scanner.reconstruct(&scanner.measure(&many.truth).unwrap()).unwrap();
+    let off = |stressed: &Stressed| most(stressed.input.data(), &exact);
+    assert!(off(&few) > 2.0 * off(&many), "{} {}", off(&few), off(&many));
+    // u should mark the error of the network's output.
+    let output = network.output(&many.input).unwrap();
+    assert_eq!(most(&many.change, &vec![0.0; SIZE * SIZE]), most(output.data(), &many.truth));
+}

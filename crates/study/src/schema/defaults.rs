@@ -39,3 +39,11 @@ pub(super) fn conformal_level() -> f64 {
 pub(super) fn attack_steps() -> u32 {
     50
 }
+
+pub(super) fn metal_pieces() -> u32 {
+    2
+}
+
+pub(super) fn photons() -> f64 {
+    1e5
+}

@@ -343,6 +343,30 @@ pub enum Stress {
         /// Standard deviations as shares of the range of what is measured (of a sinogram, signal or photograph).
         levels: Vec<f64>,
     },
+    /// Pieces of metal in the body. Only for `source`, as the tests below.
+    Metal {
+        /// Number of pieces.
+        #[serde(default = "defaults::metal_pieces")]
+        pieces: u32,
+        /// Photons that reach a detector where there is no body.
+        #[serde(default = "defaults::photons")]
+        photons: f64,
+    },
+    /// A field of view that ends inside the body.
+    Truncation {
+        /// Share of the detectors that measure, inside `0..1`; all of them cover the diagonal of a slice.
+        share: f64,
+    },
+    /// A body that turns while it is scanned.
+    Motion {
+        /// By how many degrees, from the first angle to the last.
+        degrees: f64,
+    },
+    /// A body that lies turned.
+    Rotation {
+        /// By how many degrees.
+        degrees: f64,
+    },
 }
 
 /// Shapes of the adversarial target.

@@ -5,12 +5,14 @@
 mod adversarial;
 mod artefact;
 mod noise;
+mod scan;
 mod score;
 mod shape;
 
 pub use adversarial::{Attack, Attacker};
 pub use artefact::paste;
 pub use noise::noisy;
+pub use scan::{Fault, faulty};
 pub use score::{ItemScore, Score, score};
 pub use shape::{Shape, Spot};
 

@@ -143,7 +143,7 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
     let tests = if context.wants(StepName::Stress) {
         let taken: Vec<String> = results.stress.keys().cloned().collect();
         let wanted = stress::Tests::new(&study.stress, &taken);
-        stress::make(context, (source.as_ref(), data, study.seed), &base, wanted)?
+        stress::make(context, (source.as_ref(), material.scanner(), data), (&base, study.seed), wanted)?
     } else {
         Vec::new()
     };

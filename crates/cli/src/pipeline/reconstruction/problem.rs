@@ -16,6 +16,8 @@ use modelmend_study::schema::{
 use modelmend_uncertainty::acquisition::Acquisition as _;
 use modelmend_uncertainty::source::{Photographs, Signals, Source};
 
+use modelmend_uncertainty::tomography::Scanner;
+
 use super::super::context::Context;
 use super::tomography::{self, Scanned};
 
@@ -101,6 +103,14 @@ impl Material {
         match self {
             Self::Slices(scanned) => &scanned.patients,
             Self::Signals { .. } | Self::Pictures { .. } => &[],
+        }
+    }
+
+    /// The scanner, where there is one.
+    pub(super) fn scanner(&self) -> Option<&Scanner> {
+        match self {
+            Self::Slices(scanned) => Some(&scanned.scanner),
+            Self::Signals { .. } | Self::Pictures { .. } => None,
         }
     }
 

@@ -164,5 +164,32 @@ fn stress(door: &Door<'_>, key: &str, (test, scanned): (&Stress, bool)) -> Check
         }
         Stress::Artefact { size, .. } => door.counts(&[(&format!("{key}.size"), *size)]),
         Stress::Noise { levels: noise } => levels(door, &format!("{key}.levels"), noise),
+        Stress::Metal { .. }
+        | Stress::Truncation { .. }
+        | Stress::Motion { .. }
+        | Stress::Rotation { .. } => {
+            belongs(
+                door,
+                key,
+                true,
+                scanned,
+                "metal, truncation, motion and rotation are only for data.source",
+            )?;
+            fault(door, key, test)
+        }
+    }
+}
+
+fn fault(door: &Door<'_>, key: &str, test: &Stress) -> Checked {
+    match test {
+        Stress::Metal { pieces, photons } => {
+            door.count(&format!("{key}.pieces"), *pieces)?;
+            door.positive(&format!("{key}.photons"), *photons)
+        }
+        Stress::Truncation { share } => door.inside_unit(&format!("{key}.share"), *share),
+        Stress::Motion { degrees } | Stress::Rotation { degrees } => {
+            door.within(&format!("{key}.degrees"), *degrees, -360.0..=360.0)
+        }
+        Stress::Adversarial { .. } | Stress::Artefact { .. } | Stress::Noise { .. } => Ok(()),
     }
 }

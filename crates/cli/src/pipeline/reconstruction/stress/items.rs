@@ -9,7 +9,10 @@ use modelmend_study::schema::{ArtefactShape, AttackShape, Stress};
 use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::source::{Batch, Source, planes};
-use modelmend_uncertainty::stress::{Attack, Attacker, Network, Shape, Spot, Stressed, noisy, paste};
+use modelmend_uncertainty::stress::{
+    Attack, Attacker, Fault, Network, Shape, Spot, Stressed, faulty, noisy, paste,
+};
+use modelmend_uncertainty::tomography::Scanner;
 use rayon::prelude::*;
 
 use super::super::super::context::{Context, Title};
@@ -34,13 +37,24 @@ impl Tests {
                         .iter()
                         .map(|&level| (format!("noise-{level}"), Stress::Noise { levels: vec![level] })),
                 ),
-                Stress::Adversarial { .. } => single.push(("adversarial".to_owned(), stress.clone())),
-                Stress::Artefact { .. } => single.push(("artefact".to_owned(), stress.clone())),
+                other => single.push((name(other).to_owned(), other.clone())),
             }
         }
         let names = taken.iter().cloned().chain(single.iter().map(|(name, _)| name.clone()));
         let names = numbered(&names.collect::<Vec<_>>()).into_iter().skip(taken.len());
         Self(names.zip(single).map(|(name, (_, stress))| (name, stress)).collect())
+    }
+}
+
+fn name(stress: &Stress) -> &'static str {
+    match stress {
+        Stress::Adversarial { .. } => "adversarial",
+        Stress::Artefact { .. } => "artefact",
+        Stress::Noise { .. } => "noise",
+        Stress::Metal { .. } => "metal",
+        Stress::Truncation { .. } => "truncation",
+        Stress::Motion { .. } => "motion",
+        Stress::Rotation { .. } => "rotation",
     }
 }
 
@@ -55,8 +69,8 @@ struct Kept {
 /// Makes the items of every test. Places and noise follow from the study's seed, so that all runs share them.
 pub(in super::super) fn make(
     context: &Context<'_>,
-    (source, data, seed): (&dyn Source, Hash, u64),
-    base: &Model,
+    (source, scanner, data): (&dyn Source, Option<&Scanner>, Hash),
+    (base, seed): (&Model, u64),
     tests: Tests,
 ) -> Result<Vec<Test>> {
     let one = |(name, stress): (String, Stress)| {
@@ -64,7 +78,8 @@ pub(in super::super) fn make(
         let inputs = [data, Hash::of(&base.to_bytes())];
         let step = context.step(title, (&stress, seed), &inputs, |scope| {
             let network = Network::new(base);
-            let made = all((&network, source), (&stress, seed), scope)?;
+            let place = Under { network: &network, source, scanner };
+            let made = all(place, (&stress, seed), scope)?;
             pack(&network, source, made)
         })?;
         let (items, measurements) = unpack(&step.artifact)?;
@@ -79,17 +94,22 @@ pub(in super::super) fn make(
 /// A stressed item, the change of its measurement, and where to look.
 type Made = (Stressed, Vec<f32>);
 
-fn all(
-    (network, source): (&Network<'_>, &dyn Source),
-    (stress, seed): (&Stress, u64),
-    scope: &Scope<'_>,
-) -> Result<Vec<Made>> {
+/// What is put under stress.
+#[derive(Clone, Copy)]
+struct Under<'a> {
+    network: &'a Network<'a>,
+    source: &'a dyn Source,
+    /// Where the items are slices.
+    scanner: Option<&'a Scanner>,
+}
+
+fn all(under: Under<'_>, (stress, seed): (&Stress, u64), scope: &Scope<'_>) -> Result<Vec<Made>> {
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let count = source.count(Part::Test);
+    let count = under.source.count(Part::Test);
     let one = |number: usize| {
         scope.check()?;
-        let item = source.item(Part::Test, number)?;
-        let made = stressed((network, source), (stress, seed), (&item, number as u64))?;
+        let item = under.source.item(Part::Test, number)?;
+        let made = stressed(under, (stress, seed), (&item, number as u64))?;
         let so_far = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         scope.progress(so_far, count)?;
         Ok(made)
@@ -98,7 +118,7 @@ fn all(
 }
 
 fn stressed(
-    (network, source): (&Network<'_>, &dyn Source),
+    under @ Under { network, source, .. }: Under<'_>,
     (stress, seed): (&Stress, u64),
     (item, number): (&Batch, u64),
 ) -> Result<Made> {
@@ -122,7 +142,19 @@ fn stressed(
             let level = levels.first().copied().context("noise: names no level")?;
             (noisy(network, source, item, (level, seed, number))?, Vec::new())
         }
+        Stress::Metal { pieces, photons } => {
+            in_scanner(under, item, (Fault::Metal { pieces: pieces as usize, photons }, seed ^ number << 32))?
+        }
+        Stress::Truncation { share } => in_scanner(under, item, (Fault::Truncation { share }, 0))?,
+        Stress::Motion { degrees } => in_scanner(under, item, (Fault::Motion { degrees }, 0))?,
+        Stress::Rotation { degrees } => in_scanner(under, item, (Fault::Rotation { degrees }, 0))?,
     })
+}
+
+/// A fault of the acquisition; places and noise of different items follow from different seeds.
+fn in_scanner(under: Under<'_>, item: &Batch, fault: (Fault, u64)) -> Result<Made> {
+    let scanner = under.scanner.context("stress: this test is for slices (data.source)")?;
+    Ok((faulty((under.network, scanner), item, fault)?, Vec::new()))
 }
 
 fn pack(network: &Network<'_>, source: &dyn Source, made: Vec<Made>) -> Result<Artifact<Kept>> {
@@ -219,6 +251,18 @@ fn about(stress: &Stress) -> String {
         Stress::Noise { levels } => {
             let level = levels.first().copied().unwrap_or(0.0);
             format!("Noise of {level} of the measurement's range is added to it. u should mark the error.")
+        }
+        Stress::Metal { pieces, photons } => format!(
+            "{pieces} pieces of metal lie in the body and starve the detectors of photons ({photons:.0} without a body). u should mark the error; the pixels aimed at are those of the metal."
+        ),
+        Stress::Truncation { share } => {
+            format!("Only the central {share} of the detectors measures. u should mark the error.")
+        }
+        Stress::Motion { degrees } => {
+            format!("The body turns by {degrees} degrees while it is scanned. u should mark the error.")
+        }
+        Stress::Rotation { degrees } => {
+            format!("The body lies turned by {degrees} degrees. u should mark the error against the turned truth.")
         }
     }
 }
