@@ -115,13 +115,14 @@ impl IntervalNetwork {
             }
             boxes.insert(name.clone(), [(*lo).clone(), (*hi).clone()]);
         }
-        let proto = rewrite(&self.base, &spec(boxes, rounding))?;
+        let by_width = rounding == Rounding::Nearest;
+        let proto = rewrite(&self.base, &Spec { by_width, ..spec(boxes, rounding) })?;
         Model::from_proto(fold::fold(&Model::from_proto(proto)?)?)
     }
 }
 
 fn spec(boxes: BTreeMap<String, [Tensor<f32>; 2]>, rounding: Rounding) -> Spec {
-    Spec { boxed_inputs: false, boxes, rounding, outputs: Outputs::Around }
+    Spec { boxed_inputs: false, boxes, rounding, outputs: Outputs::Around, by_width: false }
 }
 
 impl Part {
