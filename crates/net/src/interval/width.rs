@@ -20,7 +20,7 @@ use super::{Bounds, Enclose};
 use crate::error::OpError;
 
 impl Enclose<'_> {
-    /// Whether operators that can give the width of their bounds beside the upper end.
+    /// Whether bounds are upper end and width for operators that know how.
     pub fn by_width(&self) -> bool {
         self.emitter.by_width
     }

@@ -143,20 +143,23 @@ fn boxes_of_any_sign_and_points_among_them() {
     }
 }
 
+/// Boxes far narrower than their weights, as training makes them. Bounds that are carried as ends are off by 1e-3 there.
 #[test]
-fn bounds_in_single_precision_are_those_in_double() {
-    let signals = images(&[2, 1, 64], 6);
-    let deep = built(conv1d(&Conv1d { base: 8, ..Conv1d::default() }));
-    for (base, x) in architectures().into_iter().chain([(deep, signals)]) {
-        let network = network(&on_grid(&base), &Part::All);
-        let ends = widened(&network, 3.0, 7);
-        let exported = export(&network, &ends);
-        let single = run(&exported, exported.parameters(), &x);
-        let double = run(&exported, &exported.parameters().cast(), &x.map(|&v| f64::from(v)));
-        for (i, (single, double)) in single.iter().zip(&double).enumerate() {
-            let off = distance(&single.map(|&v| f64::from(v)), double);
-            assert!(off < 5e-6, "{:?}: output {i} off by {off:e}", base.graph().output_names());
-        }
+fn bounds_of_narrow_boxes_are_as_precise_as_points() {
+    let base = built(conv1d(&Conv1d { base: 8, ..Conv1d::default() }));
+    let network = network(&base, &Part::All);
+    let mut ends = network.model().parameters().clone();
+    for (i, end) in ends.iter_mut().enumerate() {
+        let away = images(end.shape(), i as u64);
+        let side = if i % 2 == 0 { -1e-6 } else { 1e-6 };
+        end.data_mut().iter_mut().zip(away.data()).for_each(|(w, t)| *w += side * t.abs());
+    }
+    let (exported, x) = (export(&network, &ends), images(&[2, 1, 64], 6));
+    let single = run(&exported, exported.parameters(), &x);
+    let double = run(&exported, &exported.parameters().cast(), &x.map(|&v| f64::from(v)));
+    for (i, (single, double)) in single.iter().zip(&double).enumerate() {
+        let off = distance(&single.map(|&v| f64::from(v)), double);
+        assert!(off < 5e-6, "output {i} off by {off:e}");
     }
 }
 
