@@ -11,6 +11,8 @@ pub struct Bounds {
     pub nonnegative: bool,
     /// One value with both bounds, `lo` before `hi` along axis 1, where they come as one.
     pub(crate) stacked: Option<String>,
+    /// The distance of the bounds, where it is known better than as their difference.
+    pub(crate) width: Option<String>,
 }
 
 impl Bounds {
@@ -22,7 +24,7 @@ impl Bounds {
 
     /// A box.
     pub fn new(lo: impl Into<String>, hi: impl Into<String>) -> Self {
-        Self { lo: lo.into(), hi: hi.into(), nonnegative: false, stacked: None }
+        Self { lo: lo.into(), hi: hi.into(), nonnegative: false, stacked: None, width: None }
     }
 
     /// A box whose lower bound is at least 0.

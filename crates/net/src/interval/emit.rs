@@ -16,6 +16,8 @@ pub(super) struct Emitter {
     pub(super) builder: Builder,
     pub(super) opset: i64,
     pub(super) rounding: Rounding,
+    /// Whether bounds are given as upper end and width.
+    pub(super) by_width: bool,
     /// Outputs by the encoded node without its names.
     nodes: BTreeMap<Vec<u8>, Vec<String>>,
     /// Constants by their encoding.
@@ -25,7 +27,7 @@ pub(super) struct Emitter {
 impl Emitter {
     pub(super) fn new(opset: i64, rounding: Rounding) -> Self {
         let builder = Builder::new("interval");
-        Self { builder, opset, rounding, nodes: BTreeMap::new(), constants: BTreeMap::new() }
+        Self { builder, opset, rounding, by_width: false, nodes: BTreeMap::new(), constants: BTreeMap::new() }
     }
 
     /// A node with outputs called after `wanted` (empty: left out).

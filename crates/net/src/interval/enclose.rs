@@ -59,6 +59,12 @@ impl Enclose<'_> {
         }
     }
 
+    /// The inputs from `first` on, which must be points here; empty where one is left out.
+    pub fn points_from(&self, first: usize) -> Result<Vec<String>, OpError> {
+        let point = |i| self.point(i, "a further input").map(Option::unwrap_or_default);
+        (first..self.inputs()).map(point).collect()
+    }
+
     /// The same operator with the same attributes on other inputs (empty name: left out); names of its outputs.
     pub fn copy_all(&mut self, inputs: &[&str]) -> Vec<String> {
         let op_type = self.node.op_type.clone().unwrap_or_default();
@@ -211,6 +217,9 @@ impl Enclose<'_> {
     /// half the sum.
     pub fn sum_and_width(&mut self, x: &Bounds) -> (String, String) {
         let sum = self.append("Add", vec![], &[&x.lo, &x.hi]);
+        if self.by_width() {
+            return (sum, self.width(x));
+        }
         let width = self.append("Sub", vec![], &[&x.hi, &x.lo]);
         let width = self.rounded(Bounds::point(width), |cx| {
             // The sum is rounded as well, and stays where it is.
@@ -259,9 +268,7 @@ impl Enclose<'_> {
     /// The reading of an operator that grows with its first input and takes points for all others. It does not round.
     pub fn monotone(&mut self, nonnegative: bool) -> Result<(), OpError> {
         let x = self.input(0)?;
-        let rest: Vec<String> = (1..self.inputs())
-            .map(|i| self.point(i, "a further input").map(Option::unwrap_or_default))
-            .collect::<Result<_, _>>()?;
+        let rest = self.points_from(1)?;
         let mut ends = [&x.lo, &x.hi].map(|end| {
             let inputs: Vec<&str> =
                 std::iter::once(end.as_str()).chain(rest.iter().map(String::as_str)).collect();
@@ -279,16 +286,15 @@ impl Enclose<'_> {
 
 /// Both bounds in one value. An operator that treats every channel by itself runs once on both.
 impl Enclose<'_> {
-    /// The box whose bounds stand one after the other along axis 1 of a value.
-    pub fn unstack(&mut self, stacked: &str) -> Bounds {
+    /// The two values that stand one after the other along axis 1 of a value, called after it and `names`.
+    pub fn halves(&mut self, stacked: &str, names: [&str; 2]) -> [String; 2] {
         let mut attributes = vec![attribute::int("axis", 1)];
         if self.opset() >= 18 {
             attributes.push(attribute::int("num_outputs", 2));
         }
-        let wanted = ["lo", "hi"].map(|end| format!("{stacked}/{end}"));
-        let ends = self.emitter.node("Split", attributes, &[stacked], &wanted);
-        let [lo, hi] = [0, 1].map(|i: usize| ends.get(i).cloned().unwrap_or_default());
-        Bounds { stacked: Some(stacked.to_owned()), ..Bounds::new(lo, hi) }
+        let wanted = names.map(|name| format!("{stacked}/{name}"));
+        let halves = self.emitter.node("Split", attributes, &[stacked], &wanted);
+        [0, 1].map(|i: usize| halves.get(i).cloned().unwrap_or_default())
     }
 
     /// Bounds of an operator that grows with its only input and treats every channel (axis 1) by itself. It does not round.
@@ -300,7 +306,8 @@ impl Enclose<'_> {
         let bounds = match &x.stacked {
             Some(stacked) => {
                 let both = self.copy(&[stacked]);
-                self.unstack(&both)
+                let [lo, hi] = self.halves(&both, ["lo", "hi"]);
+                Bounds { stacked: Some(both), ..Bounds::new(lo, hi) }
             }
             None => Bounds::new(self.copy(&[&x.lo]), self.copy(&[&x.hi])),
         };

@@ -11,6 +11,7 @@ mod fold;
 pub mod network;
 mod rewrite;
 pub mod rounding;
+mod width;
 
 pub use bounds::Bounds;
 pub use enclose::Enclose;

@@ -96,7 +96,9 @@ impl IntervalNetwork {
     }
 
     /// The interval network as a model of its own, with outputs `<y>`, `<y>/lo`, `<y>/hi` for every output `y` and all that depends
-    /// on weights alone computed. Where bounds need not answer for rounding, what stands before the part is computed once.
+    /// on weights alone computed. Where bounds need not answer for rounding, what stands before the part is computed once, and from
+    /// there on each box is carried as upper end and width: the bounds of [`Self::model`], up to rounding, and as precise as the
+    /// output (the graph that is trained carries both ends, and in deep networks rounding shows in its bounds).
     ///
     /// # Errors
     /// Parameters of another number or shape, and boxes that do not hold the trained weight.
@@ -115,13 +117,14 @@ impl IntervalNetwork {
             }
             boxes.insert(name.clone(), [(*lo).clone(), (*hi).clone()]);
         }
-        let proto = rewrite(&self.base, &spec(boxes, rounding))?;
+        let by_width = rounding == Rounding::Nearest;
+        let proto = rewrite(&self.base, &Spec { by_width, ..spec(boxes, rounding) })?;
         Model::from_proto(fold::fold(&Model::from_proto(proto)?)?)
     }
 }
 
 fn spec(boxes: BTreeMap<String, [Tensor<f32>; 2]>, rounding: Rounding) -> Spec {
-    Spec { boxed_inputs: false, boxes, rounding, outputs: Outputs::Around }
+    Spec { boxed_inputs: false, boxes, rounding, outputs: Outputs::Around, by_width: false }
 }
 
 impl Part {

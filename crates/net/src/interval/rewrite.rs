@@ -45,6 +45,7 @@ pub fn enclose(model: &Model, options: &IntervalOptions) -> Result<Model, NetErr
         boxes,
         rounding: options.rounding,
         outputs: Outputs::Bounds,
+        by_width: false,
     };
     Model::from_proto(rewrite(model, &spec)?)
 }
@@ -104,6 +105,8 @@ pub(super) struct Spec {
     pub(super) rounding: Rounding,
     /// The point values need point inputs.
     pub(super) outputs: Outputs,
+    /// Whether bounds are carried as upper end and width; [`Rounding::Outward`] answers for errors of ends.
+    pub(super) by_width: bool,
 }
 
 /// The rewritten graph.
@@ -151,6 +154,7 @@ impl<'a> Rewrite<'a> {
         let nodes = model.proto().graph.as_ref().map_or(&[][..], |g| &g.node);
         let first = |n: &'a NodeProto| n.output.iter().find(|o| !o.is_empty()).map(|o| (o.as_str(), n));
         let mut emitter = Emitter::new(model.opset(), spec.rounding);
+        emitter.by_width = spec.by_width;
         // Values of the original keep their names, and bounds the names that belong to them.
         for name in &model.graph().names {
             for name in [name.clone(), format!("{name}/lo"), format!("{name}/hi")] {

@@ -70,7 +70,7 @@ impl Function for Relu {
         if y > T::zero() { T::one() } else { T::zero() }
     }
     fn course(&self) -> Course {
-        Course::RisingFromZero
+        Course::Ramp
     }
     fn error(&self) -> Deviation {
         Deviation::NONE

@@ -79,6 +79,13 @@ fn arithmetic(low: f64, high: f64) -> Vec<Sample> {
     ]
 }
 
+/// The box of an upper end that is as wide as both boxes together.
+fn of_both_widths(cx: &mut Enclose<'_>, hi: &str, boxes: [&Bounds; 2], nonnegative: bool) -> Bounds {
+    let [a, b] = boxes.map(|x| cx.width(x));
+    let width = cx.append("Add", vec![], &[&a, &b]);
+    cx.of_width(hi, &width, nonnegative)
+}
+
 #[derive(Debug)]
 struct Add;
 
@@ -96,8 +103,12 @@ impl Rule for Add {
         dy
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
-        let (lo, hi) = (cx.copy(&[&a.lo, &b.lo]), cx.copy(&[&a.hi, &b.hi]));
-        let sum = Bounds { nonnegative: a.nonnegative && b.nonnegative, ..Bounds::new(lo, hi) };
+        let nonnegative = a.nonnegative && b.nonnegative;
+        let hi = cx.copy(&[&a.hi, &b.hi]);
+        if cx.by_width() {
+            return Ok(of_both_widths(cx, &hi, [&a, &b], nonnegative));
+        }
+        let sum = Bounds { nonnegative, ..Bounds::new(cx.copy(&[&a.lo, &b.lo]), hi) };
         Ok(rounded(cx, sum, 1.0))
     }
 }
@@ -119,7 +130,11 @@ impl Rule for Sub {
         -dy
     }
     fn bounds(cx: &mut Enclose<'_>, a: Bounds, b: Bounds) -> Result<Bounds, OpError> {
-        let difference = Bounds::new(cx.copy(&[&a.lo, &b.hi]), cx.copy(&[&a.hi, &b.lo]));
+        let hi = cx.copy(&[&a.hi, &b.lo]);
+        if cx.by_width() {
+            return Ok(of_both_widths(cx, &hi, [&a, &b], false));
+        }
+        let difference = Bounds::new(cx.copy(&[&a.lo, &b.hi]), hi);
         Ok(rounded(cx, difference, 1.0))
     }
 }

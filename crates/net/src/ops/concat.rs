@@ -168,8 +168,15 @@ impl<T: Element> Op<T> for Concat {
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let inputs = (0..cx.inputs()).map(|i| cx.input(i)).collect::<Result<Vec<_>, _>>()?;
         let nonnegative = inputs.iter().all(|x| x.nonnegative);
-        let lo = cx.copy(&inputs.iter().map(|x| x.lo.as_str()).collect::<Vec<_>>());
         let hi = cx.copy(&inputs.iter().map(|x| x.hi.as_str()).collect::<Vec<_>>());
+        if cx.by_width() {
+            let widths: Vec<String> = inputs.iter().map(|x| cx.width(x)).collect();
+            let width = cx.copy(&widths.iter().map(String::as_str).collect::<Vec<_>>());
+            let bounds = cx.of_width(&hi, &width, nonnegative);
+            cx.output(0, bounds);
+            return Ok(());
+        }
+        let lo = cx.copy(&inputs.iter().map(|x| x.lo.as_str()).collect::<Vec<_>>());
         cx.output(0, Bounds { nonnegative, ..Bounds::new(lo, hi) });
         Ok(())
     }
@@ -282,6 +289,6 @@ impl<T: Element> Op<T> for Split {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let nonnegative = cx.input(0)?.nonnegative;
-        cx.monotone(nonnegative)
+        cx.homogeneous(nonnegative)
     }
 }

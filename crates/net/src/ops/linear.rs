@@ -1,5 +1,7 @@
 //! Bounds of operators that are linear in two inputs.
 
+mod width;
+
 use crate::error::OpError;
 use crate::interval::{Bounds, Enclose, Rounding};
 use crate::onnx::attribute;
@@ -31,6 +33,9 @@ pub(super) fn enclose_linear(
     terms: impl FnOnce(&mut Enclose<'_>, [&str; 2]) -> String,
 ) -> Result<Bounds, OpError> {
     let (x, w) = (cx.input(0)?, cx.input(1)?);
+    if cx.by_width() && linear.alpha >= 0.0 && linear.beta >= 0.0 {
+        return width::enclose(cx, linear, &x, &w);
+    }
     let mut bias = cx.optional(2).map_or([String::new(), String::new()], |b| [b.lo, b.hi]);
     if (linear.alpha < 0.0) != (linear.beta < 0.0) {
         bias.swap(0, 1);
@@ -41,7 +46,8 @@ pub(super) fn enclose_linear(
             false => around_centre(cx, linear, &x, &w.lo, &bias[0]),
         }
     } else {
-        Terms::new(cx, &x, &w).sum(cx, linear, bias)
+        let ([lo, hi], stacked) = Terms::new(cx, &x, &w).sums(cx, linear, bias);
+        Bounds { stacked, ..Bounds::new(lo, hi) }
     };
     if linear.alpha < 0.0 {
         bounds = Bounds::new(bounds.hi, bounds.lo);
@@ -76,78 +82,87 @@ fn around_centre(cx: &mut Enclose<'_>, linear: Linear, x: &Bounds, w: &str, bias
     let half = cx.append("Mul", vec![], &[w, &half]);
     let size = cx.append("Abs", vec![], &[&half]);
     let (centre, radius) = (product(cx, linear, &sum, &half, bias), product(cx, linear, &width, &size, ""));
-    let [lo, hi] = ["Sub", "Add"].map(|op| cx.append(op, vec![], &[&centre, &radius]));
-    Bounds::new(lo, hi)
+    let hi = cx.append("Add", vec![], &[&centre, &radius]);
+    if cx.by_width() {
+        let width = cx.append("Add", vec![], &[&radius, &radius]);
+        return cx.of_width(&hi, &width, false);
+    }
+    Bounds::new(cx.append("Sub", vec![], &[&centre, &radius]), hi)
 }
 
-/// Parts of `x`, and for each bound the parts of `w` that they are multiplied by.
+/// Parts of `x`, and two sums of products of each with a part of `w`.
 struct Terms {
     x: Vec<String>,
-    lo: Vec<String>,
-    hi: Vec<String>,
+    /// What the sums are called, and the parts of `w`: as many as of `x`.
+    sums: [(&'static str, Vec<String>); 2],
     /// The parts of `x` along axis 1, where they exist as one value.
     stacked: Option<String>,
 }
 
 impl Terms {
+    /// The lower and the upper end.
     fn new(cx: &mut Enclose<'_>, x: &Bounds, w: &Bounds) -> Self {
         let (lo, hi) = (w.lo.clone(), w.hi.clone());
+        let of = |x, lo, hi, stacked| Self { x, sums: [("lo", lo), ("hi", hi)], stacked };
         if x.is_point() && x.nonnegative {
-            return Self { x: vec![x.lo.clone()], lo: vec![lo], hi: vec![hi], stacked: None };
+            return of(vec![x.lo.clone()], vec![lo], vec![hi], None);
         }
         if x.is_point() {
             let parts = vec![cx.positive_part(&x.lo), cx.negative_part(&x.lo)];
-            return Self { x: parts, lo: vec![lo.clone(), hi.clone()], hi: vec![hi, lo], stacked: None };
+            return of(parts, vec![lo.clone(), hi.clone()], vec![hi, lo], None);
         }
         let [lo_pos, hi_pos] = [&lo, &hi].map(|w| cx.positive_part(w));
         let [lo_neg, hi_neg] = [&lo, &hi].map(|w| cx.negative_part(w));
-        let mut terms = Self {
-            x: vec![x.lo.clone(), x.hi.clone()],
-            lo: vec![lo_pos.clone(), lo_neg.clone()],
-            hi: vec![hi_neg.clone(), hi_pos.clone()],
-            stacked: x.stacked.clone(),
-        };
-        if !x.nonnegative {
-            terms.x = [&x.lo, &x.hi].map(|x| cx.positive_part(x)).to_vec();
-            terms.x.extend([&x.lo, &x.hi].map(|x| cx.negative_part(x)));
-            terms.lo.extend([hi_pos, hi_neg]);
-            terms.hi.extend([lo_neg, lo_pos]);
-            terms.stacked = terms.stacked.map(|x| {
-                let parts = [cx.positive_part(&x), cx.negative_part(&x)];
-                cx.append("Concat", along(1), &[&parts[0], &parts[1]])
-            });
+        let (mut for_lo, mut for_hi) =
+            (vec![lo_pos.clone(), lo_neg.clone()], vec![hi_neg.clone(), hi_pos.clone()]);
+        if x.nonnegative {
+            return of(vec![x.lo.clone(), x.hi.clone()], for_lo, for_hi, x.stacked.clone());
         }
-        terms
+        let mut parts = [&x.lo, &x.hi].map(|x| cx.positive_part(x)).to_vec();
+        parts.extend([&x.lo, &x.hi].map(|x| cx.negative_part(x)));
+        for_lo.extend([hi_pos, hi_neg]);
+        for_hi.extend([lo_neg, lo_pos]);
+        let stacked = x.stacked.as_ref().map(|x| {
+            let parts = [cx.positive_part(x), cx.negative_part(x)];
+            cx.append("Concat", along(1), &[&parts[0], &parts[1]])
+        });
+        of(parts, for_lo, for_hi, stacked)
     }
 
-    fn sum(self, cx: &mut Enclose<'_>, linear: Linear, [bias_lo, bias_hi]: [String; 2]) -> Bounds {
+    /// Both sums, each with a bias (empty: without), and one value that holds one after the other along axis 1 if there is.
+    fn sums(
+        self,
+        cx: &mut Enclose<'_>,
+        linear: Linear,
+        biases: [String; 2],
+    ) -> ([String; 2], Option<String>) {
         match linear.channels {
             // The ends are rounded in opposite directions: they need values of their own.
-            Some(axes) if cx.rounding() == Rounding::Nearest => {
-                self.at_once(cx, linear, axes, [bias_lo, bias_hi])
-            }
+            Some(axes) if cx.rounding() == Rounding::Nearest => self.at_once(cx, linear, axes, biases),
             _ => {
-                let [lo, hi] = [(&self.lo, bias_lo), (&self.hi, bias_hi)].map(|(w, bias)| {
+                let [first, second] = self.sums;
+                let [bias, other] = biases;
+                let sums = [(first.1, bias), (second.1, other)].map(|(w, bias)| {
                     let mut sum = String::new();
-                    for (x, w) in self.x.iter().zip(w) {
+                    for (x, w) in self.x.iter().zip(&w) {
                         let term = product(cx, linear, x, w, if sum.is_empty() { &bias } else { "" });
                         sum = if sum.is_empty() { term } else { cx.append("Add", vec![], &[&sum, &term]) };
                     }
                     sum
                 });
-                Bounds::new(lo, hi)
+                (sums, None)
             }
         }
     }
 
-    /// All products as one: the parts of `x` are channels beside each other, and so are the bounds.
+    /// All products as one: the parts of `x` are channels beside each other, and so are the sums.
     fn at_once(
         self,
         cx: &mut Enclose<'_>,
         linear: Linear,
         [from, to]: [i64; 2],
-        [bias_lo, bias_hi]: [String; 2],
-    ) -> Bounds {
+        biases: [String; 2],
+    ) -> ([String; 2], Option<String>) {
         let mut join = |axis, parts: &[String]| match parts {
             [one] => one.clone(),
             parts => {
@@ -155,12 +170,13 @@ impl Terms {
                 cx.append("Concat", along(axis), &parts)
             }
         };
-        let ends = [&self.lo, &self.hi].map(|parts| join(from, parts));
-        let w = join(to, &ends);
-        let bias = if bias_lo.is_empty() { String::new() } else { join(0, &[bias_lo, bias_hi]) };
+        let names = [self.sums[0].0, self.sums[1].0];
+        let weights = self.sums.map(|(_, parts)| join(from, &parts));
+        let w = join(to, &weights);
+        let bias = if biases[0].is_empty() { String::new() } else { join(0, &biases) };
         let x = self.stacked.unwrap_or_else(|| join(1, &self.x));
         let both = product(cx, linear, &x, &w, &bias);
-        cx.unstack(&both)
+        (cx.halves(&both, names), Some(both))
     }
 }
 

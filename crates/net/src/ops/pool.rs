@@ -210,6 +210,9 @@ impl<T: Element> Op<T> for Pool {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let nonnegative = cx.input(0)?.nonnegative;
+        if let (Kind::Average { .. }, true) = (self.kind, cx.by_width()) {
+            return cx.homogeneous(nonnegative);
+        }
         let bounds = cx.monotone_by_channel(nonnegative)?;
         cx.output(0, bounds);
         if let Kind::Average { .. } = self.kind {

@@ -117,6 +117,9 @@ impl<T: Element, R: Rearrange> Op<T> for Rearranged<R> {
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let nonnegative = cx.input(0)?.nonnegative;
         let fills = R::FILL.is_some_and(|i| cx.optional(i).is_some()) || self.0.fill() < 0.0;
-        cx.monotone(nonnegative && !fills)
+        match fills || self.0.fill() != 0.0 {
+            true => cx.monotone(nonnegative && !fills),
+            false => cx.homogeneous(nonnegative),
+        }
     }
 }

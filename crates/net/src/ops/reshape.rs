@@ -119,7 +119,7 @@ impl<T: Element, S: Shape> Op<T> for SameElements<S> {
 
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         let nonnegative = cx.input(0)?.nonnegative;
-        cx.monotone(nonnegative)
+        cx.homogeneous(nonnegative)
     }
 }
 

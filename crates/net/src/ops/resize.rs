@@ -194,7 +194,7 @@ impl<T: Element> Op<T> for Linear {
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError> {
         // Both weights are at least 0.
         let nonnegative = cx.input(0)?.nonnegative;
-        cx.monotone(nonnegative)?;
+        cx.homogeneous(nonnegative)?;
         // A few roundings for each axis.
         cx.round_output(|cx| {
             let magnitude = cx.copy_of_magnitudes();

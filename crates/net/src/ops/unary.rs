@@ -33,6 +33,8 @@ pub(super) enum Course {
     Rising,
     /// It never falls, and no value is negative.
     RisingFromZero,
+    /// It is 0 below 0, and the number itself above.
+    Ramp,
     /// It never rises.
     Falling,
     /// It never rises before this point and never falls behind it.
@@ -64,6 +66,12 @@ fn course(cx: &mut Enclose<'_>, course: Course) -> Result<Bounds, OpError> {
         Course::Rising | Course::RisingFromZero => {
             cx.monotone_by_channel(matches!(course, Course::RisingFromZero))?
         }
+        Course::Ramp if cx.by_width() => {
+            let hi = cx.copy(&[&x.hi]);
+            let width = cx.width_above_zero(&x, &hi);
+            cx.of_width(&hi, &width, true)
+        }
+        Course::Ramp => cx.monotone_by_channel(true)?,
         Course::Falling => {
             let (at_lo, at_hi) = ends(cx);
             Bounds::new(at_hi, at_lo)

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod nets;
+mod widths;
 
 use modelmend_net::interval::Rounding;
 use modelmend_net::interval::network::{IntervalNetwork, Part};
