@@ -12,6 +12,7 @@ use crate::op::{Backward, Inputs, Noise, Scratch, Target};
 use crate::scratch::Pool;
 use crate::tensor::{Element, Tensor, Value};
 
+use super::chain::{self, Chain};
 use super::forward::{Shared, Tape};
 use super::plan::Plan;
 
@@ -145,7 +146,7 @@ impl<T: Element> Reverse<'_, T> {
         for (output, gradient) in gradients {
             self.collect(output, gradient.into_data(), &mut adjoints, scratch);
         }
-        for &index in self.plan.steps.iter().rev() {
+        for &index in self.plan.steps.iter().rev().filter(|&&i| !self.plan.chains.within(i, &[])) {
             let get = |v: ValueId| tape.values[v.0].as_ref().or(self.shared.get(v));
             let noise = Noise { seed: self.seed, node: index as u64, first_image: images.start as u64 };
             let pass = Pass { images: images.len(), noise, scratch, outlet: outlet.as_deref_mut() };
@@ -216,11 +217,24 @@ impl<T: Element> Reverse<'_, T> {
     {
         let Pass { images, noise, scratch, mut outlet } = pass;
         let node = &self.graph.nodes()[index];
-        let grads: Vec<Option<Tensor<T>>> =
-            node.outputs.iter().map(|v| v.and_then(|v| adjoints[v.0].take())).collect();
+        let chain = self.plan.chains.begun_by(index, &[]);
+        let mut grads: Vec<Option<Tensor<T>>> = match chain {
+            Some(chain) => vec![adjoints[chain.last.0].take()],
+            None => node.outputs.iter().map(|v| v.and_then(|v| adjoints[v.0].take())).collect(),
+        };
         if grads.iter().all(Option::is_none) || !node.inputs.iter().flatten().any(|v| self.wants[v.0]) {
             return Ok(());
         }
+        let scale = |chain: &Chain| -> Result<T, NetError> {
+            let mask = chain.mask(self.graph, get, noise)?;
+            Ok(mask.map_or(T::one(), |mask| T::of(mask.scale())))
+        };
+        if let Some(chain) = chain.filter(|chain| !chain.gated)
+            && let (Some(Some(grad)), Some(Value::Float(y))) = (grads.first_mut(), get(chain.last))
+        {
+            chain::gate(grad.data_mut(), y.data(), scale(chain)?);
+        }
+        let gate = self.plan.chains.gated_by(index).map(scale).transpose()?;
         let mut targets: Vec<Target<T>> = node
             .inputs
             .iter()
@@ -242,6 +256,7 @@ impl<T: Element> Reverse<'_, T> {
             grads: &grad_refs,
             targets: &mut targets,
             images,
+            gate,
             deliver: &mut deliver,
         };
         T::readings(&*node.operator).backward(&mut cx).map_err(|e| node.error(e))?;

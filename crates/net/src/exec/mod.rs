@@ -5,6 +5,7 @@
 //! fixed order, which only the batch size determines.
 
 mod backward;
+pub(crate) mod chain;
 pub(crate) mod denormals;
 mod forward;
 mod plan;

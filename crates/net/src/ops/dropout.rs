@@ -52,7 +52,7 @@ fn parse(attributes: &Attributes<'_>) -> Result<Arc<dyn Operator>, OpError> {
 struct Dropout;
 
 /// Each element is kept with probability `1 - ratio`, rounded to a multiple of `2^-16`, and then divided by it.
-struct Mask {
+pub(crate) struct Mask {
     noise: Noise,
     /// An element is kept where 16 random bits lie below.
     threshold: u32,
@@ -64,7 +64,7 @@ const BLOCK: usize = 512;
 
 impl Mask {
     /// The mask of a node in training mode.
-    fn of<T: Element>(inputs: Inputs<'_, T>, noise: Noise) -> Result<Option<Self>, OpError> {
+    pub(crate) fn of<T: Element>(inputs: Inputs<'_, T>, noise: Noise) -> Result<Option<Self>, OpError> {
         let training = match inputs.get(2) {
             Some(_) => inputs.bools(2)?.data().first() == Some(&true),
             None => false,
@@ -80,11 +80,21 @@ impl Mask {
         Ok(Some(Self { noise, threshold: threshold as u32, scale: 1.0 / (1.0 - ratio) }))
     }
 
-    /// Calls `f(elements, draws)` for blocks of the elements of all rows: a draw below the threshold keeps its element. Each image has a stream of
-    /// its own.
-    fn each(&self, rows: usize, row_len: usize, mut f: impl FnMut(Range<usize>, &[u16])) {
+    /// What elements that are kept are multiplied by.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Calls `f(elements, draws)` for blocks of the elements of some rows, counted from the first of them: [`Self::keeps`] tells what becomes of an
+    /// element. Each image has a stream of its own.
+    pub(crate) fn each(
+        &self,
+        rows: Range<usize>,
+        row_len: usize,
+        mut f: impl FnMut(Range<usize>, &[u16]),
+    ) {
         let mut draws = [0; BLOCK];
-        for row in 0..rows {
+        for (at, row) in rows.enumerate() {
             let mut key = [0; 32];
             let image = self.noise.first_image + row as u64;
             for (bytes, word) in key.chunks_exact_mut(8).zip([self.noise.seed, self.noise.node, image]) {
@@ -94,18 +104,20 @@ impl Mask {
             for start in (0..row_len).step_by(BLOCK) {
                 let draws = &mut draws[..BLOCK.min(row_len - start)];
                 stream.fill_bytes(bytemuck::cast_slice_mut(draws));
-                f(row * row_len + start..row * row_len + start + draws.len(), draws);
+                f(at * row_len + start..at * row_len + start + draws.len(), draws);
             }
         }
     }
 
-    fn keeps(&self, draw: u16) -> bool {
+    /// Whether an element with this draw is kept.
+    #[inline]
+    pub(crate) fn keeps(&self, draw: u16) -> bool {
         u32::from(u16::from_le(draw)) < self.threshold
     }
 
     fn apply<T: Element>(&self, x: &Tensor<T>, y: &mut [T]) {
         let scale = T::of(self.scale);
-        self.each(x.rows(), x.row_len(), |elements, draws| {
+        self.each(0..x.rows(), x.row_len(), |elements, draws| {
             let x = &x.data()[elements.clone()];
             let y = &mut y[elements];
             widest(|| {
@@ -144,7 +156,7 @@ impl<T: Element> Op<T> for Dropout {
         if let Some(Value::Bool(kept)) = cx.outputs.get_mut(1) {
             let kept = kept.data_mut();
             match &mask {
-                Some(mask) => mask.each(x.rows(), x.row_len(), |elements, draws| {
+                Some(mask) => mask.each(0..x.rows(), x.row_len(), |elements, draws| {
                     kept[elements].iter_mut().zip(draws).for_each(|(kept, &draw)| *kept = mask.keeps(draw));
                 }),
                 None => kept.fill(true),

@@ -18,7 +18,7 @@ const HELD: usize = 1 << 17;
 /// The processor must have AVX-512 with bfloat16, and the unit.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
-    let Forward { geometry: g, side, from, weights, bias, to, scratch } = work;
+    let Forward { geometry: g, side, from, weights, bias, to, finish, scratch } = work;
     let line = Line::new(g, side);
     let taps = line.shifts.len();
     let (read, written) = match side {
@@ -40,12 +40,14 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
     let plane = line.to.iter().product();
     let layer = Layer { unit: Unit::configured(depth), steps, spots, filters, bias, rows, plane, image };
     let written_len = written.0 * plane;
-    for (from, to) in from.chunks(group * read_len).zip(to.chunks_mut(group * written_len)) {
+    let groups = from.chunks(group * read_len).zip(to.chunks_mut(group * written_len));
+    for (i, (from, to)) in groups.enumerate() {
         let words: &mut [u32] = bytemuck::cast_slice_mut(&mut split_images);
         for (from, words) in from.chunks_exact(read_len).zip(words.chunks_exact_mut(image)) {
             layer.rows.split(from, words, parts);
         }
         layer.products(&packed, &split_images, to);
+        finish(i * group * written_len, to);
     }
     drop(layer);
     scratch.give_aligned(packed);
