@@ -137,22 +137,12 @@ impl Chain {
     }
 }
 
-/// Applies ReLU and dropout to whole images, `row` elements each, that begin at element `start` of the value.
-pub(super) fn apply<T: Element>(mask: Option<&Mask>, row: usize, start: usize, images: &mut [T]) {
+/// Applies ReLU and dropout to elements of a value from `start` on, `row` of them for each image.
+pub(super) fn apply<T: Element>(mask: Option<&Mask>, row: usize, start: usize, values: &mut [T]) {
     let relu = |y: T| if y < T::zero() { T::zero() } else { y };
     match mask {
-        None => widest(|| images.iter_mut().for_each(|y| *y = relu(*y))),
-        Some(mask) => {
-            let scale = T::of(mask.scale());
-            mask.each(start / row.max(1)..(start + images.len()) / row.max(1), row, |elements, draws| {
-                let y = &mut images[elements];
-                widest(|| {
-                    for (y, &draw) in y.iter_mut().zip(draws) {
-                        *y = if mask.keeps(draw) { relu(*y) * scale } else { T::zero() };
-                    }
-                });
-            });
-        }
+        None => widest(|| values.iter_mut().for_each(|y| *y = relu(*y))),
+        Some(mask) => mask.apply((start, row), values, relu),
     }
 }
 

@@ -161,9 +161,9 @@ where
     let mut outputs: Vec<Value<T>> = node.outputs.iter().map(blank).collect();
     let mask = chain.map(|chain| chain.mask(graph, get, noise)).transpose()?.flatten();
     let row = outputs.first().and_then(Value::as_float).map_or(0, Tensor::row_len);
-    let mut finish = |start: usize, images: &mut [T]| {
+    let mut finish = |start: usize, values: &mut [T]| {
         if chain.is_some() {
-            chain::apply(mask.as_ref(), row, start, images);
+            chain::apply(mask.as_ref(), row, start, values);
         }
     };
     let inputs = Inputs(&inputs);

@@ -4,7 +4,7 @@ use super::Start;
 use super::conv::Geometry;
 use crate::op::Scratch;
 
-/// Called with every piece of a result, whole images, as soon as it is complete and still in cache, in order, with the place of its first element.
+/// Called with every piece of a result as soon as it is complete and still in cache, with the place of its first element.
 pub type Finish<'b, T> = &'b mut dyn FnMut(usize, &mut [T]);
 
 /// A reading of a convolution.
