@@ -6,9 +6,7 @@
 
 use std::error::Error;
 
-use modelmend_net::architecture::{
-    Conv1d, DnCnn, UNet, conv1d, dncnn, insert_dropout, unet, with_dropout,
-};
+use modelmend_net::architecture::{Conv1d, DnCnn, UNet, conv1d, dncnn, unet, with_dropout};
 use modelmend_net::interval::network::{IntervalNetwork, Part};
 use modelmend_net::loss::{IntervalBound, Loss, MeanSquaredError, Side};
 use modelmend_net::optim::{Adam, AdamSettings};
@@ -64,7 +62,9 @@ fn measure(
     }
     let [own, all, faults] = least;
     let (peak, total) = (used()[3], parameters.flatten().iter().map(|&w| f64::from(w)).sum::<f64>());
-    println!("{name:18} {own:7.3} s own {all:7.3} s all {faults:8.0} faults {peak:6.0} MiB   loss {loss:.7e} weights {total:.7e}");
+    println!(
+        "{name:18} {own:7.3} s own {all:7.3} s all {faults:8.0} faults {peak:6.0} MiB   loss {loss:.7e} weights {total:.7e}"
+    );
     Ok(())
 }
 
@@ -89,8 +89,6 @@ fn main() -> Outcome<()> {
     let jumps = conv1d(&Conv1d { seed: 1, ..Conv1d::default() })?;
     let denoiser = dncnn(&DnCnn { width: 32, depth: 8, seed: 1, ..DnCnn::default() })?;
     let tomograph = unet(&UNet { base: 16, depth: 4, dropout: 0.2, seed: 1 })?;
-    let small = nets::convolutions(2, 3, &[1, 32, 32, 1], 1)?;
-    let _ = insert_dropout(&small, 0.1)?;
     for batch in [64, 256] {
         let signals = nets::images(&[batch, 1, 512], 2);
         if wanted(&format!("conv1d {batch}")) {

@@ -55,6 +55,35 @@ impl<T: Element> Accumulators<T> {
         }
     }
 
+    /// One of some rows; the last one, after which nobody reads the value, without a copy where it is the only one.
+    fn take_row(&mut self, value: ValueId, (row, rows): (usize, usize)) -> Option<Vec<T>> {
+        if rows == 1 {
+            return self.rows[value.0].take();
+        }
+        self.rows[value.0].as_ref().map(|data| {
+            let len = data.len() / rows;
+            data[row * len..][..len].to_vec()
+        })
+    }
+
+    /// Adds to one of some rows.
+    fn add_row(
+        &mut self,
+        value: ValueId,
+        (row, rows): (usize, usize),
+        gradient: Vec<T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        if rows == 1 && self.rows[value.0].is_none() {
+            self.rows[value.0] = Some(gradient);
+            return;
+        }
+        let len = gradient.len();
+        let total = self.rows[value.0].get_or_insert_with(|| vec![T::zero(); rows * len]);
+        total[row * len..][..len].iter_mut().zip(&gradient).for_each(|(t, &g)| *t += g);
+        scratch.give(gradient);
+    }
+
     /// Adds another accumulator, element by element; what it held goes to `pool`.
     pub(super) fn merge(&mut self, other: Self, pool: &Pool<T>) {
         for (mine, theirs) in self.rows.iter_mut().zip(other.rows) {
@@ -184,20 +213,17 @@ impl<T: Element> Reverse<'_, T> {
                 let mut adjoints: Vec<Option<Tensor<T>>> =
                     (0..self.graph.value_count()).map(|_| None).collect();
                 for value in self.graph.nodes()[index].outputs.iter().flatten() {
-                    adjoints[value.0] = accumulators.rows[value.0].as_ref().and_then(|data| {
-                        let len = data.len() / rows;
-                        Tensor::new(self.plan.shape(*value)?, data[row * len..][..len].to_vec())
-                    });
+                    let data = accumulators.take_row(*value, (row, rows));
+                    adjoints[value.0] = data.and_then(|data| Tensor::new(self.plan.shape(*value)?, data));
                 }
                 let get = |v: ValueId| self.shared.get(v);
                 let mut own = Accumulators::new(0, false);
                 let pass = Pass { images: 0, noise: Noise::default(), scratch, outlet: None };
                 self.node(index, &get, &mut adjoints, &mut own, pass)?;
                 for value in self.graph.nodes()[index].inputs.iter().flatten() {
-                    let Some(gradient) = adjoints[value.0].take() else { continue };
-                    let len = gradient.len();
-                    let total = accumulators.rows[value.0].get_or_insert_with(|| vec![T::zero(); rows * len]);
-                    total[row * len..][..len].iter_mut().zip(gradient.data()).for_each(|(t, &g)| *t += g);
+                    if let Some(gradient) = adjoints[value.0].take() {
+                        accumulators.add_row(*value, (row, rows), gradient.into_data(), scratch);
+                    }
                 }
             }
         }

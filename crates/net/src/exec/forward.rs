@@ -3,6 +3,7 @@
 use crate::error::NetError;
 use crate::graph::{Graph, Parameters, ValueId};
 use crate::op::{Forward, Inputs, Noise, Scratch};
+use crate::scratch::Pool;
 use crate::tensor::{DType, Element, Tensor, Value};
 
 use super::chain::{self, Chain};
@@ -32,7 +33,8 @@ impl<'a, T: Element> Shared<'a, T> {
         }
         let mut shared = Self { known, computed: (0..graph.value_count()).map(|_| None).collect() };
         for &index in &plan.shared {
-            let outputs = run_node(graph, plan, (index, None), &|v| shared.get(v), scratch, Noise::default())?;
+            let outputs =
+                run_node(graph, plan, (index, None), &|v| shared.get(v), scratch, Noise::default())?;
             store(graph, index, outputs, &mut shared.computed);
         }
         Ok(shared)
@@ -40,6 +42,15 @@ impl<'a, T: Element> Shared<'a, T> {
 
     pub(super) fn get(&self, value: ValueId) -> Option<&Value<T>> {
         self.known[value.0].or(self.computed[value.0].as_ref())
+    }
+
+    /// Gives the memory of what was computed to all threads.
+    pub(super) fn recycle(self, pool: &Pool<T>) {
+        for value in self.computed.into_iter().flatten() {
+            if let Value::Float(t) = value {
+                pool.give(t.into_data());
+            }
+        }
     }
 }
 

@@ -69,12 +69,7 @@ impl Mask {
     }
 
     /// Calls `f(elements, decisions)` for some elements at a time, counted from the first of `range`. Each image has a stream of its own.
-    pub(super) fn each(
-        &self,
-        range: Range<usize>,
-        row: usize,
-        mut f: impl FnMut(Range<usize>, &Decisions),
-    ) {
+    pub(super) fn each(&self, range: Range<usize>, row: usize, mut f: impl FnMut(Range<usize>, &Decisions)) {
         let mut at = range.start;
         while at < range.end {
             let (image, place) = (at / row, at % row);
