@@ -12,6 +12,7 @@ use modelmend_net::loss::{IntervalBound, Loss, MeanSquaredError, Side};
 use modelmend_net::optim::{Adam, AdamSettings};
 use modelmend_net::{Model, Parameters, Precision, Runtime, Settings, Tensor};
 
+#[allow(dead_code, reason = "others build their networks with it")]
 #[path = "../tests/network/nets.rs"]
 mod nets;
 

@@ -7,6 +7,7 @@ use modelmend_net::onnx::{Builder, attribute};
 use modelmend_net::tensor::{DType, Value};
 use modelmend_net::{Model, Precision, Runtime, Settings, Tensor};
 
+#[allow(dead_code, reason = "others build their networks with it")]
 #[path = "network/nets.rs"]
 mod nets;
 

@@ -120,15 +120,12 @@ fn only_output(node: &Node) -> Option<ValueId> {
 
 impl Chain {
     /// The mask of the dropout in training mode.
-    pub(super) fn mask<'v, T: Element>(
+    pub(super) fn mask<'v, T: Element + 'v>(
         &self,
         graph: &Graph,
         get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
         noise: Noise,
-    ) -> Result<Option<Mask>, NetError>
-    where
-        T: 'v,
-    {
+    ) -> Result<Option<Mask>, NetError> {
         let Some(index) = self.dropout else { return Ok(None) };
         let node = &graph.nodes()[index];
         let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();

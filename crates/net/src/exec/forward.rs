@@ -147,17 +147,14 @@ fn store<T>(graph: &Graph, index: usize, outputs: Vec<Value<T>>, values: &mut [O
     }
 }
 
-fn run_node<'v, T: Element>(
+fn run_node<'v, T: Element + 'v>(
     graph: &Graph,
     plan: &Plan<T>,
     (index, chain): (usize, Option<&Chain>),
     get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
     scratch: &mut Scratch<T>,
     noise: Noise,
-) -> Result<Vec<Value<T>>, NetError>
-where
-    T: 'v,
-{
+) -> Result<Vec<Value<T>>, NetError> {
     let node = &graph.nodes()[index];
     let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();
     let blank = |value: &Option<ValueId>| match value.and_then(|v| plan.facts[v.0].as_ref()) {
