@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::error::OpError;
 use crate::interval::Enclose;
+use crate::kernels::Finish;
 pub use crate::scratch::Scratch;
 use crate::tensor::{DType, Element, Tensor, Value};
 
@@ -178,6 +179,8 @@ pub struct Forward<'a, T> {
     pub scratch: &'a mut Scratch<T>,
     /// Source of random numbers.
     pub noise: Noise,
+    /// What a convolution does with its result.
+    pub(crate) finish: Finish<'a, T>,
 }
 
 impl<T: Element> Forward<'_, T> {
@@ -194,6 +197,16 @@ impl<T: Element> Forward<'_, T> {
         match self.outputs.get_mut(i) {
             Some(Value::Float(t)) => Ok((t, self.scratch)),
             _ => Err(OpError::invalid(format!("output {i} is not a floating-point value"))),
+        }
+    }
+
+    /// [`Self::output_and_scratch`] of the first output, with what is to be done with its content.
+    pub(crate) fn output_to_finish(
+        &mut self,
+    ) -> Result<(&mut Tensor<T>, Finish<'_, T>, &mut Scratch<T>), OpError> {
+        match self.outputs.first_mut() {
+            Some(Value::Float(t)) => Ok((t, self.finish, self.scratch)),
+            _ => Err(OpError::invalid("the first output is not a floating-point value")),
         }
     }
 }
@@ -250,6 +263,9 @@ pub struct Backward<'a, T> {
     pub(crate) grads: &'a [Option<&'a Tensor<T>>],
     pub(crate) targets: &'a mut [Target<T>],
     pub(crate) images: usize,
+    /// Where given, input 0 is the end of a ReLU or of a dropout with this scale behind one, and its gradient is wanted before both, see
+    /// [`crate::exec`].
+    pub(crate) gate: Option<T>,
     pub(crate) deliver: Deliver<'a, T>,
 }
 

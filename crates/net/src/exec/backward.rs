@@ -12,6 +12,7 @@ use crate::op::{Backward, Inputs, Noise, Scratch, Target};
 use crate::scratch::Pool;
 use crate::tensor::{Element, Tensor, Value};
 
+use super::chain::{self, Chain};
 use super::forward::{Shared, Tape};
 use super::plan::Plan;
 
@@ -52,6 +53,35 @@ impl<T: Element> Accumulators<T> {
             Some(total) => total.iter_mut().zip(rows).for_each(|(t, g)| *t += g),
             None => self.rows[value.0] = Some(rows),
         }
+    }
+
+    /// One of some rows; the last one, after which nobody reads the value, without a copy where it is the only one.
+    fn take_row(&mut self, value: ValueId, (row, rows): (usize, usize)) -> Option<Vec<T>> {
+        if rows == 1 {
+            return self.rows[value.0].take();
+        }
+        self.rows[value.0].as_ref().map(|data| {
+            let len = data.len() / rows;
+            data[row * len..][..len].to_vec()
+        })
+    }
+
+    /// Adds to one of some rows.
+    fn add_row(
+        &mut self,
+        value: ValueId,
+        (row, rows): (usize, usize),
+        gradient: Vec<T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        if rows == 1 && self.rows[value.0].is_none() {
+            self.rows[value.0] = Some(gradient);
+            return;
+        }
+        let len = gradient.len();
+        let total = self.rows[value.0].get_or_insert_with(|| vec![T::zero(); rows * len]);
+        total[row * len..][..len].iter_mut().zip(&gradient).for_each(|(t, &g)| *t += g);
+        scratch.give(gradient);
     }
 
     /// Adds another accumulator, element by element; what it held goes to `pool`.
@@ -145,7 +175,7 @@ impl<T: Element> Reverse<'_, T> {
         for (output, gradient) in gradients {
             self.collect(output, gradient.into_data(), &mut adjoints, scratch);
         }
-        for &index in self.plan.steps.iter().rev() {
+        for &index in self.plan.steps.iter().rev().filter(|&&i| !self.plan.chains.within(i, &[])) {
             let get = |v: ValueId| tape.values[v.0].as_ref().or(self.shared.get(v));
             let noise = Noise { seed: self.seed, node: index as u64, first_image: images.start as u64 };
             let pass = Pass { images: images.len(), noise, scratch, outlet: outlet.as_deref_mut() };
@@ -183,20 +213,17 @@ impl<T: Element> Reverse<'_, T> {
                 let mut adjoints: Vec<Option<Tensor<T>>> =
                     (0..self.graph.value_count()).map(|_| None).collect();
                 for value in self.graph.nodes()[index].outputs.iter().flatten() {
-                    adjoints[value.0] = accumulators.rows[value.0].as_ref().and_then(|data| {
-                        let len = data.len() / rows;
-                        Tensor::new(self.plan.shape(*value)?, data[row * len..][..len].to_vec())
-                    });
+                    let data = accumulators.take_row(*value, (row, rows));
+                    adjoints[value.0] = data.and_then(|data| Tensor::new(self.plan.shape(*value)?, data));
                 }
                 let get = |v: ValueId| self.shared.get(v);
                 let mut own = Accumulators::new(0, false);
                 let pass = Pass { images: 0, noise: Noise::default(), scratch, outlet: None };
                 self.node(index, &get, &mut adjoints, &mut own, pass)?;
                 for value in self.graph.nodes()[index].inputs.iter().flatten() {
-                    let Some(gradient) = adjoints[value.0].take() else { continue };
-                    let len = gradient.len();
-                    let total = accumulators.rows[value.0].get_or_insert_with(|| vec![T::zero(); rows * len]);
-                    total[row * len..][..len].iter_mut().zip(gradient.data()).for_each(|(t, &g)| *t += g);
+                    if let Some(gradient) = adjoints[value.0].take() {
+                        accumulators.add_row(*value, (row, rows), gradient.into_data(), scratch);
+                    }
                 }
             }
         }
@@ -216,11 +243,24 @@ impl<T: Element> Reverse<'_, T> {
     {
         let Pass { images, noise, scratch, mut outlet } = pass;
         let node = &self.graph.nodes()[index];
-        let grads: Vec<Option<Tensor<T>>> =
-            node.outputs.iter().map(|v| v.and_then(|v| adjoints[v.0].take())).collect();
+        let chain = self.plan.chains.begun_by(index, &[]);
+        let mut grads: Vec<Option<Tensor<T>>> = match chain {
+            Some(chain) => vec![adjoints[chain.last.0].take()],
+            None => node.outputs.iter().map(|v| v.and_then(|v| adjoints[v.0].take())).collect(),
+        };
         if grads.iter().all(Option::is_none) || !node.inputs.iter().flatten().any(|v| self.wants[v.0]) {
             return Ok(());
         }
+        let scale = |chain: &Chain| -> Result<T, NetError> {
+            let mask = chain.mask(self.graph, get, noise)?;
+            Ok(mask.map_or(T::one(), |mask| T::of(mask.scale())))
+        };
+        if let Some(chain) = chain.filter(|chain| !chain.gated)
+            && let (Some(Some(grad)), Some(Value::Float(y))) = (grads.first_mut(), get(chain.last))
+        {
+            chain::gate(grad.data_mut(), y.data(), scale(chain)?);
+        }
+        let gate = self.plan.chains.gated_by(index).map(scale).transpose()?;
         let mut targets: Vec<Target<T>> = node
             .inputs
             .iter()
@@ -242,6 +282,7 @@ impl<T: Element> Reverse<'_, T> {
             grads: &grad_refs,
             targets: &mut targets,
             images,
+            gate,
             deliver: &mut deliver,
         };
         T::readings(&*node.operator).backward(&mut cx).map_err(|e| node.error(e))?;

@@ -3,8 +3,10 @@
 use crate::error::NetError;
 use crate::graph::{Graph, Parameters, ValueId};
 use crate::op::{Forward, Inputs, Noise, Scratch};
+use crate::scratch::Pool;
 use crate::tensor::{DType, Element, Tensor, Value};
 
+use super::chain::{self, Chain};
 use super::plan::Plan;
 
 /// Values that all chunks of a run read: parameters, constants, folded shapes, and what is computed from
@@ -31,7 +33,8 @@ impl<'a, T: Element> Shared<'a, T> {
         }
         let mut shared = Self { known, computed: (0..graph.value_count()).map(|_| None).collect() };
         for &index in &plan.shared {
-            let outputs = run_node(graph, plan, index, |v| shared.get(v), scratch, Noise::default())?;
+            let outputs =
+                run_node(graph, plan, (index, None), &|v| shared.get(v), scratch, Noise::default())?;
             store(graph, index, outputs, &mut shared.computed);
         }
         Ok(shared)
@@ -39,6 +42,15 @@ impl<'a, T: Element> Shared<'a, T> {
 
     pub(super) fn get(&self, value: ValueId) -> Option<&Value<T>> {
         self.known[value.0].or(self.computed[value.0].as_ref())
+    }
+
+    /// Gives the memory of what was computed to all threads.
+    pub(super) fn recycle(self, pool: &Pool<T>) {
+        for value in self.computed.into_iter().flatten() {
+            if let Value::Float(t) = value {
+                pool.give(t.into_data());
+            }
+        }
     }
 }
 
@@ -70,17 +82,17 @@ impl<T: Element> Tape<T> {
             if options.only.is_some_and(|only| !only[index]) {
                 continue;
             }
-            let noise =
-                Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
-            let outputs = run_node(
-                graph,
-                plan,
-                index,
-                |v| tape.values[v.0].as_ref().or(shared.get(v)),
-                scratch,
-                noise,
-            )?;
-            store(graph, index, outputs, &mut tape.values);
+            if !plan.chains.within(index, options.watch) {
+                let noise =
+                    Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
+                let chain = plan.chains.begun_by(index, options.watch);
+                let get = |v: ValueId| tape.values[v.0].as_ref().or(shared.get(v));
+                let outputs = run_node(graph, plan, (index, chain), &get, scratch, noise)?;
+                match chain {
+                    Some(chain) => tape.values[chain.last.0] = outputs.into_iter().next(),
+                    None => store(graph, index, outputs, &mut tape.values),
+                }
+            }
             if !options.keep {
                 for value in plan.release[step].iter().filter(|v| !options.watch.contains(v)) {
                     recycle(tape.values[value.0].take(), scratch);
@@ -135,16 +147,16 @@ fn store<T>(graph: &Graph, index: usize, outputs: Vec<Value<T>>, values: &mut [O
     }
 }
 
-fn run_node<'v, T: Element>(
+fn run_node<'v, T: Element + 'v>(
     graph: &Graph,
     plan: &Plan<T>,
-    index: usize,
-    get: impl Fn(ValueId) -> Option<&'v Value<T>>,
+    (index, chain): (usize, Option<&Chain>),
+    get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
     scratch: &mut Scratch<T>,
     noise: Noise,
 ) -> Result<Vec<Value<T>>, NetError> {
     let node = &graph.nodes()[index];
-    let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(&get)).collect();
+    let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();
     let blank = |value: &Option<ValueId>| match value.and_then(|v| plan.facts[v.0].as_ref()) {
         Some(fact) if fact.dtype == DType::Float => {
             let data = scratch.take(fact.shape.iter().product());
@@ -155,7 +167,15 @@ fn run_node<'v, T: Element>(
         None => Value::blank(DType::Float, &[0]),
     };
     let mut outputs: Vec<Value<T>> = node.outputs.iter().map(blank).collect();
-    let mut cx = Forward { inputs: Inputs(&inputs), outputs: &mut outputs, scratch, noise };
+    let mask = chain.map(|chain| chain.mask(graph, get, noise)).transpose()?.flatten();
+    let row = outputs.first().and_then(Value::as_float).map_or(0, Tensor::row_len);
+    let mut finish = |start: usize, values: &mut [T]| {
+        if chain.is_some() {
+            chain::apply(mask.as_ref(), row, start, values);
+        }
+    };
+    let inputs = Inputs(&inputs);
+    let mut cx = Forward { inputs, outputs: &mut outputs, scratch, noise, finish: &mut finish };
     T::readings(&*node.operator).forward(&mut cx).map_err(|e| node.error(e))?;
     Ok(outputs)
 }

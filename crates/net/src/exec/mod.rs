@@ -5,6 +5,7 @@
 //! fixed order, which only the batch size determines.
 
 mod backward;
+pub(crate) mod chain;
 pub(crate) mod denormals;
 mod forward;
 mod plan;
@@ -128,29 +129,26 @@ impl<T: Element> Runtime<T> {
         settings: Settings,
     ) -> Result<Vec<Tensor<T>>, NetError> {
         let chunks = self.chunks(inputs, settings.chunk)?;
-        let parts: Vec<Vec<Tensor<T>>> = chunks
-            .par_iter()
-            .map(|chunk| {
-                self.on_chunk(
-                    parameters,
-                    inputs,
-                    (chunk, settings.precision),
-                    |plan, shared, part, scratch| {
-                        let options = TapeOptions {
-                            keep: false,
-                            only: None,
-                            watch,
-                            seed: settings.seed,
-                            first_image: chunk.start,
-                        };
-                        let mut tape = Tape::run(&self.graph, plan, shared, part, scratch, options)?;
-                        let taken = watch.iter().map(|&v| self.take(&mut tape, shared, v)).collect();
-                        tape.recycle(scratch);
-                        taken
-                    },
-                )
+        let plans = self.plans(inputs, &chunks)?;
+        let kinds = self.kinds(&plans, parameters, settings.precision)?;
+        let parts = chunks.par_iter().map(|chunk| {
+            let kind = Kind::of(&kinds, chunk)?;
+            self.on_chunk(inputs, (chunk, settings.precision), |part, scratch| {
+                let options = TapeOptions {
+                    keep: false,
+                    only: None,
+                    watch,
+                    seed: settings.seed,
+                    first_image: chunk.start,
+                };
+                let mut tape = Tape::run(&self.graph, kind.plan, &kind.shared, part, scratch, options)?;
+                let taken = watch.iter().map(|&v| self.take(&mut tape, &kind.shared, v)).collect();
+                tape.recycle(scratch);
+                taken
             })
-            .collect::<Result<_, _>>()?;
+        });
+        let parts: Vec<Vec<Tensor<T>>> = parts.collect::<Result<_, _>>()?;
+        self.give_back(kinds);
         Ok(concatenate(parts))
     }
 
@@ -170,12 +168,14 @@ impl<T: Element> Runtime<T> {
         let images = images(inputs);
         let lanes = (images / LANE).clamp(1, MAX_LANES);
         let chunks = self.chunks(inputs, images.div_ceil(lanes))?;
+        let plans = self.plans(inputs, &chunks)?;
+        let kinds = self.kinds(&plans, parameters, settings.precision)?;
         let parts: Vec<_> = chunks
             .par_iter()
             .map(|chunk| {
                 let mut accumulators = Accumulators::new(self.graph.value_count(), false);
                 let (losses, inputs) = self.reverse(
-                    parameters,
+                    Kind::of(&kinds, chunk)?,
                     inputs,
                     chunk,
                     terms,
@@ -188,12 +188,25 @@ impl<T: Element> Runtime<T> {
             .collect::<Result<Vec<_>, NetError>>()?;
         let mut losses = Vec::with_capacity(images);
         let mut input_parts = Vec::with_capacity(parts.len());
-        let mut total = Accumulators::new(self.graph.value_count(), false);
-        for (part_losses, part_inputs, part) in parts {
+        let mut sums: Vec<Accumulators<T>> =
+            kinds.iter().map(|_| Accumulators::new(self.graph.value_count(), false)).collect();
+        for (chunk, (part_losses, part_inputs, part)) in chunks.iter().zip(parts) {
             losses.extend(part_losses);
             input_parts.push(part_inputs);
-            total.merge(part, &self.pool);
+            if let Some(sum) = kinds.iter().position(|kind| kind.images == chunk.len()) {
+                sums[sum].merge(part, &self.pool);
+            }
         }
+        let mut total = Accumulators::new(self.graph.value_count(), false);
+        for (kind, mut sum) in kinds.iter().zip(sums) {
+            // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
+            let wants = wanted(&self.graph, kind.plan, with_inputs);
+            self.with_scratch(settings.precision, |scratch| {
+                self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
+            })?;
+            total.merge(sum, &self.pool);
+        }
+        self.give_back(kinds);
         let gradient = self.graph.parameters().iter().map(|p| {
             let data =
                 total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
@@ -228,6 +241,8 @@ impl<T: Element> Runtime<T> {
         make: impl Fn(Range<usize>) -> S + Sync,
     ) -> Result<PerSample<T, S>, NetError> {
         let chunks = self.chunks(inputs, settings.chunk)?;
+        let plans = self.plans(inputs, &chunks)?;
+        let kinds = self.kinds(&plans, parameters, settings.precision)?;
         let index: BTreeMap<ValueId, usize> =
             self.graph.parameters().iter().enumerate().map(|(i, p)| (p.value, i)).collect();
         let parts: Vec<(Vec<T>, S)> = chunks
@@ -243,7 +258,7 @@ impl<T: Element> Runtime<T> {
                 };
                 let outlet = &mut Outlet { images_at_once, hand: &mut hand, parameters: &index };
                 let (losses, _) = self.reverse(
-                    parameters,
+                    Kind::of(&kinds, chunk)?,
                     inputs,
                     chunk,
                     terms,
@@ -259,6 +274,7 @@ impl<T: Element> Runtime<T> {
                 Ok((losses, sink))
             })
             .collect::<Result<_, NetError>>()?;
+        self.give_back(kinds);
         let (losses, sinks): (Vec<Vec<T>>, Vec<S>) = parts.into_iter().unzip();
         Ok(PerSample { losses: losses.concat(), sinks })
     }
@@ -267,7 +283,7 @@ impl<T: Element> Runtime<T> {
     #[allow(clippy::too_many_arguments, reason = "shared by the two gradient readings")]
     fn reverse(
         &self,
-        parameters: &Parameters<T>,
+        kind: &Kind<'_, T>,
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
         terms: &[&dyn Loss<T>],
@@ -276,7 +292,8 @@ impl<T: Element> Runtime<T> {
         outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
         self.check_differentiable()?;
-        self.on_chunk(parameters, inputs, (chunk, precision), |plan, shared, part, scratch| {
+        let Kind { plan, shared, .. } = kind;
+        self.on_chunk(inputs, (chunk, precision), |part, scratch| {
             if accumulators.per_image && !plan.separable {
                 return Err(NetError::input(
                     "this model mixes the images of a batch: per-sample gradients do not exist",
@@ -299,11 +316,12 @@ impl<T: Element> Runtime<T> {
                 gradients.extend(gradient.map(|g| (output, g)));
             }
             let wants = wanted(&self.graph, plan, with_inputs);
-            let reverse = Reverse { graph: &self.graph, plan, shared, wants: &wants, seed };
+            let reverse = self.backward(kind, &wants, seed);
             let input_gradients =
                 reverse.run(&tape, gradients, chunk.clone(), accumulators, scratch, outlet)?;
-            let rows = if accumulators.per_image { chunk.len() } else { 1 };
-            reverse.finish(accumulators, rows, scratch)?;
+            if accumulators.per_image {
+                reverse.finish(accumulators, chunk.len(), scratch)?;
+            }
             tape.recycle(scratch);
             Ok((losses, input_gradients))
         })
@@ -327,27 +345,63 @@ impl<T: Element> Runtime<T> {
         }
     }
 
-    /// Calls `work` with the plan, the shared values and the inputs of one chunk.
+    fn backward<'a>(&'a self, kind: &'a Kind<'_, T>, wants: &'a [bool], seed: u64) -> Reverse<'a, T> {
+        Reverse { graph: &self.graph, plan: kind.plan, shared: &kind.shared, wants, seed }
+    }
+
+    /// Calls `work` with the inputs of one chunk.
     fn on_chunk<R>(
         &self,
-        parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
         (chunk, precision): (&Range<usize>, Precision),
-        work: impl FnOnce(&Plan<T>, &Shared<'_, T>, Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
+        work: impl FnOnce(Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
     ) -> Result<R, NetError> {
+        self.with_scratch(precision, |scratch| {
+            let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, scratch)).collect();
+            work(parts, scratch)
+        })
+    }
+
+    /// Calls `work` with memory for kernels that compute so exactly.
+    fn with_scratch<R>(&self, precision: Precision, work: impl FnOnce(&mut Scratch<T>) -> R) -> R {
         let _guard = denormals::flush();
         let mut scratch = lock(&self.scratch).pop().unwrap_or_else(|| Scratch::of(Arc::clone(&self.pool)));
         scratch.precision = precision;
-        let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, &mut scratch)).collect();
-        let plan = self.plan(&parts)?;
-        let result = Shared::new(&self.graph, &plan, &self.constants, parameters, &mut scratch)
-            .and_then(|shared| work(&plan, &shared, parts, &mut scratch));
+        let result = work(&mut scratch);
         lock(&self.scratch).push(scratch);
         result
     }
 
-    fn plan(&self, inputs: &[Tensor<T>]) -> Result<Arc<Plan<T>>, NetError> {
-        self.plan_for(inputs.iter().map(|t| t.shape().to_vec()).collect())
+    /// The plans of some chunks: all have as many images as the first, but perhaps the last.
+    fn plans(
+        &self,
+        inputs: &[Tensor<T>],
+        chunks: &[Range<usize>],
+    ) -> Result<Vec<(usize, Arc<Plan<T>>)>, NetError> {
+        let mut sizes: Vec<usize> = chunks.first().into_iter().chain(chunks.last()).map(Range::len).collect();
+        sizes.dedup();
+        sizes.into_iter().map(|n| Ok((n, self.plan_for(shapes(inputs, n))?))).collect()
+    }
+
+    /// What chunks of each size share, computed once for all of them.
+    fn kinds<'a>(
+        &'a self,
+        plans: &'a [(usize, Arc<Plan<T>>)],
+        parameters: &'a Parameters<T>,
+        precision: Precision,
+    ) -> Result<Vec<Kind<'a, T>>, NetError> {
+        let kind = |(images, plan): &'a (usize, Arc<Plan<T>>)| {
+            self.with_scratch(precision, |scratch| {
+                let shared = Shared::new(&self.graph, plan, &self.constants, parameters, scratch)?;
+                Ok(Kind { images: *images, plan, shared })
+            })
+        };
+        plans.iter().map(kind).collect()
+    }
+
+    /// Takes the memory of shared values back.
+    fn give_back(&self, kinds: Vec<Kind<'_, T>>) {
+        kinds.into_iter().for_each(|kind| kind.shared.recycle(&self.pool));
     }
 
     fn plan_for(&self, shapes: Vec<Vec<usize>>) -> Result<Arc<Plan<T>>, NetError> {
@@ -396,12 +450,7 @@ impl<T: Element> Runtime<T> {
     /// Whether the batch may be cut. One size alone can look so by chance: a reshape to `1 x -1` keeps the first axis
     /// of one image.
     fn separable(&self, inputs: &[Tensor<T>]) -> Result<bool, NetError> {
-        let cut = |n: usize| {
-            let shape = |t: &Tensor<T>| {
-                t.shape().iter().take(1).map(|_| n).chain(t.shape().iter().skip(1).copied()).collect()
-            };
-            self.plan_for(inputs.iter().map(shape).collect()).map(|plan| plan.separable)
-        };
+        let cut = |n: usize| self.plan_for(shapes(inputs, n)).map(|plan| plan.separable);
         Ok(cut(1)? && cut(2)?)
     }
 
@@ -448,6 +497,28 @@ impl<T: Element> Runtime<T> {
 fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
     // Buffers and plans stay valid whatever a panicking thread did.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What chunks of the same size share.
+struct Kind<'a, T> {
+    images: usize,
+    plan: &'a Plan<T>,
+    shared: Shared<'a, T>,
+}
+
+impl<'a, T> Kind<'a, T> {
+    fn of<'k>(kinds: &'k [Self], chunk: &Range<usize>) -> Result<&'k Self, NetError> {
+        let kind = kinds.iter().find(|kind| kind.images == chunk.len());
+        kind.ok_or_else(|| NetError::input("there are no images"))
+    }
+}
+
+/// The shapes of inputs with so many images.
+fn shapes<T: Element>(inputs: &[Tensor<T>], images: usize) -> Vec<Vec<usize>> {
+    let shape = |t: &Tensor<T>| {
+        t.shape().iter().take(1).map(|_| images).chain(t.shape().iter().skip(1).copied()).collect()
+    };
+    inputs.iter().map(shape).collect()
 }
 
 fn images<T>(inputs: &[Tensor<T>]) -> usize {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::chain::Chains;
 use crate::error::NetError;
 use crate::graph::{Graph, Node, ValueId};
 use crate::op::{Fact, Forward, Inputs, Noise, Op, Scratch};
@@ -27,6 +28,8 @@ pub struct Plan<T> {
     pub(crate) separable: bool,
     /// Which steps read a value.
     pub(crate) readers: Vec<Readers>,
+    /// Steps that are computed together.
+    pub(super) chains: Chains,
 }
 
 /// The steps that read a value.
@@ -183,6 +186,7 @@ impl<'a> Planner<'a> {
         let separable =
             self.steps.iter().all(touched) && graph.outputs().iter().all(|v| self.data[v.0] && batched(v));
         Plan {
+            chains: Chains::find(graph, &self.steps, &readers),
             folded: self.folded.iter().map(|(v, c)| (*v, c.cast())).collect(),
             facts: self.facts,
             shared: self.shared,
@@ -220,6 +224,7 @@ fn fold(
         outputs: &mut outputs,
         scratch: &mut scratch,
         noise,
+        finish: &mut |_, _| {},
     })?;
     for (fact, output) in facts.iter_mut().zip(outputs) {
         fact.value.get_or_insert(Arc::new(output));

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
-use super::reading::{Forward, Reading, Side, Weights};
+use super::reading::{Finish, Forward, Reading, Side, Weights};
 use super::simd::widest;
 use crate::error::OpError;
 use crate::op::Scratch;
@@ -229,6 +229,17 @@ pub fn forward<T: Element>(
     y: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
+    forward_and(g, x, (w, bias), (y, &mut |_, _| {}), scratch);
+}
+
+/// [`forward`], with something to be done with the output while it is in cache.
+pub fn forward_and<T: Element>(
+    g: &Geometry,
+    x: &[T],
+    (w, bias): (&[T], Option<&[T]>),
+    (y, finish): (&mut [T], Finish<'_, T>),
+    scratch: &mut Scratch<T>,
+) {
     let work = Forward {
         geometry: g,
         side: Side::Output,
@@ -236,6 +247,7 @@ pub fn forward<T: Element>(
         weights: w,
         bias,
         to: &mut *y,
+        finish: &mut *finish,
         scratch: &mut *scratch,
     };
     if T::kernels().shortcut(Reading::Forward(work)) {
@@ -263,11 +275,23 @@ pub fn forward<T: Element>(
     }
     scratch.give_tables(tables);
     frame.recycle(scratch);
+    finish(0, y);
 }
 
 /// The gradient of the input, from that of the output; overwrites `dx`. It is also the forward reading of the
 /// transposed convolution.
 pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], scratch: &mut Scratch<T>) {
+    backward_input_and(g, w, dy, (dx, &mut |_, _| {}), scratch);
+}
+
+/// [`backward_input`], with something to be done with the gradient while it is in cache.
+pub fn backward_input_and<T: Element>(
+    g: &Geometry,
+    w: &[T],
+    dy: &[T],
+    (dx, finish): (&mut [T], Finish<'_, T>),
+    scratch: &mut Scratch<T>,
+) {
     let work = Forward {
         geometry: g,
         side: Side::Input,
@@ -275,6 +299,7 @@ pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T],
         weights: w,
         bias: None,
         to: &mut *dx,
+        finish: &mut *finish,
         scratch: &mut *scratch,
     };
     if T::kernels().shortcut(Reading::Forward(work)) {
@@ -305,6 +330,7 @@ pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T],
     }
     scratch.give_tables(tables);
     frame.recycle(scratch);
+    finish(0, dx);
 }
 
 /// The gradient of the weights, summed over the images given; `start` says whether it is added to `dw`.

@@ -22,7 +22,7 @@ mod winograd;
 pub use gemm::{Matrix, gemm};
 pub(crate) use product::{Cut, Tables};
 pub use product::{Product, Run, Start};
-pub use reading::{Forward, Precision, Reading, Side, Weights};
+pub use reading::{Finish, Forward, Precision, Reading, Side, Weights};
 pub(crate) use simd::widest;
 
 use crate::op::Scratch;

@@ -4,8 +4,10 @@ use super::Start;
 use super::conv::Geometry;
 use crate::op::Scratch;
 
+/// Called with every piece of a result as soon as it is complete and still in cache, with the place of its first element.
+pub type Finish<'b, T> = &'b mut dyn FnMut(usize, &mut [T]);
+
 /// A reading of a convolution.
-#[derive(Debug)]
 pub enum Reading<'a, 'b, T> {
     /// The output, or the gradient of the input.
     Forward(Forward<'a, 'b, T>),
@@ -23,7 +25,6 @@ pub enum Side {
 }
 
 /// A convolution of all images, or the gradient of its input.
-#[derive(Debug)]
 pub struct Forward<'a, 'b, T> {
     /// Shapes.
     pub geometry: &'a Geometry,
@@ -37,6 +38,8 @@ pub struct Forward<'a, 'b, T> {
     pub bias: Option<&'a [T]>,
     /// What is overwritten.
     pub to: &'b mut [T],
+    /// What is done with it.
+    pub finish: Finish<'b, T>,
     /// Memory.
     pub scratch: &'b mut Scratch<T>,
 }

@@ -193,7 +193,16 @@ fn readings<T: Element>(
     let (mut scratch, [y, dx, dw]) = (Scratch::default(), &mut results);
     for (side, from, to) in [(Side::Output, x, y), (Side::Input, dy, dx)] {
         let (geometry, weights, scratch) = (g, w, &mut scratch);
-        run(Reading::Forward(Forward { geometry, side, from, weights, bias: None, to, scratch }));
+        run(Reading::Forward(Forward {
+            geometry,
+            side,
+            from,
+            weights,
+            bias: None,
+            to,
+            finish: &mut |_, _| {},
+            scratch,
+        }));
     }
     run(Reading::Weights(Weights { geometry: g, x, dy, dw, start: Start::Zero, scratch: &mut scratch }));
     results

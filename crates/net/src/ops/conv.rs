@@ -6,6 +6,7 @@ use super::linear::{Linear, enclose_linear};
 use super::spatial::{Spatial, three};
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
+use crate::exec::chain;
 use crate::interval::Enclose;
 use crate::kernels::Start;
 use crate::kernels::conv::{self, Geometry};
@@ -150,16 +151,23 @@ impl<T: Element> Op<T> for Conv {
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
         let (x, w, bias) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.inputs.opt_float(2)?);
         let g = self.geometry(x.shape(), w.shape())?;
-        let (y, scratch) = cx.output_and_scratch(0)?;
-        conv::forward(&g, x.data(), w.data(), bias.map(|b| b.data()), y.data_mut(), scratch);
+        let (y, finish, scratch) = cx.output_to_finish()?;
+        let weights = (w.data(), bias.map(|b| b.data()));
+        conv::forward_and(&g, x.data(), weights, (y.data_mut(), finish), scratch);
         Ok(())
     }
 
     fn backward(&self, cx: &mut Backward<'_, T>) -> Result<(), OpError> {
         let (x, w, dy) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.grad_output()?);
         let g = self.geometry(x.shape(), w.shape())?;
+        let gate = cx.gate;
         if let Some((dx, scratch)) = cx.input_and_scratch(0) {
-            conv::backward_input(&g, w.data(), dy.data(), dx, scratch);
+            let mut finish = |start: usize, dx: &mut [T]| {
+                if let Some(scale) = gate {
+                    chain::gate(dx, &x.data()[start..], scale);
+                }
+            };
+            conv::backward_input_and(&g, w.data(), dy.data(), (dx, &mut finish), scratch);
         }
         let (per_x, per_y) = (x.row_len(), dy.row_len());
         cx.shared_or_fresh(1, |images, fresh, dw, scratch| {

@@ -1,19 +1,18 @@
 //! `Dropout` (Srivastava et al. 2014; the inverted form of ONNX): the identity, or in training mode a random mask.
 
-use std::ops::Range;
-use std::sync::Arc;
+mod mask;
+mod stream;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::interval::rounding::Error;
 use crate::interval::{Bounds, Enclose};
-use crate::kernels::widest;
 use crate::onnx::{Attributes, attribute};
-use crate::op::{Backward, Fact, Facts, Forward, Inputs, Noise, Op, Operator};
+use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
 use crate::tensor::{DType, Element, Tensor, Value};
+pub(crate) use mask::Mask;
 
 pub(super) static ENTRY: Entry = Entry {
     name: "Dropout",
@@ -51,72 +50,6 @@ fn parse(attributes: &Attributes<'_>) -> Result<Arc<dyn Operator>, OpError> {
 #[derive(Debug)]
 struct Dropout;
 
-/// Each element is kept with probability `1 - ratio`, rounded to a multiple of `2^-16`, and then divided by it.
-struct Mask {
-    noise: Noise,
-    /// An element is kept where 16 random bits lie below.
-    threshold: u32,
-    scale: f64,
-}
-
-/// Elements that are decided upon at a time.
-const BLOCK: usize = 512;
-
-impl Mask {
-    /// The mask of a node in training mode.
-    fn of<T: Element>(inputs: Inputs<'_, T>, noise: Noise) -> Result<Option<Self>, OpError> {
-        let training = match inputs.get(2) {
-            Some(_) => inputs.bools(2)?.data().first() == Some(&true),
-            None => false,
-        };
-        let ratio = inputs.opt_float(1)?.and_then(|t| t.data().first()).map_or(0.5, |r| r.f64());
-        if !training || ratio == 0.0 {
-            return Ok(None);
-        }
-        if !(0.0..1.0).contains(&ratio) {
-            return Err(OpError::invalid(format!("ratio {ratio} is not in [0, 1)")));
-        }
-        let threshold = ((1.0 - ratio) * 65536.0).round();
-        Ok(Some(Self { noise, threshold: threshold as u32, scale: 1.0 / (1.0 - ratio) }))
-    }
-
-    /// Calls `f(elements, draws)` for blocks of the elements of all rows: a draw below the threshold keeps its element. Each image has a stream of
-    /// its own.
-    fn each(&self, rows: usize, row_len: usize, mut f: impl FnMut(Range<usize>, &[u16])) {
-        let mut draws = [0; BLOCK];
-        for row in 0..rows {
-            let mut key = [0; 32];
-            let image = self.noise.first_image + row as u64;
-            for (bytes, word) in key.chunks_exact_mut(8).zip([self.noise.seed, self.noise.node, image]) {
-                bytes.copy_from_slice(&word.to_le_bytes());
-            }
-            let mut stream = ChaCha8Rng::from_seed(key);
-            for start in (0..row_len).step_by(BLOCK) {
-                let draws = &mut draws[..BLOCK.min(row_len - start)];
-                stream.fill_bytes(bytemuck::cast_slice_mut(draws));
-                f(row * row_len + start..row * row_len + start + draws.len(), draws);
-            }
-        }
-    }
-
-    fn keeps(&self, draw: u16) -> bool {
-        u32::from(u16::from_le(draw)) < self.threshold
-    }
-
-    fn apply<T: Element>(&self, x: &Tensor<T>, y: &mut [T]) {
-        let scale = T::of(self.scale);
-        self.each(x.rows(), x.row_len(), |elements, draws| {
-            let x = &x.data()[elements.clone()];
-            let y = &mut y[elements];
-            widest(|| {
-                for ((y, &x), &draw) in y.iter_mut().zip(x).zip(draws) {
-                    *y = if self.keeps(draw) { x * scale } else { T::zero() };
-                }
-            });
-        });
-    }
-}
-
 impl<T: Element> Op<T> for Dropout {
     fn infer(&self, inputs: &[Option<Fact>]) -> Result<Vec<Fact>, OpError> {
         let x = inputs.need(0)?;
@@ -138,14 +71,14 @@ impl<T: Element> Op<T> for Dropout {
         let (x, mask) = (cx.inputs.float(0)?, Mask::of(cx.inputs, cx.noise)?);
         let y = cx.output(0)?;
         match &mask {
-            Some(mask) => mask.apply(x, y.data_mut()),
+            Some(mask) => mask.copy(x.row_len(), x.data(), y.data_mut()),
             None => y.data_mut().copy_from_slice(x.data()),
         }
         if let Some(Value::Bool(kept)) = cx.outputs.get_mut(1) {
             let kept = kept.data_mut();
             match &mask {
-                Some(mask) => mask.each(x.rows(), x.row_len(), |elements, draws| {
-                    kept[elements].iter_mut().zip(draws).for_each(|(kept, &draw)| *kept = mask.keeps(draw));
+                Some(mask) => mask.each(0..x.len(), x.row_len(), |elements, decisions| {
+                    kept[elements].iter_mut().enumerate().for_each(|(i, kept)| *kept = decisions.keeps(i));
                 }),
                 None => kept.fill(true),
             }
@@ -157,7 +90,7 @@ impl<T: Element> Op<T> for Dropout {
         let (dy, mask) = (cx.grad_output()?, Mask::of(cx.inputs, cx.noise)?);
         if let Some(dx) = cx.input(0) {
             match mask {
-                Some(mask) => mask.apply(dy, dx),
+                Some(mask) => mask.copy(dy.row_len(), dy.data(), dx),
                 None => dx.copy_from_slice(dy.data()),
             }
         }

@@ -18,7 +18,7 @@ mod concat;
 mod constant;
 mod conv;
 mod conv_transpose;
-mod dropout;
+pub(crate) mod dropout;
 mod extremum;
 mod function;
 mod gelu;

@@ -7,7 +7,7 @@ use super::line::{Line, Spot, TILE};
 use super::rows::{Rows, columns};
 use super::split;
 use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
-use crate::kernels::{Forward, Side};
+use crate::kernels::{Finish, Forward, Side};
 
 /// Words of split images that are held at a time: they stay in the second-level cache while the filters pass.
 const HELD: usize = 1 << 17;
@@ -18,7 +18,7 @@ const HELD: usize = 1 << 17;
 /// The processor must have AVX-512 with bfloat16, and the unit.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
-    let Forward { geometry: g, side, from, weights, bias, to, scratch } = work;
+    let Forward { geometry: g, side, from, weights, bias, to, finish, scratch } = work;
     let line = Line::new(g, side);
     let taps = line.shifts.len();
     let (read, written) = match side {
@@ -40,12 +40,14 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
     let plane = line.to.iter().product();
     let layer = Layer { unit: Unit::configured(depth), steps, spots, filters, bias, rows, plane, image };
     let written_len = written.0 * plane;
-    for (from, to) in from.chunks(group * read_len).zip(to.chunks_mut(group * written_len)) {
+    let groups = from.chunks(group * read_len).zip(to.chunks_mut(group * written_len));
+    for (i, (from, to)) in groups.enumerate() {
         let words: &mut [u32] = bytemuck::cast_slice_mut(&mut split_images);
         for (from, words) in from.chunks_exact(read_len).zip(words.chunks_exact_mut(image)) {
             layer.rows.split(from, words, parts);
         }
-        layer.products(&packed, &split_images, to);
+        let first = i * group * written_len;
+        layer.products(&packed, &split_images, to, &mut |start, piece| finish(first + start, piece));
     }
     drop(layer);
     scratch.give_aligned(packed);
@@ -78,14 +80,27 @@ struct Layer<'a> {
 impl Layer<'_> {
     /// The results of some images: two blocks of channels at all positions, then the next ones.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn products(&self, packed: &[f32], images: &[f32], to: &mut [f32]) {
+    fn products(&self, packed: &[f32], images: &[f32], to: &mut [f32], finish: Finish<'_, f32>) {
         let mut results = Results::of(self, to);
         for block in (0..self.filters.blocks()).step_by(2) {
             for tile in (0..results.tiles).step_by(2) {
                 self.four([tile, block], (images, packed), &mut results);
+                if tile == 0 && block > 0 {
+                    self.finish(block - 2, results.to, finish);
+                }
             }
         }
         results.next(self, None);
+        self.finish((self.filters.blocks() - 1) / 2 * 2, results.to, finish);
+    }
+
+    /// Hands out two blocks of channels that are written.
+    fn finish(&self, block: usize, to: &mut [f32], finish: Finish<'_, f32>) {
+        let written = self.filters.written.0;
+        let piece = block * TILE * self.plane..((block + 2) * TILE).min(written) * self.plane;
+        for (i, image) in to.chunks_exact_mut(written * self.plane).enumerate() {
+            finish(i * written * self.plane + piece.start, &mut image[piece.clone()]);
+        }
     }
 
     /// Two tiles of positions and two blocks of channels. Where there is only one, it is computed twice and written once.

@@ -77,9 +77,12 @@ pub(super) fn turn(lines: &[u32], len: usize, rows: &mut [u32], (half, parts): (
 pub(super) fn cut(lines: &[u16], len: usize, first: usize, tiles: &mut [u16], parts: usize) {
     for (step, tiles) in tiles.chunks_exact_mut(parts * ROWS * DEPTH).enumerate() {
         for (part, tile) in tiles.chunks_exact_mut(ROWS * DEPTH).enumerate() {
-            for (channel, row) in tile.chunks_exact_mut(DEPTH).enumerate() {
+            // Rows of a fixed size: a call of memcpy costs more than one of them.
+            for (channel, row) in tile.as_chunks_mut::<DEPTH>().0.iter_mut().enumerate() {
                 let line = (channel * parts + part) * len;
-                row.copy_from_slice(&lines[line + first + step * DEPTH..][..DEPTH]);
+                if let Some(numbers) = lines[line + first + step * DEPTH..].first_chunk() {
+                    *row = *numbers;
+                }
             }
         }
     }

@@ -4,8 +4,11 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::line::Line;
-use super::split::{LANES, read, split_pairs, transpose, write};
+use super::split::{LANES, prefetch, read, split_pairs, transpose, write};
 use super::unit::SUMS;
+
+/// Elements of a plane that are asked for before they are split: planes are too many and too short for the processor to foresee.
+const AHEAD: usize = 4 * LANES;
 
 /// How a split image lies in memory: for each part, high and low, and for each group of channels a row of these channels at every position.
 #[derive(Clone, Debug)]
@@ -81,6 +84,8 @@ impl Rows {
         let mut parts = [[_mm512_setzero_si512(); LANES]; 2];
         for (pair, planes) in planes.chunks(2 * self.volume).enumerate() {
             let (first, second) = planes.split_at(self.volume);
+            prefetch(first, start + AHEAD);
+            prefetch(second, start + AHEAD);
             let second = second.get(start..start + count).unwrap_or_default();
             let [high, low] = split_pairs(read(&first[start..][..count]), read(second));
             (parts[0][pair], parts[1][pair]) = (high, low);

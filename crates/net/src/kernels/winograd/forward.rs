@@ -42,6 +42,7 @@ impl<T: Element> Forward<'_, '_, T> {
             layer.strips(first..(first + group).min(units), &mut memory);
         }
         memory.give(self.scratch);
+        (self.finish)(0, layer.planes);
     }
 }
 
