@@ -1,6 +1,7 @@
 //! A study of an image-to-image network: where its output cannot be trusted.
 
 mod examples;
+mod failures;
 mod fidelity;
 mod measure;
 mod methods;
@@ -26,6 +27,7 @@ use modelmend_study::runner::Runner;
 use modelmend_study::schema::{ReconstructionStudy, StudyFile};
 use modelmend_study::step::StepName;
 
+use self::failures::Failing;
 use self::measure::Outcome;
 use self::problem::Material;
 use self::stress::Verdict;
@@ -51,13 +53,17 @@ pub(super) fn run(
         runs.errors.push(done.errors);
         first.get_or_insert(done.shown);
     }
-    let Some(shown) = first else {
+    let Some(mut shown) = first else {
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(());
     };
     let tables = shown.stressed.clone();
     let models = shown.models.clone();
-    let report = report(study, &runs, shown);
+    let failing = shown.failing.take();
+    let mut report = report(study, &runs, shown);
+    if let Some(failing) = failing {
+        failing.deliver(out, (&mut results, &mut report))?;
+    }
     write(out, file, (&results, report, (&models, &tables)), runner, &inputs)
 }
 
@@ -94,6 +100,8 @@ struct Shown {
     stressed: Vec<(String, Arrays)>,
     /// What the network gains.
     gained: Option<String>,
+    /// Kinds of failure, where the study asks for them.
+    failing: Option<Failing>,
 }
 
 /// One run; `None` where the user wants to stop before the methods.
@@ -155,15 +163,21 @@ fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> 
         verdicts.push(verdict);
     }
     stress::results(&mut results, &tests, &verdicts);
+    let failing = match (&study.failures, context.seed == study.seed) {
+        (Some(section), true) => failures::examine(context, section, (&material, data), &base)?,
+        _ => None,
+    };
+    models.extend(failing.iter().flat_map(Failing::models));
     let sinograms = shown.places.iter().map(|place| material.sinogram(place.item)).collect::<Result<_>>()?;
     let shown = Shown {
         models,
         items: source.count(Part::Test),
-        groups: material.groups().to_vec(),
+        groups: material.groups(Part::Test).to_vec(),
         examples: page::examples(&shown, sinograms, (&outcomes, &crops)),
         stress: stress::shown(&tests, &windows),
         stressed: stress::files(&tests)?,
         gained: fidelity::note(&ratios, rival),
+        failing,
     };
     let errors = fidelity::squared_errors(&ratios);
     Ok(Some(Done { results, outcomes, verdicts, errors, shown }))
