@@ -177,3 +177,78 @@ fn a_study_of_slices_trains_a_network_that_sees_more_than_back_projection() {
         assert!(text.contains(said) && text.lines().count() <= 2, "{said}: {text}");
     }
 }
+
+const FAILURES: &str = "
+name: regions
+seed: 4
+runs: 2
+task: reconstruction
+data:
+  source: slices.npz
+  size: 32
+  window: [-1000, 1000]
+  split: {train: 0.5, validation: 0.2, test: 0.3, by: patient}
+  physics: {operator: radon, angles: 60, missing_wedge: 30, filter: ramp}
+train:
+  architecture: unet
+  channels: 4
+  depth: 2
+  optimizer: {name: adam, learning_rate: 3.0e-3}
+  batch_size: 4
+  epochs: 4
+failures:
+  edge: 8
+  share: 0.25
+  subtype: {projection: 10, scaling: unit, clustering: {k: [2, 3], select: silhouette}}
+  finetune: {learning_rate: 1.0e-3, epochs: 3, batch_size: 8}
+  statistics: {bootstrap: 100}
+output: out
+";
+
+/// Kinds of failure of a reconstruction network: the files and the page of classification, of the first run alone.
+#[test]
+fn a_study_of_failing_regions_has_subtypes_matrix_and_page() {
+    let folder = tempfile::tempdir().unwrap();
+    write_slices(&folder.path().join("slices.npz"));
+    let done = run(folder.path(), FAILURES, &["--threads", "1"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let out = folder.path().join("out");
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let found: Value = serde_json::from_str(&read("results.json")).unwrap();
+    // 10 slices of 16 regions, a quarter of which fail.
+    assert_eq!(found["cases"]["total"]["values"], serde_json::json!([160, 160]));
+    assert_eq!(found["cases"]["failures"]["mean"], 40.0);
+    let subtyping = &found["subtypings"]["gradients"];
+    let kinds = subtyping["subtypes"]["mean"].as_f64().unwrap() as usize;
+    let sizes: Vec<f64> =
+        subtyping["sizes"].as_array().unwrap().iter().map(|s| s["mean"].as_f64().unwrap()).collect();
+    assert_eq!((sizes.len(), sizes.iter().sum::<f64>()), (kinds, 40.0));
+    assert_eq!(subtyping["sizes"][0]["values"][1], Value::Null, "the second run looked as well");
+    for measure in ["learnability", "independence", "compatibility"] {
+        assert!(subtyping[measure]["mean"]["mean"].is_number(), "{measure}: {subtyping}");
+    }
+    let rows: Vec<String> =
+        (1..=kinds).map(|k| k.to_string()).chain(["all", "none"].map(str::to_owned)).collect();
+    assert_eq!(subtyping["matrix"]["rows"], serde_json::json!(rows));
+    let matrix = read("matrices/gradients.csv");
+    // The unmodified network is right on no failure and on every other region.
+    let none: Vec<&str> = matrix.lines().find(|line| line.starts_with("none,")).unwrap().split(',').collect();
+    assert!(none[1..=kinds].iter().all(|v| *v == "0" || v.is_empty()) && none[kinds + 1] == "1", "{matrix}");
+    assert!(out.join("models/gradients-1.onnx").is_file() && out.join("cases.parquet").is_file());
+    let page = read("report.html");
+    assert!(
+        page.contains("regions of about 8 x 8 pixels of 10 items") && page.contains("Map of the failures")
+    );
+    assert!(page.contains("mean of the target") && page.contains("item 1, row 0, column "), "no metadata");
+    assert!(!page.contains("class 0") && !page.contains("NaN"));
+    // Again, from nothing, on two threads: the same numbers.
+    let again = folder.path().join("again");
+    let cache = folder.path().join("other-cache");
+    let arguments = ["--threads", "2", "--out", again.to_str().unwrap(), "--cache", cache.to_str().unwrap()];
+    assert_eq!(run(folder.path(), FAILURES, &arguments).status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(again.join("results.json")).unwrap(), read("results.json"));
+    // What cannot be divided is said.
+    let few = FAILURES.replace("edge: 8", "edge: 32").replace("share: 0.25", "share: 0.3");
+    let done = run(folder.path(), &few, &["--quiet"]);
+    assert!(String::from_utf8_lossy(&done.stderr).contains("too few to look for subtypes"));
+}

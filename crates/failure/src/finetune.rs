@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw::draw;
 use crate::error::{FailureError, Result};
-use crate::problem::Problem;
+use crate::judge::Judge;
 use crate::step::step;
 use modelmend_learn::monitor::Monitor;
 
@@ -31,7 +31,7 @@ pub struct FinetuneSettings {
     pub keep_correct: f64,
 }
 
-/// Cases of one fine-tuning, as indices into the problem's cases.
+/// Cases of one fine-tuning, as indices into the cases of the judge.
 #[derive(Clone, Copy, Debug)]
 pub struct FinetuneCases<'a> {
     /// Failures to learn from.
@@ -84,13 +84,13 @@ const LOOK_EVERY: usize = 5;
 /// # Errors
 /// Execution errors, interruption.
 pub fn finetune(
-    problem: &Problem,
+    judge: &dyn Judge,
     cases: FinetuneCases<'_>,
     settings: &FinetuneSettings,
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<Finetuned> {
-    let mut parameters = problem.parameters().clone();
+    let mut parameters = judge.parameters().clone();
     let adam = AdamSettings {
         learning_rate: settings.learning_rate,
         weight_decay: settings.weight_decay,
@@ -98,15 +98,15 @@ pub fn finetune(
     };
     let mut optimizer = Adam::new(&parameters, adam);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut best = Best::new(problem, &cases)?;
+    let mut best = Best::new(judge, &cases)?;
     for epoch in 1..=settings.epochs {
         monitor.check()?;
         let drawn = draw(cases.train_correct, cases.train.len(), &mut rng);
         let order = mixed_order(cases.train, &drawn, settings.batch_size, &mut rng);
-        let loss = pass(problem, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
-        let validation = accuracy(problem, &parameters, cases.validation)?;
+        let loss = pass(judge, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
+        let validation = accuracy(judge, &parameters, cases.validation)?;
         let look = validation > best.accuracy || epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
-        let seen = |cases: &[usize]| look.then(|| accuracy(problem, &parameters, cases)).transpose();
+        let seen = |cases: &[usize]| look.then(|| accuracy(judge, &parameters, cases)).transpose();
         let record = Epoch {
             epoch,
             loss: Some(loss),
@@ -139,15 +139,15 @@ struct Best {
 }
 
 impl Best {
-    fn new(problem: &Problem, cases: &FinetuneCases<'_>) -> Result<Self> {
-        let parameters = problem.parameters().clone();
+    fn new(judge: &dyn Judge, cases: &FinetuneCases<'_>) -> Result<Self> {
+        let parameters = judge.parameters().clone();
         let start = Epoch {
             epoch: 0,
             loss: None,
-            train: Some(accuracy(problem, &parameters, cases.train)?),
+            train: Some(accuracy(judge, &parameters, cases.train)?),
             train_correct: Some(1.0),
-            validation: accuracy(problem, &parameters, cases.validation)?,
-            validation_correct: Some(accuracy(problem, &parameters, cases.validation_correct)?),
+            validation: accuracy(judge, &parameters, cases.validation)?,
+            validation_correct: Some(accuracy(judge, &parameters, cases.validation_correct)?),
         };
         Ok(Self { accuracy: start.validation, parameters, epoch: 0, curve: vec![start], broken_since: None })
     }
@@ -183,7 +183,7 @@ fn mixed_order(failures: &[usize], correct: &[usize], batch: usize, rng: &mut Ch
 
 /// One pass over the training cases; returns the mean loss.
 fn pass(
-    problem: &Problem,
+    judge: &dyn Judge,
     parameters: &mut Parameters<f32>,
     optimizer: &mut Adam<f32>,
     order: &[usize],
@@ -191,13 +191,14 @@ fn pass(
 ) -> Result<f64> {
     let mut total = 0.0;
     for cases in order.chunks(batch.max(1)) {
-        total += step(problem, (parameters, optimizer), cases, problem.input(cases))?;
+        let batches = judge.batches(cases).into_iter().map(|cases| (cases, judge.input(cases)));
+        total += step(judge, (parameters, optimizer), batches.collect())?;
     }
     Ok(total / order.len().max(1) as f64)
 }
 
 /// Share of the cases on which the model with these weights is right; 0 where there are no cases.
-fn accuracy(problem: &Problem, parameters: &Parameters<f32>, cases: &[usize]) -> Result<f64> {
-    let right = problem.correct(parameters, cases)?.into_iter().filter(|&c| c).count();
+fn accuracy(judge: &dyn Judge, parameters: &Parameters<f32>, cases: &[usize]) -> Result<f64> {
+    let right = judge.correct(parameters, cases)?.into_iter().filter(|&c| c).count();
     Ok(right as f64 / cases.len().max(1) as f64)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::finetune::{Epoch, FinetuneCases, FinetuneSettings, Finetuned, finetune};
-use crate::problem::Problem;
+use crate::judge::Judge;
 use modelmend_learn::monitor::Monitor;
 
 /// Which side of the split each case is on, and what it is.
@@ -79,7 +79,7 @@ pub struct Row {
 
 /// Fine-tunes on one target.
 pub(crate) fn tune(
-    problem: &Problem,
+    judge: &dyn Judge,
     layout: &Layout,
     target: Target,
     settings: &FinetuneSettings,
@@ -94,7 +94,7 @@ pub(crate) fn tune(
         validation: &validation.0,
         validation_correct: &validation.1,
     };
-    finetune(problem, cases, settings, seed, monitor)
+    finetune(judge, cases, settings, seed, monitor)
 }
 
 /// Fine-tunes on one target and judges the result on every case; returns the row and the weights.
@@ -102,20 +102,20 @@ pub(crate) fn tune(
 /// # Errors
 /// Execution errors, interruption.
 pub fn row(
-    problem: &Problem,
+    judge: &dyn Judge,
     layout: &Layout,
     target: Target,
     settings: &FinetuneSettings,
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<(Row, Parameters<f32>)> {
-    let tuned = tune(problem, layout, target, settings, seed, monitor)?;
+    let tuned = tune(judge, layout, target, settings, seed, monitor)?;
     let name = match target {
         Target::Subtype(s) => (s + 1).to_string(),
         Target::All => "all".to_owned(),
     };
-    let correct = judge(problem, &tuned.parameters)?;
-    let last = judge(problem, &tuned.last)?;
+    let correct = right_on_all(judge, &tuned.parameters)?;
+    let last = right_on_all(judge, &tuned.last)?;
     Ok((Row { name, correct, last, epoch: Some(tuned.epoch), curve: tuned.curve }, tuned.parameters))
 }
 
@@ -123,18 +123,18 @@ pub fn row(
 ///
 /// # Errors
 /// Execution errors.
-pub fn fixed_row(problem: &Problem, parameters: &Parameters<f32>, name: &str) -> Result<Row> {
+pub fn fixed_row(judge: &dyn Judge, parameters: &Parameters<f32>, name: &str) -> Result<Row> {
     Ok(Row {
         name: name.to_owned(),
-        correct: judge(problem, parameters)?,
+        correct: right_on_all(judge, parameters)?,
         last: Vec::new(),
         epoch: None,
         curve: Vec::new(),
     })
 }
 
-fn judge(problem: &Problem, parameters: &Parameters<f32>) -> Result<Vec<bool>> {
-    problem.correct(parameters, &(0..problem.count()).collect::<Vec<_>>())
+fn right_on_all(judge: &dyn Judge, parameters: &Parameters<f32>) -> Result<Vec<bool>> {
+    judge.correct(parameters, &(0..judge.count()).collect::<Vec<_>>())
 }
 
 /// Accuracies of each row on each evaluation set: subtypes, then `correct`, then `all`.

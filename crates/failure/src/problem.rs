@@ -1,12 +1,11 @@
 //! A trained classifier with labelled cases: what every analysis starts from.
 
-use std::sync::Arc;
-
 use modelmend_data::{Cases, Images};
-use modelmend_net::loss::CrossEntropy;
-use modelmend_net::{Graph, Model, NetError, Parameters, Runtime, Settings, Tensor};
+use modelmend_net::loss::{CrossEntropy, Loss};
+use modelmend_net::{Model, NetError, Parameters, Runtime, Settings, Tensor};
 
 use crate::error::{FailureError, Result};
+use crate::judge::Judge;
 
 /// Images that are converted and run at a time: bounds memory whatever the number of cases.
 const BATCH: usize = 512;
@@ -75,34 +74,9 @@ impl Problem {
         }
     }
 
-    /// The model.
-    pub fn model(&self) -> &Model {
-        &self.model
-    }
-
-    /// The graph.
-    pub fn graph(&self) -> &Arc<Graph> {
-        self.model.graph()
-    }
-
-    /// The unmodified weights.
-    pub fn parameters(&self) -> &Parameters<f32> {
-        self.model.parameters()
-    }
-
-    /// The executor.
-    pub fn runtime(&self) -> &Runtime<f32> {
-        &self.runtime
-    }
-
     /// Class of each case.
     pub fn targets(&self) -> &[usize] {
         &self.targets
-    }
-
-    /// Number of cases.
-    pub fn count(&self) -> usize {
-        self.targets.len()
     }
 
     /// Number of classes of the model.
@@ -113,17 +87,6 @@ impl Problem {
     /// Targets of the cases chosen.
     pub fn targets_of(&self, cases: &[usize]) -> Vec<usize> {
         cases.iter().map(|&c| self.targets[c]).collect()
-    }
-
-    /// The images of the cases chosen as the model takes them, (N, C, H, W) with values as stored (0 to 255).
-    pub fn input(&self, cases: &[usize]) -> Tensor<f32> {
-        let row = self.images.values_per_image();
-        let mut data = vec![0.0; cases.len() * row];
-        for (&case, out) in cases.iter().zip(data.chunks_exact_mut(row.max(1))) {
-            self.images.write_nchw(case, out);
-        }
-        let shape = [cases.len(), self.images.channels(), self.images.height(), self.images.width()];
-        Tensor::new(shape, data).unwrap_or_default()
     }
 
     /// What the model with these weights makes of the cases chosen.
@@ -159,14 +122,63 @@ impl Problem {
         Ok(())
     }
 
-    /// Whether the model with these weights is right on each of the cases chosen.
-    pub fn correct(&self, parameters: &Parameters<f32>, cases: &[usize]) -> Result<Vec<bool>> {
-        Ok(self.predict(parameters, cases)?.into_iter().map(|p| p.correct).collect())
-    }
-
     /// The loss of single cases: cross entropy on the first output.
     pub fn loss<'a>(&self, labels: &'a [usize]) -> CrossEntropy<'a> {
         CrossEntropy { labels, weight: 1.0, output: 0 }
+    }
+}
+
+impl Judge for Problem {
+    fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn runtime(&self) -> &Runtime<f32> {
+        &self.runtime
+    }
+
+    fn count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// The images as the model takes them, (N, C, H, W) with values as stored (0 to 255).
+    fn input(&self, cases: &[usize]) -> Tensor<f32> {
+        let row = self.images.values_per_image();
+        let mut data = vec![0.0; cases.len() * row];
+        for (&case, out) in cases.iter().zip(data.chunks_exact_mut(row.max(1))) {
+            self.images.write_nchw(case, out);
+        }
+        let shape = [cases.len(), self.images.channels(), self.images.height(), self.images.width()];
+        Tensor::new(shape, data).unwrap_or_default()
+    }
+
+    fn alike(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
+    fn loss_of(&self, cases: &[usize], weight: f64) -> Box<dyn Loss<f32> + '_> {
+        Box::new(OfLabels { labels: self.targets_of(cases), weight })
+    }
+
+    fn correct(&self, parameters: &Parameters<f32>, cases: &[usize]) -> Result<Vec<bool>> {
+        Ok(self.predict(parameters, cases)?.into_iter().map(|p| p.correct).collect())
+    }
+}
+
+/// Cross entropy on the first output, with labels of its own.
+struct OfLabels {
+    labels: Vec<usize>,
+    weight: f64,
+}
+
+impl Loss<f32> for OfLabels {
+    fn output(&self) -> usize {
+        0
+    }
+
+    fn evaluate(&self, image: usize, output: &[f32], gradient: &mut [f32]) -> f32 {
+        CrossEntropy { labels: &self.labels, weight: self.weight, output: 0 }
+            .evaluate(image, output, gradient)
     }
 }
 

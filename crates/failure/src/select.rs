@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::finetune::FinetuneSettings;
+use crate::judge::Judge;
 use crate::matrix::{Layout, Row, Target, accuracies, tune};
-use crate::problem::Problem;
 use modelmend_learn::monitor::Monitor;
 
 /// A subtyping to be judged.
@@ -60,22 +60,22 @@ const MIN_EPOCHS: usize = 3;
 ///
 /// # Errors
 /// Execution errors, interruption.
-pub fn score(problem: &Problem, candidate: &Candidate<'_>, monitor: &dyn Monitor) -> Result<Option<Score>> {
+pub fn score(judge: &dyn Judge, candidate: &Candidate<'_>, monitor: &dyn Monitor) -> Result<Option<Score>> {
     let layout = candidate.layout;
     let subtypes: Vec<Target> = (0..layout.subtypes).map(Target::Subtype).collect();
     if subtypes.iter().any(|&target| lacks_cases(layout, target)) {
         return Ok(None);
     }
     let failures = layout.target(Target::All, Part::Validation);
-    let judge = |target: &Target| {
-        let tuned = tune(problem, layout, *target, candidate.settings, candidate.seed, monitor)?;
-        let mut correct = vec![false; problem.count()];
-        for (&case, right) in failures.iter().zip(problem.correct(&tuned.parameters, &failures)?) {
+    let right = |target: &Target| {
+        let tuned = tune(judge, layout, *target, candidate.settings, candidate.seed, monitor)?;
+        let mut correct = vec![false; judge.count()];
+        for (&case, right) in failures.iter().zip(judge.correct(&tuned.parameters, &failures)?) {
             correct[case] = right;
         }
         Ok(correct)
     };
-    let rows: Vec<Vec<bool>> = subtypes.par_iter().map(judge).collect::<Result<_>>()?;
+    let rows: Vec<Vec<bool>> = subtypes.par_iter().map(right).collect::<Result<_>>()?;
     score_correct(layout, &rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 

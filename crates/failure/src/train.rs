@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, augment};
 use crate::error::{FailureError, Result};
+use crate::judge::Judge;
 use crate::problem::Problem;
 use crate::step::step;
 use modelmend_learn::monitor::Monitor;
@@ -157,7 +158,7 @@ impl Training {
                 Augmentation { flips: settings.flips, rotations: settings.rotations },
                 &mut rng,
             );
-            total += step(train, (&mut self.parameters, &mut self.optimizer), cases, input)?;
+            total += step(train, (&mut self.parameters, &mut self.optimizer), vec![(cases, input)])?;
             monitor.progress((done + 1) * settings.batch_size, order.len());
         }
         let loss = total / order.len().max(1) as f64;

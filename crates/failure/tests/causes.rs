@@ -3,7 +3,6 @@
 
 use modelmend_data::split::Part;
 use modelmend_data::{Cases, Images, Pixels};
-use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::repair::causes::pulls;
 use modelmend_failure::repair::knowledge::Knowledge;
@@ -12,6 +11,7 @@ use modelmend_failure::repair::optimize::optimize;
 use modelmend_failure::repair::recipe::{Failures, Recipe};
 use modelmend_failure::repair::task::Task;
 use modelmend_failure::train::{TrainSettings, Training};
+use modelmend_failure::{Judge, Problem};
 use modelmend_learn::metrics::average_precision;
 use modelmend_learn::monitor::Silent;
 use modelmend_net::Settings;

@@ -3,7 +3,6 @@
 
 use modelmend_data::split::Part;
 use modelmend_data::{Cases, Images, Pixels};
-use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::repair::audit::{Check, audit};
 use modelmend_failure::repair::fisher::fisher;
@@ -14,6 +13,7 @@ use modelmend_failure::repair::procedure::{Aimed, procedure};
 use modelmend_failure::repair::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
 use modelmend_failure::repair::search::repeat;
 use modelmend_failure::repair::task::{Aim, Task};
+use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Silent;
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
 use modelmend_net::{Parameters, Settings};

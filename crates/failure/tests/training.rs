@@ -7,10 +7,10 @@
 )]
 
 use modelmend_data::{Cases, Images, Pixels};
-use modelmend_failure::Problem;
 use modelmend_failure::finetune::{FinetuneCases, FinetuneSettings, finetune};
 use modelmend_failure::represent::gradients;
 use modelmend_failure::train::{TrainSettings, Training};
+use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Silent;
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
 use rand::{RngExt, SeedableRng};

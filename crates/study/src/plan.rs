@@ -94,12 +94,19 @@ fn classification(study: &ClassificationStudy) -> Vec<StepName> {
 }
 
 fn reconstruction(study: &ReconstructionStudy) -> Vec<StepName> {
+    let failures = study.failures.as_ref();
+    let tuned = failures.is_some_and(|failures| failures.finetune.is_some());
     let optional = [
         (StepName::Train, study.train.is_some()),
         (StepName::Predict, true),
-        (StepName::Uncertainty, !study.uncertainty.is_empty()),
+        (StepName::Uncertainty, !study.uncertainty.is_empty() || failures.is_some()),
         (StepName::Conformal, study.conformal.is_some()),
         (StepName::Stress, !study.stress.is_empty()),
+        (StepName::Represent, failures.is_some()),
+        (StepName::Embed, failures.is_some()),
+        (StepName::Subtype, failures.is_some()),
+        (StepName::Finetune, tuned),
+        (StepName::Statistics, tuned),
         (StepName::Report, true),
     ];
     present(&optional)

@@ -81,6 +81,21 @@ fn values_and_defaults_are_read() {
 }
 
 #[test]
+fn failures_of_a_reconstruction_network_have_the_defaults_of_classification() {
+    let parse = |more: &str| match Study::parse(Path::new("x.yaml"), format!("{JUMPS}{more}").as_bytes()) {
+        Ok(Study::Reconstruction(study)) => study.failures,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(parse(""), None);
+    let all = parse("failures: {}").unwrap();
+    assert_eq!((all.edge, all.share, all.subtype.projection, all.finetune), (32, 0.2, 100, None));
+    let some = parse("failures: {edge: 8, share: 0.1, subtype: {clustering: {k: 2}}, finetune: {epochs: 3}}")
+        .unwrap();
+    assert_eq!((some.edge, some.share, some.subtype.clustering.k.bounds()), (8, 0.1, (2, 2)));
+    assert_eq!(some.finetune.map(|f| (f.epochs, f.train)), Some((3, 0.64)));
+}
+
+#[test]
 fn runs_have_their_seeds_and_share_the_first() {
     let parse = |text: String| Study::parse(Path::new("x.yaml"), text.as_bytes()).unwrap();
     assert_eq!(parse(format!("seed: 42\nruns: 3\n{SMALL}")).seeds(), [42, 43, 44]);
@@ -158,6 +173,15 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: tta, flips: 2}", "x.yaml:6: unknown key `uncertainty[0].flips`; nothing more is known here"),
     (JUMPS_GIVEN, "{method: mcdropout, passes: 4}", "{method: ensemble, members: 3}", "x.yaml: uncertainty[0].members = 3: needs a `train` section; with a trained `model` give `models`"),
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: inn, epochs: 1, learning_rate: 1.0, beta: auto, layers: last 0}", "x.yaml:6: uncertainty[0]: expected `all`, `last N`, or a list of node names"),
+    // failures of a reconstruction network: the rules of classification, under their own section
+    (JUMPS, "name: j", "name: j\nfailures: {edges: 8}", "x.yaml:2: unknown key `failures.edges`; did you mean `edge`?"),
+    (JUMPS, "name: j", "name: j\nfailures: {edge: 0}", "x.yaml: failures.edge = 0: must lie in 1..=10000000"),
+    (JUMPS, "name: j", "name: j\nfailures: {share: 1.0}", "x.yaml: failures.share = 1: must lie between 0 and 1, both excluded"),
+    (JUMPS, "name: j", "name: j\nfailures: {subtype: {clustering: {k: [9, 3]}}}", "x.yaml: failures.subtype.clustering.k = [9, 3]: the smallest number must not be above the largest"),
+    (JUMPS, "name: j", "name: j\nfailures: {subtype: {representation: features}}", "x.yaml: failures.subtype.representation = another: regions are described by `gradients`"),
+    (JUMPS, "name: j", "name: j\nfailures: {subtype: {checkpoints: [a.onnx]}}", "x.yaml: failures.subtype.checkpoints = given: only for a classifier"),
+    (JUMPS, "name: j", "name: j\nfailures: {finetune: {train: 0.7}}", "x.yaml: failures.finetune.train + validation + test = 1.06: the three shares must add up to 1"),
+    (JUMPS, "name: j", "name: j\nfailures: {statistics: {confidence: 1.0}}", "x.yaml: failures.statistics.confidence = 1: must lie between 0 and 1, both excluded"),
     // hostile
     (SMALL, "name: x", "name: x\nname: y", "x.yaml:2: duplicate mapping key `name` is not allowed here"),
 ];

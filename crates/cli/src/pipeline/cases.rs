@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use modelmend_data::split::{Part, failure_split};
-use modelmend_failure::Problem;
 use modelmend_failure::problem::Prediction;
+use modelmend_failure::{Judge, Problem};
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::step::StepName;
@@ -62,6 +62,9 @@ pub(crate) fn predict(context: &Context<'_>, subject: &Subject, problem: &Proble
     Ok(Judged { predictions, failure, failures, hash: step.hash })
 }
 
+/// What is known of a failure besides its subtypes: the number of the property, and its value.
+type Known = Vec<(usize, i64)>;
+
 /// Divides all cases into train, validation and test, by whole groups. One split serves every subtyping, so that their
 /// models are judged on the same cases: it balances the correct cases, fine labels and predictions of the failures,
 /// and each of `divisions` (labels of the failures) at once.
@@ -69,10 +72,24 @@ pub(crate) fn split(
     subject: &Subject,
     judged: &Judged,
     divisions: &[Vec<Option<usize>>],
+    shares: (&[f64; 3], u64),
+) -> Result<Vec<Part>> {
+    let known = |case: usize| -> Known {
+        vec![(0, subject.cases.labels[case]), (1, judged.predictions[case].class as i64)]
+    };
+    balanced((&judged.failure, subject.cases.groups.as_deref()), known, divisions, shares)
+}
+
+/// Divides cases, of which some are `failure`s, by whole groups: it balances the correct ones, what is `known` of the failures (numbers 0 and 1), and
+/// each of `divisions` (labels of the failures) at once.
+pub(crate) fn balanced(
+    (failure, groups): (&[bool], Option<&[String]>),
+    known_of: impl Fn(usize) -> Known,
+    divisions: &[Vec<Option<usize>>],
     (shares, seed): (&[f64; 3], u64),
 ) -> Result<Vec<Part>> {
     const CORRECT: usize = 0;
-    let mut strata: Vec<Vec<usize>> = vec![vec![CORRECT]; judged.failure.len()];
+    let mut strata: Vec<Vec<usize>> = vec![vec![CORRECT]; failure.len()];
     let mut next = CORRECT + 1;
     let mut known = std::collections::BTreeMap::new();
     let mut number = |key: (usize, i64)| {
@@ -81,11 +98,10 @@ pub(crate) fn split(
             next - 1
         })
     };
-    for (position, &case) in judged.failures.iter().enumerate() {
+    for (position, case) in (0..failure.len()).filter(|&case| failure[case]).enumerate() {
         let own =
             divisions.iter().enumerate().filter_map(|(i, labels)| Some((i + 2, labels[position]? as i64)));
-        let given = [(0, subject.cases.labels[case]), (1, judged.predictions[case].class as i64)];
-        strata[case] = given.into_iter().chain(own).map(&mut number).collect();
+        strata[case] = known_of(case).into_iter().chain(own).map(&mut number).collect();
     }
-    Ok(failure_split(&strata, subject.cases.groups.as_deref(), shares, seed)?.parts)
+    Ok(failure_split(&strata, groups, shares, seed)?.parts)
 }

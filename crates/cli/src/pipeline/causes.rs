@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use modelmend_data::{Cases, Column, Table};
-use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::repair::causes::{pulls, strongest};
+use modelmend_failure::{Judge, Problem};
 use modelmend_learn::metrics::average_precision;
 use modelmend_report::input as page;
 use modelmend_study::Hash;

@@ -7,14 +7,14 @@ use modelmend_failure::select::{Candidate, Score, brief, score, score_rows};
 use modelmend_failure::subtype::{ClusterSettings, Clustering, clusters, stability};
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
-use modelmend_study::schema::{KSelection, Subtype};
+use modelmend_study::schema::{Finetune, KSelection, Subtype};
 use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Listen, Title};
-use super::divide::{Division, Material, Setting, scaling_name};
+use super::divide::{Division, Material, Trial, scaling_name};
 use super::finetune;
 use super::represent;
 
@@ -45,11 +45,11 @@ const FINALISTS: usize = 2;
 /// second round is for the study's own representation, whose winner needs that matrix anyway.
 pub(crate) fn by_clusters(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &Trial<'_>,
     material: &Material,
     subtype: &Subtype,
 ) -> Result<(Division, Hash)> {
-    let choice = Choice { context, setting, material, subtype };
+    let choice = Choice { context, trial, material, subtype };
     let mut tried = choice.search()?;
     if material.kind == subtype.representation {
         choice.final_round(&mut tried)?;
@@ -60,7 +60,7 @@ pub(crate) fn by_clusters(
 
 struct Choice<'a> {
     context: &'a Context<'a>,
-    setting: &'a Setting<'a>,
+    trial: &'a Trial<'a>,
     material: &'a Material,
     subtype: &'a Subtype,
 }
@@ -68,11 +68,11 @@ struct Choice<'a> {
 impl Choice<'_> {
     /// Fine-tuning that candidates may be judged by.
     fn judged_by(&self) -> Option<&FinetuneSettings> {
-        self.setting.finetune.as_ref().filter(|_| self.subtype.clustering.select == KSelection::Validation)
+        self.trial.finetune.as_ref().filter(|_| self.subtype.clustering.select == KSelection::Validation)
     }
 
     fn inputs(&self) -> [Hash; 3] {
-        [self.setting.judged.hash, self.setting.parts_hash, self.material.represented.hash]
+        [self.trial.judged, self.trial.parts_hash, self.material.represented.hash]
     }
 
     fn cluster(&self, scaling: Scaling, k: usize) -> Result<Clustering> {
@@ -87,7 +87,7 @@ impl Choice<'_> {
         let label = format!("{kind}: candidates");
         let title = Title { name: StepName::Subtype, label: &label, version: 3 };
         let embedding = represent::settings(self.subtype);
-        let parameters = (&self.subtype.clustering, embedding, self.setting.finetune, self.context.seed);
+        let parameters = (&self.subtype.clustering, embedding, self.trial.finetune, self.context.seed);
         let mut inputs = self.inputs().to_vec();
         inputs.extend(self.material.embeddings.iter().map(|(_, e)| e.hash));
         let step = self.context.step(title, parameters, &inputs, |scope| {
@@ -133,10 +133,10 @@ impl Choice<'_> {
     ) -> Result<Vec<Option<Score>>> {
         let work = |(index, (_, _, clustering)): (usize, &(Scaling, usize, Clustering))| -> Result<_> {
             let part = scope.part(index, candidates.len(), |scope| -> Result<Artifact<Option<Score>>> {
-                let layout = self.setting.layout(&clustering.subtyping);
+                let layout = self.trial.layout(&clustering.subtyping);
                 let settings = &brief(settings);
                 let candidate = Candidate { layout: &layout, settings, seed: self.context.seed };
-                Ok(Artifact::new(score(self.setting.problem, &candidate, &Listen(scope))?))
+                Ok(Artifact::new(score(self.trial.judge, &candidate, &Listen(scope))?))
             })?;
             Ok(part.value)
         };
@@ -146,13 +146,13 @@ impl Choice<'_> {
     /// Fine-tunes the finalists as the study says; the winner's matrix is taken from the cache later.
     fn final_round(&self, tried: &mut Vec<Tried>) -> Result<()> {
         let Some(settings) = self.judged_by() else { return Ok(()) };
-        let bounds = self.bounds(self.setting.judged.failures.len());
+        let bounds = self.bounds(self.trial.failures.len());
         for (scaling, k) in finalists(tried, bounds) {
             let clustering = self.cluster(scaling, k)?;
             let kind = represent::kind_name(self.material.kind);
             let label = format!("{kind}, {}, {k} subtypes", scaling_name(scaling));
             let what = (label.as_str(), &clustering.subtyping, true);
-            let tuned = finetune::subtypes(self.context, self.setting, settings, what)?;
+            let tuned = finetune::subtypes(self.context, self.trial, settings, what)?;
             let full = score_rows(&tuned.layout, &tuned.rows.rows)?;
             match tried.iter_mut().find(|t| t.scaling == scaling && t.k == k) {
                 Some(known) => known.full = full,
@@ -224,38 +224,68 @@ fn spread(smallest: usize, largest: usize) -> Vec<usize> {
     }
 }
 
-/// The learning rate that does best on validation data, fine-tuning briefly on a middling number of subtypes.
-pub(crate) fn learning_rate(
+/// Learning rates that `auto` chooses from.
+const RATES: [f64; 4] = [5e-6, 2e-5, 8e-5, 3e-4];
+/// The one that stands in the settings until then.
+const START_RATE: f64 = RATES[1];
+
+/// How a study fine-tunes; where it leaves the learning rate to us, [`settle`] chooses it.
+pub(crate) fn finetuning(section: &Finetune) -> FinetuneSettings {
+    FinetuneSettings {
+        learning_rate: section.learning_rate.value().copied().unwrap_or(START_RATE),
+        weight_decay: section.weight_decay,
+        batch_size: section.batch_size as usize,
+        epochs: section.epochs as usize,
+        patience: section.patience as usize,
+        keep_correct: section.keep_correct,
+    }
+}
+
+/// Chooses the learning rate where the study leaves it to us.
+pub(crate) fn settle(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &mut Trial<'_>,
+    section: Option<&Finetune>,
+    (material, subtype): (&Material, &Subtype),
+) -> Result<()> {
+    if section.is_some_and(|section| section.learning_rate.value().is_none()) {
+        let learning_rate = self::learning_rate(context, trial, material, subtype)?;
+        trial.finetune = trial.finetune.map(|settings| FinetuneSettings { learning_rate, ..settings });
+    }
+    Ok(())
+}
+
+/// The learning rate that does best on validation data, fine-tuning briefly on a middling number of subtypes.
+fn learning_rate(
+    context: &Context<'_>,
+    trial: &Trial<'_>,
     material: &Material,
     subtype: &Subtype,
-    rates: &[f64],
 ) -> Result<f64> {
     let title = Title { name: StepName::Subtype, label: "learning rate", version: 1 };
-    let inputs = [setting.judged.hash, setting.parts_hash, material.represented.hash];
+    let inputs = [trial.judged, trial.parts_hash, material.represented.hash];
     let step = context.step(
         title,
-        (rates, &subtype.clustering, setting.finetune, context.seed),
+        (RATES, &subtype.clustering, trial.finetune, context.seed),
         &inputs,
         |scope| {
-            let settings = setting.finetune.context("no fine-tuning in this study")?;
+            let settings = trial.finetune.context("no fine-tuning in this study")?;
             let (_, embedded) = material.embeddings.last().context("no embedding of the failures")?;
             let (smallest, largest) = subtype.clustering.k.bounds();
             let k = (smallest.midpoint(largest) as usize).min(embedded.points.nrows());
             let subtyping =
                 clusters(embedded.points.view(), &ClusterSettings { k, seed: context.seed })?.subtyping;
-            let layout = setting.layout(&subtyping);
+            let layout = trial.layout(&subtyping);
             let mut best: Option<(f64, f64)> = None;
-            for (index, &rate) in rates.iter().enumerate() {
+            for (index, &rate) in RATES.iter().enumerate() {
                 let settings = FinetuneSettings { learning_rate: rate, ..settings };
                 let candidate =
                     Candidate { layout: &layout, settings: &brief(&settings), seed: context.seed };
-                let merit = score(setting.problem, &candidate, &Listen(scope))?.map(|s| s.merit());
+                let merit = score(trial.judge, &candidate, &Listen(scope))?.map(|s| s.merit());
                 if let Some(merit) = merit.filter(|m| best.is_none_or(|(b, _)| *m > b)) {
                     best = Some((merit, rate));
                 }
-                scope.progress(index + 1, rates.len())?;
+                scope.progress(index + 1, RATES.len())?;
             }
             Ok(Artifact::new(best.map_or(settings.learning_rate, |(_, rate)| rate)))
         },

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::Part;
-use modelmend_failure::Problem;
 use modelmend_failure::finetune::FinetuneSettings;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::represent::Scaling;
 use modelmend_failure::subtype::{ClusterSettings, Subtyping, by_prediction, by_value, clusters, random};
+use modelmend_failure::{Judge, Problem};
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{
@@ -88,6 +88,15 @@ pub(crate) fn material(
     let inputs: Vec<Hash> = subject.hashes.iter().copied().chain([judged.hash]).collect();
     let represented =
         represent::compute(context, subject, problem, (kind, dims), (&judged.failures, &inputs))?;
+    embedded(context, represented, (kind, subtype))
+}
+
+/// Embeds a representation of the failures in every scaling that may be chosen.
+pub(crate) fn embedded(
+    context: &Context<'_>,
+    represented: Represented,
+    (kind, subtype): (Kind, &Subtype),
+) -> Result<Material> {
     let scalings: Vec<Scaling> = match (subtype.scaling, kind) {
         // Right and wrong have no scale.
         (_, Kind::Trajectory) | (ScalingChoice::None, _) => vec![Scaling::None],
@@ -118,21 +127,41 @@ pub(crate) fn scaling_name(scaling: Scaling) -> &'static str {
     }
 }
 
-/// Cases and their sides, and how candidates are fine-tuned.
-pub(crate) struct Setting<'a> {
-    pub(crate) subject: &'a Subject,
-    pub(crate) problem: &'a Problem,
-    pub(crate) judged: &'a Judged,
+/// Cases and their sides, and how candidates are fine-tuned, whatever the cases are.
+pub(crate) struct Trial<'a> {
+    pub(crate) judge: &'a dyn Judge,
+    /// Whether the model fails on each case.
+    pub(crate) failure: &'a [bool],
+    /// Indices of the failures.
+    pub(crate) failures: &'a [usize],
+    /// Hash of what the model makes of the cases.
+    pub(crate) judged: Hash,
+    /// Number of the group of each case, where there are groups.
+    pub(crate) groups: Option<Vec<usize>>,
     pub(crate) parts: &'a [Part],
     pub(crate) parts_hash: Hash,
     pub(crate) finetune: Option<FinetuneSettings>,
 }
 
-impl Setting<'_> {
+impl Trial<'_> {
     /// A subtyping of the failures spread over all cases.
     pub(crate) fn layout(&self, subtyping: &Subtyping) -> Layout {
-        Layout::new(&subtyping.labels, subtyping.count(), &self.judged.failure, self.parts)
+        Layout::new(&subtyping.labels, subtyping.count(), self.failure, self.parts)
     }
+}
+
+/// The hash of a split.
+pub(crate) fn hash_of_parts(parts: &[Part]) -> Hash {
+    let names: Vec<&str> = parts.iter().map(|p| p.name()).collect();
+    Hash::of(names.join(" ").as_bytes())
+}
+
+/// A classifier, its cases, and what they are put to.
+pub(crate) struct Setting<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) problem: &'a Problem,
+    pub(crate) judged: &'a Judged,
+    pub(crate) trial: Trial<'a>,
 }
 
 /// Labels of the failures that the split has to balance: for each clustered representation its finest clusterings.

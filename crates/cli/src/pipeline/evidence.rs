@@ -18,7 +18,7 @@ use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Title};
-use super::divide::{Division, Setting};
+use super::divide::{Division, Setting, Trial};
 use super::finetune::Tuned;
 
 /// What the statistics say about a fine-tuned subtyping.
@@ -53,7 +53,8 @@ pub(crate) struct Evidence {
     pub(crate) tuned: Option<TunedEvidence>,
 }
 
-/// What speaks against the labels of failures.
+/// What speaks against the labels of failures; nothing where there are no labels.
+#[derive(Default)]
 pub(crate) struct Doubts {
     /// Whether the neighbours of each failure contradict its label.
     pub(crate) failures: Vec<bool>,
@@ -87,15 +88,15 @@ pub(crate) struct TunedEvidence {
 /// Computes intervals and the comparison with random subtypings.
 pub(crate) fn statistics(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &Trial<'_>,
     label: &str,
     (tuned, null, more): (&Tuned, &[Tuned], &[Row]),
     (resampling, more_hash): (&Resampling, Hash),
 ) -> Result<Statistics> {
     let title = Title { name: StepName::Statistics, label, version: 1 };
-    let mut inputs = vec![setting.judged.hash, setting.parts_hash, tuned.rows.hash, more_hash];
+    let mut inputs = vec![trial.judged, trial.parts_hash, tuned.rows.hash, more_hash];
     inputs.extend(null.iter().map(|n| n.rows.hash));
-    let groups = setting.subject.group_numbers();
+    let groups = trial.groups.as_deref();
     let step = context.step(title, resampling, &inputs, |_| {
         let own: Vec<Vec<bool>> = tuned.rows.rows.iter().map(|r| r.correct.clone()).collect();
         let all: Vec<Vec<bool>> = own.iter().cloned().chain(more.iter().map(|r| r.correct.clone())).collect();
@@ -106,9 +107,9 @@ pub(crate) fn statistics(
             null.iter().zip(&random).map(|(n, rows)| judged(&n.layout, rows)).collect();
         let significance = match nulls.is_empty() {
             true => None,
-            false => Some(compare(judged(&tuned.layout, &own), &nulls, groups.as_deref(), resampling)?),
+            false => Some(compare(judged(&tuned.layout, &own), &nulls, groups, resampling)?),
         };
-        let intervals = intervals(judged(&tuned.layout, &all), groups.as_deref(), resampling)?;
+        let intervals = intervals(judged(&tuned.layout, &all), groups, resampling)?;
         Ok(Artifact::new(Statistics { intervals, significance }))
     })?;
     Ok(step.artifact.value)
@@ -152,13 +153,8 @@ pub(crate) fn doubts(
     let targets = &setting.subject.targets;
     let failures = contradicted(features.view(), targets, &setting.judged.failures)?;
     let predicted: Vec<usize> = setting.judged.predictions.iter().map(|p| p.class).collect();
-    let groups = setting.subject.group_numbers();
-    let cases = label_noise::Cases {
-        features: features.view(),
-        targets,
-        predicted: &predicted,
-        groups: groups.as_deref(),
-    };
+    let groups = setting.trial.groups.as_deref();
+    let cases = label_noise::Cases { features: features.view(), targets, predicted: &predicted, groups };
     let shares = shares(&failures, &division.subtyping.labels, division.subtyping.count());
     let suspicion = |(index, contradicted): (usize, f64)| {
         let asked = tuned.map(|(tuned, resampling)| {

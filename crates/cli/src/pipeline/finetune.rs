@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Listen, Title};
-use super::divide::Setting;
+use super::divide::Trial;
 
 /// Rows of a matrix; models only where they were asked for.
 pub(crate) struct Rows {
@@ -47,19 +47,19 @@ pub(crate) struct Job<'a> {
 /// Fine-tunes every target, side by side; each row is a part that is kept as soon as it is done.
 pub(crate) fn rows(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &Trial<'_>,
     settings: &FinetuneSettings,
     job: &Job<'_>,
 ) -> Result<Rows> {
     let title = Title { name: StepName::Finetune, label: job.label, version: 2 };
     let labels = Hash::of(&serde_json::to_vec(&job.layout.subtype)?);
     let parameters = (settings, job.targets, labels, job.keep_models, context.seed);
-    let step = context.step(title, parameters, &[setting.judged.hash, setting.parts_hash], |scope| {
+    let step = context.step(title, parameters, &[trial.judged, trial.parts_hash], |scope| {
         let count = job.targets.len();
         let parts: Vec<Artifact<Summary>> = (0..count)
             .into_par_iter()
             .map(|i| {
-                scope.part(i, count, |scope| one(context, setting, settings, (job, job.targets[i]), scope))
+                scope.part(i, count, |scope| one(context, trial, settings, (job, job.targets[i]), scope))
             })
             .collect::<Result<_>>()?;
         let mut whole = Artifact::new(Vec::with_capacity(count));
@@ -73,7 +73,7 @@ pub(crate) fn rows(
     })?;
     let mut rows = Vec::new();
     let mut models = Vec::new();
-    let start = setting.problem.model();
+    let start = trial.judge.model();
     for (index, summary) in step.artifact.value.iter().enumerate() {
         let judged = |name: &str| -> Result<Vec<bool>> {
             Ok(step.artifact.blob(&format!("{name}-{index}"))?.iter().map(|&b| b == 1).collect())
@@ -97,12 +97,12 @@ pub(crate) fn rows(
 
 fn one(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &Trial<'_>,
     settings: &FinetuneSettings,
     (job, target): (&Job<'_>, Target),
     scope: &Scope<'_>,
 ) -> Result<Artifact<Summary>> {
-    let (row, weights) = row(setting.problem, job.layout, target, settings, context.seed, &Listen(scope))?;
+    let (row, weights) = row(trial.judge, job.layout, target, settings, context.seed, &Listen(scope))?;
     let bytes = |judged: &[bool]| judged.iter().map(|&c| u8::from(c)).collect();
     let artifact = Artifact::new(Summary { name: row.name, epoch: row.epoch, curve: row.curve })
         .with_blob("correct", bytes(&row.correct))
@@ -121,15 +121,31 @@ pub(crate) struct Tuned {
 /// Fine-tunes on each subtype of a subtyping.
 pub(crate) fn subtypes(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &Trial<'_>,
     settings: &FinetuneSettings,
     (label, subtyping, keep_models): (&str, &Subtyping, bool),
 ) -> Result<Tuned> {
-    let layout = setting.layout(subtyping);
+    let layout = trial.layout(subtyping);
     let targets: Vec<Target> = (0..subtyping.count()).map(Target::Subtype).collect();
     let rows =
-        rows(context, setting, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
+        rows(context, trial, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
     Ok(Tuned { layout, rows })
+}
+
+/// Rows that every matrix has: fine-tuning on all failures, and none.
+pub(crate) fn common(
+    context: &Context<'_>,
+    trial: &Trial<'_>,
+    settings: &FinetuneSettings,
+) -> Result<(Vec<Row>, Hash)> {
+    let none = vec![None; trial.failures.len()];
+    let layout = Layout::new(&none, 0, trial.failure, trial.parts);
+    let job = Job { label: "all failures", layout: &layout, targets: &[Target::All], keep_models: false };
+    let all = rows(context, trial, settings, &job)?;
+    let correct = trial.failure.iter().map(|f| !f).collect();
+    let unmodified =
+        Row { name: "none".to_owned(), correct, last: Vec::new(), epoch: None, curve: Vec::new() };
+    Ok((all.rows.into_iter().chain([unmodified]).collect(), all.hash))
 }
 
 /// How much of a random subtyping is fine-tuned.
@@ -148,11 +164,11 @@ const NULL_ROWS: usize = 3;
 /// Random subtypings of the same sizes, fine-tuned in the same way: what the subtyping is compared with.
 pub(crate) fn null(
     context: &Context<'_>,
-    setting: &Setting<'_>,
+    trial: &Trial<'_>,
     settings: &FinetuneSettings,
     (label, sizes, count, extent): (&str, &[usize], usize, Extent),
 ) -> Result<Vec<Tuned>> {
-    let failures = setting.judged.failures.len();
+    let failures = trial.failures.len();
     let (order, rows_wanted) = match extent {
         Extent::Whole => (sizes.to_vec(), sizes.len()),
         Extent::Few => spread_first(sizes),
@@ -161,9 +177,9 @@ pub(crate) fn null(
     let draw = |index: usize| {
         let label = format!("{label}: random {}", index + 1);
         let subtyping = random(failures, &order, context.seed.wrapping_add(index as u64));
-        let layout = setting.layout(&subtyping);
+        let layout = trial.layout(&subtyping);
         let job = Job { label: &label, layout: &layout, targets: &targets, keep_models: false };
-        let rows = rows(context, setting, settings, &job)?;
+        let rows = rows(context, trial, settings, &job)?;
         Ok(Tuned { layout, rows })
     };
     (0..count).map(draw).collect()

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result};
 use modelmend_data::formats::{Array, Values, write_npy, write_parquet};
 use modelmend_data::{Column, Table as Columns};
+use modelmend_failure::Judge;
 use modelmend_failure::label_noise::{Separation, Suspicion};
 use modelmend_failure::train::TrainEpoch;
 use modelmend_learn::matrix::Summary;
@@ -39,16 +40,38 @@ pub(crate) struct Finished {
     pub(crate) refusal: Option<String>,
     /// The page, without provenance.
     report: ReportInput,
-    /// A row per case.
-    cases: Columns,
-    /// The failures as they were clustered (main subtyping).
-    embedding: Array2<f32>,
-    /// Test matrices as CSV, by subtyping.
-    matrices: Vec<(String, String)>,
+    tables: Tables,
     /// Models by file name.
     models: Vec<(String, Model)>,
     /// Training cases by their pull, where they are known.
     causes: Option<Columns>,
+}
+
+/// What is written about the cases.
+pub(super) struct Tables {
+    /// A row per case.
+    pub(super) cases: Columns,
+    /// The failures as they were clustered (main subtyping).
+    pub(super) embedding: Array2<f32>,
+    /// Test matrices as CSV, by subtyping.
+    pub(super) matrices: Vec<(String, String)>,
+}
+
+impl Tables {
+    /// Writes `cases.parquet`, `embedding.npy` and the matrices.
+    pub(super) fn write(self, out: &Path) -> Result<()> {
+        let folder = out.join("matrices");
+        std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make it", folder.display()))?;
+        for (name, text) in &self.matrices {
+            let path = folder.join(format!("{}.csv", name.replace(['/', ':'], "-")));
+            write_atomically(&path, &[text.as_bytes()])
+                .with_context(|| format!("{}: cannot write it", path.display()))?;
+        }
+        write_parquet(&out.join("cases.parquet"), &self.cases)?;
+        let shape = self.embedding.shape().to_vec();
+        let points = Values::F32(self.embedding.into_iter().collect());
+        Ok(write_npy(&out.join("embedding.npy"), &Array::new(shape, points)?)?)
+    }
 }
 
 /// Learning curves of the study's own training.
@@ -86,34 +109,39 @@ pub(crate) fn finish(
         results.repairs.insert(repaired.name(), repaired.result(setting));
         models.push((repaired.file(), repaired.model.clone()));
     }
-    let matrices =
-        evidence.iter().filter_map(|e| Some((e.name.clone(), csv(e, e.tuned.as_ref()?)))).collect();
-    let scaling = evidence.first().and_then(|e| e.division.scaling);
-    let clustered =
-        material.embeddings.iter().find(|(s, _)| Some(*s) == scaling).map(|(_, e)| e.points.clone());
+    let clustered = evidence.first().and_then(|own| clustered(own, material));
     let refusals = repaired.as_ref().map(Repaired::refusals).unwrap_or_default();
     Finished {
         refusal: (!refusals.is_empty()).then(|| refusals.join(" ")),
-        cases: case_table(setting, evidence.first(), &picture),
         report: ReportInput {
             repairs,
             ..report::input(context, study, setting, (&evidence, &picture), (&results, learning))
         },
         results,
-        embedding: clustered.unwrap_or(picture),
-        matrices,
+        tables: Tables {
+            cases: case_table(setting, evidence.first(), &picture),
+            matrices: evidence.iter().filter_map(matrix_file).collect(),
+            embedding: clustered.unwrap_or(picture),
+        },
         models,
         causes: repaired.as_ref().and_then(|r| r.causes.as_ref()).map(Causes::table),
     }
 }
 
+/// The failures as they were clustered.
+pub(super) fn clustered(own: &Evidence, material: &Material) -> Option<Array2<f32>> {
+    let chosen = material.embeddings.iter().find(|(scaling, _)| Some(*scaling) == own.division.scaling);
+    chosen.map(|(_, embedded)| embedded.points.clone())
+}
+
+/// The models that a subtyping was fine-tuned to, where they were kept, by file name.
+pub(super) fn tuned_models(e: &Evidence) -> Vec<(String, Model)> {
+    let models = e.tuned.iter().flat_map(|t| &t.models).enumerate();
+    models.map(|(i, m)| (format!("{}-{}.onnx", e.name, i + 1), m.clone())).collect()
+}
+
 fn models(evidence: &[Evidence], trained: Option<Trained>) -> (Vec<(String, Model)>, Option<Learning>) {
-    let own = evidence.iter().filter_map(|e| Some((e, e.tuned.as_ref()?)));
-    let mut models: Vec<(String, Model)> = own
-        .flat_map(|(e, t)| {
-            t.models.iter().enumerate().map(|(i, m)| (format!("{}-{}.onnx", e.name, i + 1), m.clone()))
-        })
-        .collect();
+    let mut models: Vec<(String, Model)> = evidence.iter().flat_map(tuned_models).collect();
     let learning = trained.map(|t| {
         models.push(("trained.onnx".to_owned(), t.model));
         Learning { curve: t.curve, best_epoch: t.best_epoch }
@@ -127,7 +155,8 @@ fn measure(values: &[Option<f64>], interval: Option<(f64, f64)>) -> Option<Measu
     Some(Measure { mean: summary.mean, std: summary.std, per_subtype: values.to_vec(), interval })
 }
 
-fn subtyping(e: &Evidence) -> SubtypingResult {
+/// A subtyping in the results.
+pub(super) fn subtyping(e: &Evidence) -> SubtypingResult {
     let division = &e.division;
     let mut result = SubtypingResult {
         subtypes: division.subtyping.count() as u64,
@@ -216,6 +245,11 @@ fn matrix(subtypes: usize, t: &TunedEvidence) -> Matrix {
     }
 }
 
+/// Name and text of the file with the test matrix of a subtyping, where there is one.
+pub(super) fn matrix_file(e: &Evidence) -> Option<(String, String)> {
+    Some((e.name.clone(), csv(e, e.tuned.as_ref()?)))
+}
+
 fn csv(e: &Evidence, t: &TunedEvidence) -> String {
     let names = column_names(e.division.subtyping.count());
     let mut text = format!("finetuned_on,{}\n", names.join(","));
@@ -291,7 +325,7 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
         ("loss".into(), Column::Float(predictions.iter().map(|p| Some(f64::from(p.loss))).collect())),
         ("correct".into(), Column::Bool(predictions.iter().map(|p| Some(p.correct)).collect())),
         ("subtype".into(), Column::Integer(position.iter().map(subtype).collect())),
-        ("part".into(), Column::text(setting.parts.iter().map(|p| p.name()))),
+        ("part".into(), Column::text(setting.trial.parts.iter().map(|p| p.name()))),
         ("x".into(), point(0)),
         ("y".into(), point(1)),
     ]);
@@ -317,27 +351,15 @@ pub(crate) fn write(
 ) -> Result<()> {
     let results: Vec<Results> = finished.iter().map(|f| f.results.clone()).collect();
     let first = finished.remove(0);
-    for folder in ["matrices", "models"] {
-        std::fs::create_dir_all(out.join(folder))
-            .with_context(|| format!("{}: cannot make it", out.join(folder).display()))?;
-    }
-    let failed = |name: &str| format!("{}: cannot write it", out.join(name).display());
-    for (name, text) in &first.matrices {
-        let name = format!("matrices/{}.csv", name.replace(['/', ':'], "-"));
-        write_atomically(&out.join(&name), &[text.as_bytes()]).with_context(|| failed(&name))?;
-    }
+    let folder = out.join("models");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make it", folder.display()))?;
     for (name, model) in &first.models {
-        model.write(&out.join("models").join(name.replace(['/', ':'], "-")))?;
+        model.write(&folder.join(name.replace(['/', ':'], "-")))?;
     }
-    write_parquet(&out.join("cases.parquet"), &first.cases)?;
+    first.tables.write(out)?;
     if let Some(causes) = &first.causes {
         write_parquet(&out.join("causes.parquet"), causes)?;
     }
-    let shape = first.embedding.shape().to_vec();
-    write_npy(
-        &out.join("embedding.npy"),
-        &Array::new(shape, Values::F32(first.embedding.into_iter().collect()))?,
-    )?;
     let mut report = first.report;
     let others: Vec<Repair> = finished.into_iter().flat_map(|f| f.report.repairs).collect();
     report.repairs.iter_mut().for_each(|repair| repair_page::over_runs(repair, &others));

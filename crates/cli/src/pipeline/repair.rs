@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::{Part, assign};
-use modelmend_failure::Problem;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::audit::{Check, audit, survives_its_file};
@@ -14,6 +13,7 @@ use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::procedure::{Aimed, Outcome, given, procedure};
 use modelmend_failure::repair::search::{Attempt, Setting as Found, repeat};
 use modelmend_failure::repair::task::{Score, Share, Task};
+use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Monitor;
 use modelmend_net::Model;
 use modelmend_study::Hash;
@@ -182,7 +182,7 @@ impl<'a> Work<'a> {
         (division, except): (&Division, &[(usize, String)]),
         (training, bootstrap): (Option<Labelled>, u32),
     ) -> Result<(Self, Option<Rehearsed>)> {
-        let mut layout = setting.layout(&division.subtyping);
+        let mut layout = setting.trial.layout(&division.subtyping);
         let targets = match &section.target {
             RepairTarget::Auto(_) => None,
             RepairTarget::Subtypes(chosen) => Some(numbers(chosen, layout.subtypes)?),
@@ -239,7 +239,7 @@ impl<'a> Work<'a> {
     /// A method on the study's split.
     fn tried(&self, method: &dyn Method, aimed: &Aimed) -> Result<Tried> {
         let title = Title { name: StepName::Repair, label: method.name(), version: 3 };
-        let inputs = [self.setting.judged.hash, self.setting.parts_hash];
+        let inputs = [self.setting.judged.hash, self.setting.trial.parts_hash];
         let step = self.context.step(title, self.key(method, aimed), &inputs, |scope| {
             self.search((&self.layout, aimed), method, &Watch(scope))
         })?;

@@ -1,6 +1,7 @@
 //! From a repair to results, page and document.
 
 use modelmend_data::split::Part;
+use modelmend_failure::Judge;
 use modelmend_failure::problem::Prediction;
 use modelmend_failure::repair::gate::Criterion;
 use modelmend_failure::repair::task::{Score, Share};
@@ -146,7 +147,7 @@ impl Repaired {
     fn rows(&self, setting: &Setting<'_>) -> Vec<page::RepairMethodRow> {
         let none = self.methods.first().and_then(|m| m.attempts.first()).map(|a| {
             let nothing = |share: Share| Share { right: 0, ..share };
-            let correct = setting.judged.failure.iter().zip(setting.parts);
+            let correct = setting.judged.failure.iter().zip(setting.trial.parts);
             let right = correct.filter(|(failure, part)| !**failure && **part == Part::Test).count();
             let test = Score {
                 target: nothing(a.test.target),

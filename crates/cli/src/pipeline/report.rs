@@ -1,6 +1,8 @@
 //! From evidence to the report's input.
 
 use modelmend_data::Images;
+use modelmend_data::split::Part;
+use modelmend_failure::Judge;
 use modelmend_failure::finetune::Epoch;
 use modelmend_failure::matrix::Row;
 use modelmend_learn::biclustering::spectral_order;
@@ -32,6 +34,7 @@ pub(super) fn input(
     let interval = wilson(right, total, study.statistics.confidence).ok();
     let labels: std::collections::BTreeSet<i64> = subject.cases.labels.iter().copied().collect();
     let labels: Vec<i64> = labels.into_iter().collect();
+    let constraint = study.finetune.as_ref().map(|f| f.keep_correct);
     page::ReportInput {
         study: study.name.clone(),
         facts: page::Facts {
@@ -49,7 +52,7 @@ pub(super) fn input(
         fine_labels: labels.iter().map(|&l| subject.names.label(l)).collect(),
         cases: cases(setting, &labels, picture),
         metadata: metadata(setting, evidence.first()),
-        subtypings: evidence.iter().map(|e| subtyping(study, e, results)).collect(),
+        subtypings: evidence.iter().map(|e| subtyping(constraint, e, results)).collect(),
         chosen: evidence.first().map(|e| e.name.clone()),
         training: learning.map(training),
         notes: results.notes.clone(),
@@ -105,13 +108,18 @@ fn cases(setting: &Setting<'_>, labels: &[i64], picture: &Array2<f32>) -> Vec<pa
             truth: Some(subject.targets[case]),
             fine_label: labels.iter().position(|l| *l == subject.cases.labels[case]),
             group: subject.cases.groups.as_ref().map(|g| g[case].clone()),
-            part: page::Part::ALL.into_iter().find(|p| p.name() == setting.parts[case].name()),
+            part: part(setting.trial.parts[case]),
             confidence: Some(f64::from(prediction.confidence)),
             loss: Some(f64::from(prediction.loss)),
             thumbnail: Some(thumbnail(images, case)),
         }
     };
     judged.failures.iter().enumerate().map(one).collect()
+}
+
+/// A side of the split.
+pub(super) fn part(part: Part) -> Option<page::Part> {
+    page::Part::ALL.into_iter().find(|p| p.name() == part.name())
 }
 
 /// A case as a picture.
@@ -165,7 +173,8 @@ fn measure(values: &[Option<f64>], interval: Option<(f64, f64)>) -> Option<page:
     Some(page::Measure { mean: summary.mean, std: summary.std, lo, hi })
 }
 
-fn subtyping(study: &ClassificationStudy, e: &Evidence, results: &Results) -> page::Subtyping {
+/// A subtyping as the page shows it; `constraint` is the accuracy that fine-tuning has to keep on correct cases.
+pub(super) fn subtyping(constraint: Option<f64>, e: &Evidence, results: &Results) -> page::Subtyping {
     let division = &e.division;
     let count = division.subtyping.count();
     let truth = results.truth.get(&e.name).map(|t| page::TruthScores { ari: t.ari, nmi: t.nmi });
@@ -195,7 +204,6 @@ fn subtyping(study: &ClassificationStudy, e: &Evidence, results: &Results) -> pa
     }
     shown.matrices = matrices(count, t);
     shown.order = order(count, t);
-    let constraint = study.finetune.as_ref().map(|f| f.keep_correct);
     shown.curves = t.rows.iter().filter(|r| !r.curve.is_empty()).map(|r| curve(r, constraint)).collect();
     shown
 }
@@ -222,8 +230,8 @@ fn subtype(e: &Evidence, index: usize) -> page::Subtype {
         None => members().take(NEAREST).collect(),
     };
     let named = e.division.nearest.is_none();
-    let suspicion = &e.doubts.subtypes[index];
-    let mislabelled = suspicion.mislabelled().then(|| format!("Why: {}.", mislabelled(suspicion)));
+    let suspicion = e.doubts.subtypes.get(index).filter(|suspicion| suspicion.mislabelled());
+    let mislabelled = suspicion.map(|suspicion| format!("Why: {}.", mislabelled(suspicion)));
     let name = named.then(|| e.division.subtyping.names[index].clone());
     let mut shown = page::Subtype {
         name: (index + 1).to_string(),

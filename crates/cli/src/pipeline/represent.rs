@@ -1,9 +1,9 @@
 //! Representations of the failures and their embeddings.
 
 use anyhow::{Context as _, Result};
-use modelmend_failure::Problem;
 use modelmend_failure::represent::{self, Representation, Scaling};
 use modelmend_failure::subtype::{EmbeddingSettings, embed, picture};
+use modelmend_failure::{Judge, Problem};
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{EmbeddingMethod, Representation as Kind, Subtype};
@@ -46,20 +46,30 @@ pub(crate) fn compute(
     (kind, dims): (Kind, usize),
     (cases, inputs): (&[usize], &[Hash]),
 ) -> Result<Represented> {
+    stored(context, (kind, dims), (cases, inputs), |watch, projection| {
+        let weights = problem.parameters();
+        Ok(match kind {
+            Kind::Gradients => represent::gradients(problem, weights, cases, projection, watch),
+            Kind::Features => represent::features(problem, weights, cases, watch),
+            Kind::FeaturesFlat => represent::features_flat(problem, weights, cases, projection, watch),
+            Kind::Trajectory => represent::trajectory(problem, &subject.checkpoints, cases, watch),
+        }?)
+    })
+}
+
+/// The step that represents the cases chosen; the computation gets dimensions and seed of its projection.
+pub(crate) fn stored(
+    context: &Context<'_>,
+    (kind, dims): (Kind, usize),
+    (cases, inputs): (&[usize], &[Hash]),
+    compute: impl FnOnce(&Watch<'_>, (usize, u64)) -> Result<Representation>,
+) -> Result<Represented> {
     let title = Title { name: StepName::Represent, label: kind_name(kind), version: 1 };
     let parameters = serde_json::json!({
         "kind": kind_name(kind), "dims": dims, "seed": context.seed, "cases": Hash::of(&serde_json::to_vec(cases)?),
     });
     let step = context.step(title, parameters, inputs, |scope| {
-        let watch = Watch(scope);
-        let weights = problem.parameters();
-        let projection = (dims, context.seed);
-        let result = match kind {
-            Kind::Gradients => represent::gradients(problem, weights, cases, projection, &watch),
-            Kind::Features => represent::features(problem, weights, cases, &watch),
-            Kind::FeaturesFlat => represent::features_flat(problem, weights, cases, projection, &watch),
-            Kind::Trajectory => represent::trajectory(problem, &subject.checkpoints, cases, &watch),
-        }?;
+        let result = compute(&Watch(scope), (dims, context.seed))?;
         let layers = Layers { rows: cases.len(), layers: result.layers };
         let data: Vec<f32> = result.matrix.into_iter().collect();
         Ok(Artifact::new(layers).with_f32("matrix", &data))

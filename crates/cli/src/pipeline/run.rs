@@ -6,11 +6,11 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::split::FAILURE_SHARES;
-use modelmend_failure::Problem;
 use modelmend_failure::finetune::FinetuneSettings;
-use modelmend_failure::matrix::{Layout, Row, Target, fixed_row};
+use modelmend_failure::matrix::{Row, fixed_row};
 use modelmend_failure::represent::Scaling;
 use modelmend_failure::resample::Resampling;
+use modelmend_failure::{Judge, Problem};
 use modelmend_study::Hash;
 use modelmend_study::cache::Cache;
 use modelmend_study::observer::Interrupt;
@@ -25,9 +25,9 @@ use modelmend_study::step::StepName;
 use super::cases::{self, Judged};
 use super::choose;
 use super::context::Context;
-use super::divide::{self, Division, Material, Setting};
+use super::divide::{self, Division, Material, Setting, Trial};
 use super::evidence::{self, Evidence};
-use super::finetune::{self, Extent, Job};
+use super::finetune::{self, Extent};
 use super::outputs::{self, Finished};
 use super::reconstruction;
 use super::repair;
@@ -193,19 +193,18 @@ fn analyse(
         .concat();
     let shares = study.finetune.as_ref().map_or(FAILURE_SHARES, |f| [f.train, f.validation, f.test]);
     let parts = cases::split(&subject, &judged, &finest, (&shares, context.seed))?;
-    let names: Vec<&str> = parts.iter().map(|p| p.name()).collect();
-    let mut setting = Setting {
-        parts_hash: Hash::of(names.join(" ").as_bytes()),
+    let trial = Trial {
+        judge: &problem,
+        failure: &judged.failure,
+        failures: &judged.failures,
+        judged: judged.hash,
+        groups: subject.group_numbers(),
+        parts_hash: divide::hash_of_parts(&parts),
         parts: &parts,
-        finetune: study.finetune.as_ref().map(|f| finetune_settings(f, START_RATE)),
-        subject: &subject,
-        problem: &problem,
-        judged: &judged,
+        finetune: study.finetune.as_ref().map(choose::finetuning),
     };
-    if let Some(section) = study.finetune.as_ref().filter(|f| f.learning_rate.value().is_none()) {
-        let rate = choose::learning_rate(context, &setting, own, &study.subtype, &RATES)?;
-        setting.finetune = Some(finetune_settings(section, rate));
-    }
+    let mut setting = Setting { subject: &subject, problem: &problem, judged: &judged, trial };
+    choose::settle(context, &mut setting.trial, study.finetune.as_ref(), (own, &study.subtype))?;
     let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
     let Some(evidence) = evidence(context, &setting, study, divisions, &features)? else { return Ok(None) };
     let repaired = match (&study.repair, evidence.first()) {
@@ -269,22 +268,6 @@ fn all_features(
     Ok(features.representation.standardized())
 }
 
-fn finetune_settings(section: &modelmend_study::schema::Finetune, rate: f64) -> FinetuneSettings {
-    FinetuneSettings {
-        learning_rate: section.learning_rate.value().copied().unwrap_or(rate),
-        weight_decay: section.weight_decay,
-        batch_size: section.batch_size as usize,
-        epochs: section.epochs as usize,
-        patience: section.patience as usize,
-        keep_correct: section.keep_correct,
-    }
-}
-
-/// Learning rates that `auto` chooses from.
-const RATES: [f64; 4] = [5e-6, 2e-5, 8e-5, 3e-4];
-/// The one that stands in the settings until then.
-const START_RATE: f64 = RATES[1];
-
 type Divided = Vec<(Comparison, Division)>;
 
 fn divisions(
@@ -299,7 +282,7 @@ fn divisions(
         let division = match divide::clustered(comparison) {
             Some(kind) => {
                 let material = comparisons_material(materials, kind)?;
-                choose::by_clusters(context, setting, material, &study.subtype)?.0
+                choose::by_clusters(context, &setting.trial, material, &study.subtype)?.0
             }
             None => {
                 let sizes = divided.first().map(|(_, own)| own.subtyping.sizes()).unwrap_or_default();
@@ -318,7 +301,8 @@ fn evidence(
     divisions: Divided,
     features: &ndarray::Array2<f32>,
 ) -> Result<Option<Vec<Evidence>>> {
-    let Some(settings) = &setting.finetune else {
+    let trial = &setting.trial;
+    let Some(settings) = &trial.finetune else {
         let plain = divisions.into_iter().map(|(comparison, division)| {
             let findings = evidence::findings(setting, &division)?;
             let doubts = evidence::doubts(setting, &division, features, None)?;
@@ -339,7 +323,7 @@ fn evidence(
     let mut all = Vec::new();
     for (index, (comparison, division)) in divisions.into_iter().enumerate() {
         let name = comparison.to_string();
-        let tuned = finetune::subtypes(context, setting, settings, (&name, &division.subtyping, index == 0))?;
+        let tuned = finetune::subtypes(context, trial, settings, (&name, &division.subtyping, index == 0))?;
         let null = match comparison {
             Comparison::Named(Method::Random) => Vec::new(),
             _ => {
@@ -349,7 +333,7 @@ fn evidence(
                     _ => Extent::Few,
                 };
                 let subtypings = statistics.random_subtypings as usize;
-                finetune::null(context, setting, settings, (&name, &sizes, subtypings, extent))?
+                finetune::null(context, trial, settings, (&name, &sizes, subtypings, extent))?
             }
         };
         let findings = evidence::findings(setting, &division)?;
@@ -359,7 +343,7 @@ fn evidence(
             true => {
                 let numbers = evidence::statistics(
                     context,
-                    setting,
+                    trial,
                     &name,
                     (&tuned, &null, &more),
                     (&resampling, more_hash),
@@ -378,15 +362,9 @@ fn common_rows(
     setting: &Setting<'_>,
     settings: &FinetuneSettings,
 ) -> Result<(Vec<Row>, Hash)> {
-    let none = vec![None; setting.judged.failures.len()];
-    let layout = Layout::new(&none, 0, &setting.judged.failure, setting.parts);
-    let job = Job { label: "all failures", layout: &layout, targets: &[Target::All], keep_models: false };
-    let all = finetune::rows(context, setting, settings, &job)?;
-    let mut rows = all.rows;
-    let correct = setting.judged.failure.iter().map(|f| !f).collect();
-    rows.push(Row { name: "none".to_owned(), correct, last: Vec::new(), epoch: None, curve: Vec::new() });
+    let (mut rows, hash) = finetune::common(context, &setting.trial, settings)?;
     if let Some(checkpoint) = setting.subject.checkpoints.last() {
         rows.push(fixed_row(setting.problem, checkpoint.parameters(), "checkpoint")?);
     }
-    Ok((rows, all.hash))
+    Ok((rows, hash))
 }

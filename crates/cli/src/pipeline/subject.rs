@@ -232,12 +232,14 @@ impl Subject {
 
 /// Number of the group of each case.
 pub(crate) fn group_numbers(cases: &Cases) -> Option<Vec<usize>> {
-    let groups = cases.groups.as_ref()?;
-    let numbers: BTreeMap<&String, usize> = {
-        let distinct: std::collections::BTreeSet<&String> = groups.iter().collect();
-        distinct.into_iter().enumerate().map(|(i, g)| (g, i)).collect()
-    };
-    Some(groups.iter().map(|g| numbers[g]).collect())
+    cases.groups.as_deref().map(numbered)
+}
+
+/// Each group's place among the different groups, in the order of their names.
+pub(crate) fn numbered(groups: &[String]) -> Vec<usize> {
+    let distinct: std::collections::BTreeSet<&String> = groups.iter().collect();
+    let numbers: BTreeMap<&String, usize> = distinct.into_iter().enumerate().map(|(i, g)| (g, i)).collect();
+    groups.iter().map(|g| numbers[g]).collect()
 }
 
 /// Columns of metadata as text, fine label and group included, for the cases chosen.

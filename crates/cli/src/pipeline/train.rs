@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use modelmend_data::formats::{Source, read_cases};
-use modelmend_failure::Problem;
 use modelmend_failure::train::{TrainCheckpoint, TrainEpoch, TrainProgress, TrainSettings, Training};
+use modelmend_failure::{Judge, Problem};
 use modelmend_net::Model;
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
 use modelmend_study::Hash;

@@ -8,6 +8,7 @@ use super::fisher::fisher;
 use super::recipe::{Anchor, Failures, Recipe};
 use super::task::Task;
 use crate::error::Result;
+use crate::judge::Judge;
 use crate::matrix::Target;
 use modelmend_learn::monitor::Monitor;
 

@@ -17,6 +17,7 @@ use super::task::Task;
 use crate::augment::{Augmentation, augment};
 use crate::draw::draw;
 use crate::error::{FailureError, Result};
+use crate::judge::Judge;
 use crate::matrix::Target;
 use modelmend_learn::monitor::Monitor;
 

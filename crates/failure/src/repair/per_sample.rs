@@ -6,6 +6,7 @@ use modelmend_net::exec::Sink;
 use modelmend_net::{Parameters, Settings};
 
 use crate::error::Result;
+use crate::judge::Judge;
 use crate::problem::Problem;
 use modelmend_learn::monitor::Monitor;
 

@@ -9,6 +9,7 @@ use super::recipe::Recipe;
 use super::search::{Attempt, rank, search};
 use super::task::Task;
 use crate::error::Result;
+use crate::judge::Judge;
 use crate::matrix::{Layout, Target};
 use crate::problem::Problem;
 use modelmend_learn::monitor::Monitor;

@@ -14,6 +14,7 @@ use super::optimize::optimize;
 use super::recipe::Recipe;
 use super::task::{Aim, Score, Task};
 use crate::error::Result;
+use crate::judge::Judge;
 use modelmend_learn::monitor::Monitor;
 
 /// Where a recipe did best on the validation side.

@@ -5,6 +5,7 @@ use modelmend_net::Parameters;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::judge::Judge;
 use crate::matrix::{Layout, Target};
 use crate::problem::Problem;
 

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::Representation;
 use crate::error::{FailureError, Result};
+use crate::judge::Judge;
 use crate::problem::Problem;
 use modelmend_learn::monitor::Monitor;
 

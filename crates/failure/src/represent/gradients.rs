@@ -11,10 +11,10 @@ use ndarray::Array2;
 
 use super::Representation;
 use crate::error::{FailureError, Result};
-use crate::problem::Problem;
+use crate::judge::{Judge, chunk};
 use modelmend_learn::monitor::Monitor;
 
-/// Cases per chunk: the projection matrix is drawn once for each.
+/// Most cases per chunk: the projection matrix is drawn once for each.
 const CHUNK: usize = 64;
 /// Rows of the projection matrix that are drawn at a time; with 100 dimensions they stay in the second-level cache.
 const SLAB: usize = 2048;
@@ -27,30 +27,30 @@ const SLAB: usize = 2048;
 /// # Errors
 /// A model without parameters, or with an operator that has no gradient.
 pub fn gradients(
-    problem: &Problem,
+    judge: &dyn Judge,
     parameters: &Parameters<f32>,
     cases: &[usize],
     (dims, seed): (usize, u64),
     monitor: &dyn Monitor,
 ) -> Result<Representation> {
-    let layers = problem.graph().layers();
+    let layers = judge.graph().layers();
     if layers.is_empty() {
         return Err(FailureError::invalid(
             "the model has no trainable parameters, so it has no gradients to look at",
         ));
     }
     let width = layers.len() * dims;
-    let mut layer_of = vec![0; problem.graph().parameters().len()];
+    let mut layer_of = vec![0; judge.graph().parameters().len()];
     for (index, layer) in layers.iter().enumerate() {
         layer.parameters.iter().for_each(|&p| layer_of[p] = index);
     }
     let projection = GaussianProjection::new(seed, dims);
-    let batch = CHUNK * rayon::current_num_threads();
+    let chunk = chunk(cases.first().map_or(0, |&case| judge.input(&[case]).len()), CHUNK);
+    let settings = Settings { chunk, ..Settings::default() };
+    let batch = chunk * rayon::current_num_threads();
     let mut rows = Vec::with_capacity(cases.len() * width);
-    for part in cases.chunks(batch) {
+    for part in cases.chunks(batch).flat_map(|part| judge.batches(part)) {
         monitor.check()?;
-        let labels = problem.targets_of(part);
-        let settings = Settings { chunk: CHUNK, ..Settings::default() };
         let make = |images: Range<usize>| Projector {
             projection: &projection,
             layer_of: &layer_of,
@@ -59,14 +59,9 @@ pub fn gradients(
             rows: vec![0.0; images.len() * width],
             scratch: Scratch::default(),
         };
-        let runtime = problem.runtime();
-        let result = runtime.per_sample(
-            parameters,
-            &[problem.input(part)],
-            &[&problem.loss(&labels)],
-            settings,
-            make,
-        )?;
+        let loss = judge.loss_of(part, 1.0);
+        let input = [judge.input(part)];
+        let result = judge.runtime().per_sample(parameters, &input, &[loss.as_ref()], settings, make)?;
         result.sinks.into_iter().for_each(|sink| rows.extend(sink.rows));
         monitor.progress(rows.len() / width, cases.len());
     }

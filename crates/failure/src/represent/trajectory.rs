@@ -5,7 +5,7 @@ use ndarray::Array2;
 
 use super::Representation;
 use crate::error::{FailureError, Result};
-use crate::problem::Problem;
+use crate::judge::Judge;
 use modelmend_learn::monitor::Monitor;
 
 /// A column per checkpoint, 1 where it is right and 0 where it is wrong (METHODS 1.1).
@@ -13,7 +13,7 @@ use modelmend_learn::monitor::Monitor;
 /// # Errors
 /// Checkpoints whose parameters do not fit the model.
 pub fn trajectory(
-    problem: &Problem,
+    judge: &dyn Judge,
     checkpoints: &[Model],
     cases: &[usize],
     monitor: &dyn Monitor,
@@ -22,13 +22,13 @@ pub fn trajectory(
     for (column, checkpoint) in checkpoints.iter().enumerate() {
         monitor.check()?;
         let shapes = |m: &Model| m.graph().parameters().iter().map(|p| p.shape.clone()).collect::<Vec<_>>();
-        if shapes(checkpoint) != shapes(problem.model()) {
+        if shapes(checkpoint) != shapes(judge.model()) {
             return Err(FailureError::invalid(format!(
                 "checkpoint {} has other parameters than the model",
                 column + 1
             )));
         }
-        for (row, correct) in problem.correct(checkpoint.parameters(), cases)?.into_iter().enumerate() {
+        for (row, correct) in judge.correct(checkpoint.parameters(), cases)?.into_iter().enumerate() {
             matrix[[row, column]] = f32::from(u8::from(correct));
         }
         monitor.progress(column + 1, checkpoints.len());

@@ -5,6 +5,7 @@
 
 mod case;
 mod provenance;
+mod regions;
 mod repair;
 mod stress;
 mod subtyping;
@@ -12,6 +13,7 @@ mod uncertainty;
 
 pub use case::{Case, MetadataColumn, MetadataValues, Part, Thumbnail};
 pub use provenance::{InputFile, Provenance, StepRecord};
+pub use regions::RegionFacts;
 pub use repair::{
     AuditLine, CauseCase, Causes, Criterion, PlantedCause, Protocol, Repair, RepairAccuracy, RepairCounts,
     RepairMethodRow, RepairSubgroup, RepairedCase, Tradeoff,
@@ -41,6 +43,8 @@ pub struct ReportInput {
     pub classes: Vec<String>,
     /// Names of the fine labels (tissue type, cell type); empty where the data has none.
     pub fine_labels: Vec<String>,
+    /// Of which regions the failing cases are, where they are regions of what a reconstruction network puts out.
+    pub regions: Option<RegionFacts>,
     /// The cases on which the network fails.
     pub cases: Vec<Case>,
     /// Further columns of the failing cases, each with one value per entry of `cases`.

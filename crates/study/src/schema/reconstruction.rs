@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::{AutoOr, InputPath, PartSize};
-use super::{Optimizer, defaults};
+use super::{Finetune, Optimizer, Statistics, Subtype, defaults};
 
 /// The value of `task` that selects [`ReconstructionStudy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,8 +42,40 @@ pub struct ReconstructionStudy {
     pub stress: Vec<Stress>,
     /// Conformal calibration on top of every method.
     pub conformal: Option<Conformal>,
+    /// Kinds of failure among the regions with the largest error, in the first of several runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Failures>,
     /// Output folder; by default `out/<name>` beside the study file.
     pub output: Option<InputPath>,
+}
+
+/// Failures of a reconstruction network: the regions of validation and test items with the largest error. They are divided
+/// and examined as the failures of a classifier are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Failures {
+    /// Edge of a region in pixels, of a signal in samples; items are cut into equal regions of about this edge.
+    pub edge: u32,
+    /// Share of the regions that count as failures, inside `0..1`.
+    pub share: f64,
+    /// From failures to subtypes; the representation is `gradients`.
+    pub subtype: Subtype,
+    /// Fine-tuning on each subtype; without it there are subtypes and explanations, and no matrix.
+    pub finetune: Option<Finetune>,
+    /// Intervals and tests.
+    pub statistics: Statistics,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self {
+            edge: 32,
+            share: 0.2,
+            subtype: Subtype::default(),
+            finetune: None,
+            statistics: Statistics::default(),
+        }
+    }
 }
 
 /// Training of a reconstruction network, for `epochs` or for `steps`.

@@ -1,12 +1,14 @@
 //! A study of an image-to-image network: where its output cannot be trusted.
 
 mod examples;
+mod failures;
 mod fidelity;
 mod measure;
 mod methods;
 mod page;
 mod prepare;
 mod problem;
+mod single;
 mod stress;
 mod tomography;
 mod train;
@@ -15,23 +17,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use modelmend_data::formats::{Array, write_npz};
-use modelmend_data::split::Part;
 use modelmend_net::Model;
 use modelmend_report::input::{Facts, ReportInput, StressTest, UncertaintyExample};
 use modelmend_study::cache::InputHash;
 use modelmend_study::record::Results;
 use modelmend_study::runner::Runner;
 use modelmend_study::schema::{ReconstructionStudy, StudyFile};
-use modelmend_study::step::StepName;
+use modelmend_uncertainty::Promise;
 
+use self::failures::Failing;
 use self::measure::Outcome;
-use self::problem::Material;
 use self::stress::Verdict;
 use super::context::Context;
 use super::outputs;
-use modelmend_uncertainty::Promise;
 
 /// Runs a reconstruction study, seed by seed, and writes the output folder.
 pub(super) fn run(
@@ -44,20 +44,24 @@ pub(super) fn run(
     let (mut runs, mut results, mut first) = (Runs::default(), Vec::new(), None);
     for seed in file.study.seeds() {
         let context = Context { runner, seed, inputs: &inputs };
-        let Some(done) = one(&context, file, study)? else { continue };
+        let Some(done) = single::run(&context, file, study)? else { continue };
         results.push(done.results);
         runs.outcomes.push(done.outcomes);
         runs.verdicts.push(done.verdicts);
         runs.errors.push(done.errors);
         first.get_or_insert(done.shown);
     }
-    let Some(shown) = first else {
+    let Some(mut shown) = first else {
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(());
     };
     let tables = shown.stressed.clone();
     let models = shown.models.clone();
-    let report = report(study, &runs, shown);
+    let failing = shown.failing.take();
+    let mut report = report(study, &runs, shown);
+    if let Some(failing) = failing {
+        failing.deliver(out, (&mut results, &mut report))?;
+    }
     write((out, file), (&results, report), (&models, &tables), (runner, &inputs))
 }
 
@@ -94,79 +98,8 @@ struct Shown {
     stressed: Vec<(String, Arrays)>,
     /// What the network gains.
     gained: Option<String>,
-}
-
-/// One run; `None` where the user wants to stop before the methods.
-fn one(context: &Context<'_>, file: &StudyFile, study: &ReconstructionStudy) -> Result<Option<Done>> {
-    let (material, data) = Material::read(context, file, study)?;
-    let mut models = Vec::new();
-    let base = match (&study.model, &study.train) {
-        (Some(path), _) => {
-            context.hash(&path.to_string(), &file.resolve(path))?;
-            Model::read(&file.resolve(path))?
-        }
-        (None, Some(train)) => {
-            let trained = train::train(context, (&material, data), (train, 0))?;
-            models.push(("trained.onnx".to_owned(), trained.clone()));
-            trained
-        }
-        (None, None) => bail!("{}: either `model` or `train` must be given", file.path.display()),
-    };
-    if !context.wants(StepName::Uncertainty) {
-        return Ok(None);
-    }
-    let source = material.source()?;
-    let shown = examples::choose(context, (source.as_ref(), data), &base)?;
-    let ratios = fidelity::fidelity(context, (source.as_ref(), data), &base)?;
-    let rival = match &material {
-        Material::Slices(scanned) => {
-            tomography::total_variation(context, (source.as_ref(), data), &scanned.scanner)?
-        }
-        _ => None,
-    };
-    let (mut asked, mut outcomes, mut crops) = (Vec::new(), Vec::new(), Vec::new());
-    let names: Vec<String> =
-        study.uncertainty.iter().map(|wanted| prepare::name(wanted).to_owned()).collect();
-    for (wanted, name) in study.uncertainty.iter().zip(prepare::numbered(&names)) {
-        let members = train::members(context, (file, study), (&material, data), wanted)?;
-        let (names, others): (Vec<_>, Vec<Model>) = members.into_iter().unzip();
-        let source = (source.as_ref(), data);
-        let method = methods::prepare(context, study, source, (&base, &others, (wanted, &name)))?;
-        models.extend(names.into_iter().zip(others).filter_map(|(name, model)| Some((name?, model))));
-        models.extend(method.model.clone().map(|model| (format!("{name}.onnx"), model)));
-        let (outcome, maps) = methods::ask(context, study, (&material, &shown), &method)?;
-        outcomes.push(outcome);
-        crops.push(maps);
-        asked.push(method);
-    }
-    let mut results = page::results(&study.name, context.seed, (source.count(Part::Test), &outcomes));
-    let tests = if context.wants(StepName::Stress) {
-        let taken: Vec<String> = results.stress.keys().cloned().collect();
-        let wanted = stress::Tests::new(&study.stress, &taken);
-        stress::make(context, (source.as_ref(), material.scanner(), data), (&base, study.seed), wanted)?
-    } else {
-        Vec::new()
-    };
-    let (mut verdicts, mut windows) = (Vec::new(), Vec::new());
-    for test in &tests {
-        let said = asked.iter().map(|method| stress::ask(context, (source.as_ref(), test), method));
-        let (verdict, seen): (Vec<_>, Vec<_>) = said.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        windows.push(asked.iter().map(|method| method.name.clone()).zip(seen).collect::<Vec<_>>());
-        verdicts.push(verdict);
-    }
-    stress::results(&mut results, &tests, &verdicts);
-    let sinograms = shown.places.iter().map(|place| material.sinogram(place.item)).collect::<Result<_>>()?;
-    let shown = Shown {
-        models,
-        items: source.count(Part::Test),
-        groups: material.groups().to_vec(),
-        examples: page::examples(&shown, sinograms, (&outcomes, &crops)),
-        stress: stress::shown(&tests, &windows),
-        stressed: stress::files(&tests, source.as_ref())?,
-        gained: fidelity::note(&ratios, rival),
-    };
-    let errors = fidelity::squared_errors(&ratios);
-    Ok(Some(Done { results, outcomes, verdicts, errors, shown }))
+    /// Kinds of failure, where the study asks for them.
+    failing: Option<Failing>,
 }
 
 fn report(study: &ReconstructionStudy, runs: &Runs, shown: Shown) -> ReportInput {

@@ -98,10 +98,10 @@ impl Material {
         }
     }
 
-    /// The patient of each test item, where there are patients.
-    pub(super) fn groups(&self) -> &[String] {
+    /// The patient of each item of a side, where there are patients.
+    pub(super) fn groups(&self, part: Part) -> &[String] {
         match self {
-            Self::Slices(scanned) => &scanned.patients,
+            Self::Slices(scanned) => &scanned.patients[part as usize],
             Self::Signals { .. } | Self::Pictures { .. } => &[],
         }
     }

@@ -6,17 +6,21 @@ mod page;
 
 use anyhow::Result;
 use modelmend_learn::uncertainty::Alarm;
+use modelmend_net::Model;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
+use modelmend_study::record::Results;
+use modelmend_study::schema::ReconstructionStudy;
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::method::Maps;
 use modelmend_uncertainty::source::Source;
-use modelmend_uncertainty::stress::{ItemScore, Score, Stressed, score};
+use modelmend_uncertainty::stress::{ItemScore, Score, Stressed as Item, score};
+use modelmend_uncertainty::tomography::Scanner;
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::files::files;
-pub(super) use self::items::{Tests, make};
-pub(super) use self::page::{results, shown, tests};
+use self::items::{Tests, make};
+pub(super) use self::page::{shown, tests};
 use super::super::context::{Context, Title};
 use super::examples::{self, Place};
 use super::methods::Asked;
@@ -27,7 +31,7 @@ pub(super) struct Test {
     pub(super) name: String,
     /// What is done, for a reader of the page.
     about: String,
-    pub(super) items: Vec<Stressed>,
+    pub(super) items: Vec<Item>,
     /// Changes of the measurements, where these were attacked.
     pub(super) measurements: Vec<Vec<f32>>,
     /// Windows of the items that are shown.
@@ -71,8 +75,42 @@ impl Verdict {
     }
 }
 
+/// The stress tests of one run.
+#[derive(Default)]
+pub(super) struct Stressed {
+    pub(super) tests: Vec<Test>,
+    /// What the methods say, test by test.
+    pub(super) verdicts: Vec<Vec<Verdict>>,
+    /// Names of the methods and their u where the page looks, test by test.
+    windows: Vec<Vec<(String, Windows)>>,
+}
+
+/// Makes the items of every test, asks every method about them, and puts the numbers into the results.
+pub(super) fn run(
+    context: &Context<'_>,
+    (source, scanner, data): (&dyn Source, Option<&Scanner>, Hash),
+    (study, base): (&ReconstructionStudy, &Model),
+    (asked, results): (&[Asked], &mut Results),
+) -> Result<Stressed> {
+    if !context.wants(StepName::Stress) {
+        return Ok(Stressed::default());
+    }
+    let taken: Vec<String> = results.stress.keys().cloned().collect();
+    let wanted = Tests::new(&study.stress, &taken);
+    let tests = make(context, (source, scanner, data), (base, study.seed), wanted)?;
+    let (mut verdicts, mut windows) = (Vec::new(), Vec::new());
+    for test in &tests {
+        let said = asked.iter().map(|method| ask(context, (source, test), method));
+        let (verdict, seen): (Vec<_>, Vec<_>) = said.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        windows.push(asked.iter().map(|method| method.name.clone()).zip(seen).collect());
+        verdicts.push(verdict);
+    }
+    page::results(results, &tests, &verdicts);
+    Ok(Stressed { tests, verdicts, windows })
+}
+
 /// Asks a method about the items of a test; with its u in the windows that are shown.
-pub(super) fn ask(
+fn ask(
     context: &Context<'_>,
     (source, test): (&dyn Source, &Test),
     asked: &Asked,

@@ -25,8 +25,8 @@ const WINDOW: [f64; 2] = [-1000.0, 1000.0];
 pub(super) struct Scanned {
     pub(super) held: Held,
     pub(super) scanner: Arc<Scanner>,
-    /// The patient of each test slice.
-    pub(super) patients: Vec<String>,
+    /// The patient of each slice of a side.
+    pub(super) patients: [Vec<String>; 3],
 }
 
 /// The pairs of a study on slices, and the scanner that made them.
@@ -48,10 +48,10 @@ pub(super) fn pairs(data: &ReconstructionData, path: &Path, seed: u64) -> Result
     };
     let scanner = Arc::new(Scanner::new(scan, size)?);
     let mut parts: [Vec<Pairs>; 3] = Default::default();
-    let mut patients = Vec::new();
+    let mut patients: [Vec<String>; 3] = Default::default();
     for ((side, pair), patient) in sides.into_iter().zip(scanner.pairs(&slices)?).zip(slices.patients()) {
         parts[side as usize].push(pair);
-        patients.extend((side == Part::Test).then(|| patient.clone()));
+        patients[side as usize].push(patient.clone());
     }
     let acquisition = Arc::<Scanner>::clone(&scanner);
     Ok(Scanned { held: Held::new(&[1, size, size], parts, (acquisition, seed))?, scanner, patients })

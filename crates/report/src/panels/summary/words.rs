@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{method_title, uncertainty};
 use crate::fields::name_of;
 use crate::format;
-use crate::input::{Finding, ReportInput, Subtype, Subtyping};
+use crate::input::{Finding, RegionFacts, ReportInput, Subtype, Subtyping};
 
 /// Both p-values below this: the kinds are called real.
 const SIGNIFICANT: f64 = 0.05;
@@ -32,8 +32,13 @@ fn what_marks(input: &ReportInput, model: &str) -> String {
 pub(super) fn what_fails(input: &ReportInput) -> String {
     let facts = &input.facts;
     let model = if facts.model.is_empty() { "The network" } else { &facts.model };
+    let regions = input.regions.as_ref().map(|regions| failing_regions(regions, facts.failures));
     if !input.uncertainty.is_empty() {
-        return what_marks(input, model);
+        let sentences = [Some(what_marks(input, model)), regions];
+        return sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    }
+    if let Some(regions) = regions {
+        return format!("{model}. {regions}");
     }
     let mut text = format!(
         "{model} gets {} of {} cases wrong",
@@ -47,6 +52,28 @@ pub(super) fn what_fails(input: &ReportInput) -> String {
         }
     }
     text + "."
+}
+
+/// What the failures of a reconstruction network are.
+fn failing_regions(facts: &RegionFacts, failures: u64) -> String {
+    let (what, pictures) = match facts.signals {
+        true => (
+            format!("intervals of about {} samples", facts.edge),
+            "the target in grey and the output in colour",
+        ),
+        false => (
+            format!("regions of about {0} x {0} pixels", facts.edge),
+            "target, output and |error| side by side, the error the brighter the larger",
+        ),
+    };
+    format!(
+        "Its {} failures are the worst of the {} {what} of {} items that it was not trained on: those whose root mean squared error is above {}. \
+         At most that counts as right here, and after fine-tuning as repaired. Pictures show {pictures}.",
+        format::count(failures),
+        format::count(facts.regions),
+        format::count(facts.items),
+        format::significant(facts.threshold)
+    )
 }
 
 /// Whether the kinds are real, in a few words, and the class of the box.
@@ -161,11 +188,27 @@ pub(super) fn judgement(subtype: &Subtype) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Case, Estimate};
+    use crate::input::{Case, Estimate, Facts, UncertaintyRow};
 
     fn subtype(l: f64, i: f64) -> Subtype {
         let estimate = |value| Some(Estimate { value, lo: None, hi: None });
         Subtype { learnability: estimate(l), independence: estimate(i), ..Subtype::default() }
+    }
+
+    #[test]
+    fn failing_regions_are_told_whatever_else_was_asked() {
+        let regions =
+            Some(RegionFacts { items: 8, regions: 200, edge: 32, signals: false, threshold: 0.051 });
+        let facts = Facts { model: "unet.onnx".to_owned(), cases: 5, failures: 40, ..Facts::default() };
+        let mut input = ReportInput { facts, regions, ..ReportInput::default() };
+        let alone = what_fails(&input);
+        assert!(alone.starts_with(
+            "unet.onnx. Its 40 failures are the worst of the 200 regions of about 32 x 32 pixels of 8 items"
+        ));
+        assert!(alone.contains("above 0.051") && !alone.contains("wrong"), "{alone}");
+        input.uncertainty = vec![UncertaintyRow::default()];
+        assert!(what_fails(&input).starts_with("unet.onnx on 5 test items"));
+        assert!(what_fails(&input).ends_with(alone.trim_start_matches("unet.onnx. ")));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, Door, LARGEST_COUNT};
+use super::analysis::{finetune, statistics, subtype};
+use super::{Checked, Door};
 use crate::schema::*;
 
 pub(super) fn study(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
@@ -11,10 +12,10 @@ pub(super) fn study(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
     paths(door, &[("model", &study.model), ("output", &study.output)])?;
     study.train.as_ref().map_or(Ok(()), |section| train(door, section))?;
     data(door, &study.data)?;
-    subtype(door, &study.subtype)?;
+    subtype(door, "", &study.subtype)?;
     compare(door, study)?;
-    study.finetune.as_ref().map_or(Ok(()), |section| finetune(door, section))?;
-    statistics(door, &study.statistics)?;
+    study.finetune.as_ref().map_or(Ok(()), |section| finetune(door, "", section))?;
+    statistics(door, "", &study.statistics)?;
     study.repair.as_ref().map_or(Ok(()), |section| repair(door, section))
 }
 
@@ -90,20 +91,6 @@ fn classes(door: &Door<'_>, key: &str, classes: &BTreeMap<u32, Vec<i64>>) -> Che
     door.ensure(classes.len() != 1, key, "one class", "at least two classes are needed")
 }
 
-fn subtype(door: &Door<'_>, subtype: &Subtype) -> Checked {
-    door.within("subtype.projection", subtype.projection, 1..=100_000)?;
-    door.within("subtype.embedding.dims", subtype.embedding.dims, 1..=1000)?;
-    door.within("subtype.embedding.neighbors", subtype.embedding.neighbors, 2..=1000)?;
-    door.within("subtype.embedding.min_dist", subtype.embedding.min_dist, 0.0..=1.0)?;
-    let (smallest, largest) = subtype.clustering.k.bounds();
-    door.within("subtype.clustering.k", smallest, 1..=1000)?;
-    door.within("subtype.clustering.k", largest, 1..=1000)?;
-    let rule = "the smallest number must not be above the largest";
-    door.ensure(smallest <= largest, "subtype.clustering.k", format!("[{smallest}, {largest}]"), rule)?;
-    let empty = subtype.checkpoints.iter().position(InputPath::is_empty);
-    door.ensure(empty.is_none(), "subtype.checkpoints", "\"\"", "must not be empty")
-}
-
 fn compare(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
     door.no_repeats("compare", &study.compare)?;
     for entry in &study.compare {
@@ -118,29 +105,6 @@ fn compare(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
     let known = study.train.is_some() || checkpoints >= 2;
     let rule = "trajectory needs at least 2 checkpoints of the model";
     door.ensure(!trajectory || known, "subtype.checkpoints", format!("{checkpoints} given"), rule)
-}
-
-fn finetune(door: &Door<'_>, finetune: &Finetune) -> Checked {
-    finetune.learning_rate.value().map_or(Ok(()), |rate| door.positive("finetune.learning_rate", *rate))?;
-    door.not_negative("finetune.weight_decay", finetune.weight_decay)?;
-    door.counts(&[
-        ("finetune.batch_size", Some(finetune.batch_size)),
-        ("finetune.epochs", Some(finetune.epochs)),
-        ("finetune.patience", Some(finetune.patience)),
-    ])?;
-    door.within("finetune.keep_correct", finetune.keep_correct, 0.0..=1.0)?;
-    door.inside_unit("finetune.train", finetune.train)?;
-    door.inside_unit("finetune.validation", finetune.validation)?;
-    door.inside_unit("finetune.test", finetune.test)?;
-    let sum = finetune.train + finetune.validation + finetune.test;
-    let rule = "the three shares must add up to 1";
-    door.ensure((sum - 1.0).abs() < 1e-9, "finetune.train + validation + test", sum, rule)
-}
-
-fn statistics(door: &Door<'_>, statistics: &Statistics) -> Checked {
-    door.within("statistics.bootstrap", statistics.bootstrap, 1..=LARGEST_COUNT)?;
-    door.inside_unit("statistics.confidence", statistics.confidence)?;
-    door.within("statistics.random_subtypings", statistics.random_subtypings, 1..=1000)
 }
 
 fn repair(door: &Door<'_>, repair: &Repair) -> Checked {

@@ -1,5 +1,6 @@
 //! The door: every rule about values, checked once after parsing.
 
+mod analysis;
 mod classification;
 mod reconstruction;
 

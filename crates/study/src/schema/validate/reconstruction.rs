@@ -1,5 +1,6 @@
 //! Rules of `task: reconstruction`, section by section.
 
+use super::analysis;
 use super::{Checked, Door};
 use crate::schema::*;
 
@@ -14,6 +15,7 @@ pub(super) fn study(door: &Door<'_>, study: &ReconstructionStudy) -> Checked {
     for (index, test) in study.stress.iter().enumerate() {
         stress(door, &format!("stress[{index}]"), (test, study.data.source.is_some()))?;
     }
+    study.failures.as_ref().map_or(Ok(()), |section| failures(door, section))?;
     study.conformal.map_or(Ok(()), |conformal| {
         door.inside_unit("conformal.level", conformal.level)?;
         conformal.delta.map_or(Ok(()), |delta| door.inside_unit("conformal.delta", delta))
@@ -51,6 +53,21 @@ fn data(door: &Door<'_>, data: &ReconstructionData) -> Checked {
     measures(door, data)?;
     data.split.as_ref().map_or(Ok(()), |split| parts(door, "data.split", split))?;
     data.samples.as_ref().map_or(Ok(()), |samples| parts(door, "data.samples", samples))
+}
+
+fn failures(door: &Door<'_>, failures: &Failures) -> Checked {
+    door.count("failures.edge", failures.edge)?;
+    door.inside_unit("failures.share", failures.share)?;
+    let subtype = &failures.subtype;
+    analysis::subtype(door, "failures.", subtype)?;
+    let rule = "regions are described by `gradients`";
+    let fits = subtype.representation == Representation::Gradients;
+    door.ensure(fits, "failures.subtype.representation", "another", rule)?;
+    let given = !subtype.checkpoints.is_empty();
+    belongs(door, "failures.subtype.checkpoints", given, false, "only for a classifier")?;
+    let finetune = failures.finetune.as_ref();
+    finetune.map_or(Ok(()), |section| analysis::finetune(door, "failures.", section))?;
+    analysis::statistics(door, "failures.", &failures.statistics)
 }
 
 fn belongs(door: &Door<'_>, key: &str, given: bool, fits: bool, rule: &str) -> Checked {

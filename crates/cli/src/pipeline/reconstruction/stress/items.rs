@@ -24,11 +24,11 @@ use super::Test;
 const SHOWN: usize = 2;
 
 /// The entries of a study, one for each level of noise, with their names in results.
-pub(in super::super) struct Tests(Vec<(String, Stress)>);
+pub(super) struct Tests(Vec<(String, Stress)>);
 
 impl Tests {
     /// What a study asks for; `taken` are names that results have already.
-    pub(in super::super) fn new(asked: &[Stress], taken: &[String]) -> Self {
+    pub(super) fn new(asked: &[Stress], taken: &[String]) -> Self {
         let mut single = Vec::new();
         for stress in asked {
             match stress {
@@ -67,7 +67,7 @@ struct Kept {
 }
 
 /// Makes the items of every test. Places and noise follow from the study's seed, so that all runs share them.
-pub(in super::super) fn make(
+pub(super) fn make(
     context: &Context<'_>,
     (source, scanner, data): (&dyn Source, Option<&Scanner>, Hash),
     (base, seed): (&Model, u64),

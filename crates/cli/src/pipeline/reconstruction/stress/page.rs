@@ -5,10 +5,10 @@ use modelmend_study::record::{Results, StressScore};
 
 use super::super::measure::mean;
 use super::super::page::{over_runs, over_runs_and_items};
-use super::{Test, Verdict, Windows};
+use super::{Stressed, Test, Verdict, Windows};
 
 /// Puts the numbers of one run into its results; `verdicts` has those of each test.
-pub(in super::super) fn results(results: &mut Results, tests: &[Test], verdicts: &[Vec<Verdict>]) {
+pub(super) fn results(results: &mut Results, tests: &[Test], verdicts: &[Vec<Verdict>]) {
     for (test, verdicts) in tests.iter().zip(verdicts) {
         let into = results.stress.entry(test.name.clone()).or_default();
         for verdict in verdicts {
@@ -64,8 +64,8 @@ fn row(runs: &[&[Verdict]], method: usize, seed: u64) -> page::StressRow {
     }
 }
 
-/// The tests of a run with their pictures; `windows` has the u of each method, test by test.
-pub(in super::super) fn shown(tests: &[Test], windows: &[Vec<(String, Windows)>]) -> Vec<page::StressTest> {
+/// The tests of a run with their pictures.
+pub(in super::super) fn shown(Stressed { tests, windows, .. }: &Stressed) -> Vec<page::StressTest> {
     let one = |(test, windows): (&Test, &Vec<(String, Windows)>)| {
         let aimed = test.items.iter().filter(|item| !item.mask.is_empty()).map(|item| {
             let covered = item.mask.iter().filter(|covered| **covered).count();
