@@ -239,7 +239,7 @@ fn a_study_of_failing_regions_has_subtypes_matrix_and_page() {
     assert!(
         page.contains("regions of about 8 x 8 pixels of 10 items") && page.contains("Map of the failures")
     );
-    assert!(page.contains("mean of the target") && page.contains("item 1, row 0, column "), "no metadata");
+    assert!(page.contains("mean of the target") && page.contains(", row 0, column "), "no metadata");
     assert!(!page.contains("class 0") && !page.contains("NaN"));
     // Again, from nothing, on two threads: the same numbers.
     let again = folder.path().join("again");
