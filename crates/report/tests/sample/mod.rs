@@ -95,15 +95,11 @@ pub(crate) fn report(cases: usize) -> ReportInput {
         subtypings: subtypings(&mut rng, &kinds, &cases),
         chosen: Some("gradients".to_owned()),
         training: Some(training()),
-        uncertainty: Vec::new(),
-        examples: Vec::new(),
-        groups: Vec::new(),
-        stress: Vec::new(),
-        coverage_level: None,
         repairs: repair::repairs(),
         provenance: provenance(),
         notes: vec!["2 values of “smear” with fewer than 3 failures are set aside: S31, S38.".to_owned()],
         cases,
+        ..ReportInput::default()
     }
 }
 
