@@ -110,7 +110,7 @@ fn errors_are_those_of_each_region_alone_and_the_threshold_leaves_the_share() {
 }
 
 #[test]
-fn items_of_several_shapes_give_each_case_its_own_gradient_and_a_common_step() {
+fn items_of_several_shapes_give_each_case_its_own_gradient() {
     let regions = Regions::new(network(2), mixed(), 5).unwrap();
     let read =
         |cases: &[usize]| gradients(&regions, regions.parameters(), cases, (6, 5), &Silent).unwrap().matrix;

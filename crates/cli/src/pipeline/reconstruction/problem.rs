@@ -52,8 +52,8 @@ impl Material {
             let hash = context.hash(&source.to_string(), &path)?;
             let scanned = tomography::pairs(data, &path, study.seed)
                 .with_context(|| file.path.display().to_string())?;
-            let slices = Self::Slices(Box::new(scanned));
-            return Ok((slices, Hash::of(format!("{described}{hash}").as_bytes())));
+            let hash = Hash::of(format!("{described}{hash}{}", scanned.content).as_bytes());
+            return Ok((Self::Slices(Box::new(scanned)), hash));
         }
         let Some(folder) = &data.images else {
             bail!("{}: data: needs one of `generator`, `images` and `source`", file.path.display());

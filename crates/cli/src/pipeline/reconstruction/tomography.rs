@@ -27,6 +27,8 @@ pub(super) struct Scanned {
     pub(super) scanner: Arc<Scanner>,
     /// The patient of each slice of a side.
     pub(super) patients: [Vec<String>; 3],
+    /// Of every input and target: what another projector makes of the same file is other data.
+    pub(super) content: Hash,
 }
 
 /// The pairs of a study on slices, and the scanner that made them.
@@ -49,12 +51,16 @@ pub(super) fn pairs(data: &ReconstructionData, path: &Path, seed: u64) -> Result
     let scanner = Arc::new(Scanner::new(scan, size)?);
     let mut parts: [Vec<Pairs>; 3] = Default::default();
     let mut patients: [Vec<String>; 3] = Default::default();
-    for ((side, pair), patient) in sides.into_iter().zip(scanner.pairs(&slices)?).zip(slices.patients()) {
+    let pairs = scanner.pairs(&slices)?;
+    let values = pairs.iter().flat_map(|pair| [&pair.input, &pair.target]).flatten();
+    let content = Hash::of(&values.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    for ((side, pair), patient) in sides.into_iter().zip(pairs).zip(slices.patients()) {
         parts[side as usize].push(pair);
         patients[side as usize].push(patient.clone());
     }
     let acquisition = Arc::<Scanner>::clone(&scanner);
-    Ok(Scanned { held: Held::new(&[1, size, size], parts, (acquisition, seed))?, scanner, patients })
+    let held = Held::new(&[1, size, size], parts, (acquisition, seed))?;
+    Ok(Scanned { held, scanner, patients, content })
 }
 
 /// The shares of train, validation and test.
