@@ -1,7 +1,7 @@
 //! What a step of a training costs: the networks of the reconstruction studies and an interval network, each in processor seconds of this process,
 //! least of some repetitions, with its page faults.
 //!
-//! `cargo run --release -p modelmend-net --example training_cost [-- name ...]`; `RAYON_NUM_THREADS=1` leaves out what threads cost each other.
+//! `cargo run --release -p modelmend-net --example training_cost [-- name ...]` ("unet full" is the U-Net of the paper on 512 x 512 pixels); `RAYON_NUM_THREADS=1` leaves out what threads cost each other.
 #![allow(clippy::print_stdout, reason = "an example that reports")]
 
 use std::error::Error;
@@ -113,5 +113,22 @@ fn main() -> Outcome<()> {
     if wanted("unet inn") {
         interval("unet inn", &tomograph, &Part::Last(7), &slices)?;
     }
+    // Minutes and gigabytes: only where it is named.
+    if chosen.iter().any(|name| name == "unet full") {
+        let full = unet(&UNet { base: 64, depth: 5, dropout: 0.7, seed: 1 })?;
+        let slice = nets::images(&[1, 1, 512, 512], 2);
+        forward("unet full, a pass", &full, &slice)?;
+        base("unet full", &with_dropout(&full, true)?, &slice)?;
+    }
+    Ok(())
+}
+
+/// Prints what a prediction costs.
+fn forward(name: &str, model: &Model, input: &Tensor<f32>) -> Outcome<()> {
+    let runtime = Runtime::<f32>::new(model.graph().clone());
+    let before = used();
+    runtime.forward(model.parameters(), std::slice::from_ref(input), Settings::default())?;
+    let after = used();
+    println!("{name:18} {:7.3} s own {:30} {:6.0} MiB", after[0] - before[0], "", after[3]);
     Ok(())
 }

@@ -5,6 +5,7 @@ mod held;
 mod page;
 mod picture;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -124,7 +125,8 @@ pub(super) fn examine(
         finetune: section.finetune.as_ref().map(choose::finetuning),
     };
     choose::settle(context, &mut trial, section.finetune.as_ref(), (&divided, subtype))?;
-    let division = choose::by_clusters(context, &trial, &divided, subtype)?.0;
+    let mut division = choose::by_clusters(context, &trial, &divided, subtype)?.0;
+    division.subtyping.notes.extend(few_groups(&trial));
     let looks = picture::looks(&judged.regions, &judged.failures)?;
     let columns = page::columns(&held, &judged, &looks);
     let findings = explain(&division.subtyping.labels, division.subtyping.count(), &columns.words())?;
@@ -135,6 +137,16 @@ pub(super) fn examine(
     };
     let evidence = Evidence { name: NAME.to_owned(), division, findings, doubts: Doubts::default(), tuned };
     Ok(Some(finish(section, (&held, judged, &parts), (looks, columns), (evidence, &divided, picture))))
+}
+
+/// A warning where the bootstrap has hardly any groups to draw.
+fn few_groups(trial: &Trial<'_>) -> Option<String> {
+    const ENOUGH: usize = 5;
+    let groups = trial.groups.iter().flatten().zip(trial.parts).filter(|(_, part)| **part == Part::Test);
+    let count = groups.map(|(group, _)| group).collect::<BTreeSet<_>>().len();
+    (count < ENOUGH && trial.finetune.is_some()).then(|| {
+        format!("{count} of the patients or items are on the test side, fewer than {ENOUGH}: intervals over them are too narrow, and p-values too small.")
+    })
 }
 
 /// Cuts the items into regions and measures the error of the network in each.
