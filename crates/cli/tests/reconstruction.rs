@@ -165,7 +165,10 @@ fn a_study_of_slices_trains_a_network_that_sees_more_than_back_projection() {
     }
     // What the network leaves is less than what back-projection left: the page says both.
     let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
-    assert!(page.contains("dB before the network"), "no signal-to-noise ratio on the page");
+    assert!(
+        page.contains("what goes into the network") && page.contains("total variation"),
+        "no signal-to-noise ratio on the page"
+    );
     for (from, to, said) in [
         ("size: 32", "size: 30", "must divide"),
         ("depth: 3", "depth: 9", "train.depth"),

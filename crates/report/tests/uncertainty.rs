@@ -37,6 +37,7 @@ fn each_figure_of_a_reconstruction_study_is_a_file_and_on_the_page() {
     let html = render(&input);
     assert_eq!(html.matches("<svg class=\"figure\"").count(), names.len());
     assert!(html.contains("0.620") && html.contains("± 0.012"), "value and spread over runs");
+    assert!(html.contains("28.2") && html.contains("what goes into the network"), "no reconstructions");
     assert!(html.contains("rows 13 to 52, columns 201 to 256") && html.contains("samples 201 to 296"));
 }
 

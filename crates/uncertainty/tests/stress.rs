@@ -57,7 +57,7 @@ fn attacked(attack: Attack) -> (Stressed, Vec<f32>, f64) {
 
 #[test]
 fn an_unbounded_attack_draws_its_target() {
-    let free = Attack { bound_image: None, bound_measurement: None, steps: 60 };
+    let free = Attack { bound_image: None, bound_rms: None, bound_measurement: None, steps: 60 };
     let (stressed, measurement, darker) = attacked(free);
     assert!(darker > 0.6, "{darker}");
     assert!(measurement.is_empty());
@@ -76,7 +76,8 @@ fn an_unbounded_attack_draws_its_target() {
 #[test]
 fn an_attack_on_the_measurement_is_one_that_could_be_measured() {
     let share = 0.05;
-    let attack = Attack { bound_image: Some(0.05), bound_measurement: Some(share), steps: 40 };
+    let attack =
+        Attack { bound_image: Some(0.05), bound_rms: None, bound_measurement: Some(share), steps: 40 };
     let (stressed, change, darker) = attacked(attack);
     let (source, scanner) = source();
     let item = source.item(Part::Test, 0).unwrap();
@@ -95,7 +96,7 @@ fn an_attack_on_the_measurement_is_one_that_could_be_measured() {
 #[test]
 fn a_bound_of_zero_changes_nothing() {
     for (image, measurement) in [(Some(0.0), None), (None, Some(0.0)), (Some(0.1), Some(0.0))] {
-        let attack = Attack { bound_image: image, bound_measurement: measurement, steps: 5 };
+        let attack = Attack { bound_image: image, bound_rms: None, bound_measurement: measurement, steps: 5 };
         let (stressed, change, _) = attacked(attack);
         let (source, _) = source();
         assert_eq!(stressed.input, source.item(Part::Test, 0).unwrap().input);
@@ -105,7 +106,8 @@ fn a_bound_of_zero_changes_nothing() {
 
 #[test]
 fn attacks_have_the_same_bits_on_any_number_of_threads() {
-    let attack = Attack { bound_image: Some(0.05), bound_measurement: Some(0.05), steps: 5 };
+    let attack =
+        Attack { bound_image: Some(0.05), bound_rms: Some(0.02), bound_measurement: Some(0.05), steps: 5 };
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let [one, three] = [1, 3].map(|threads| pool(threads).install(|| attacked(attack)));
     assert_eq!(one, three);

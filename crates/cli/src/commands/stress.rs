@@ -52,6 +52,9 @@ pub(crate) struct Stress {
     /// Largest change of a pixel by an attack; without it unbounded.
     #[arg(long, value_parser = not_negative)]
     bound: Option<f64>,
+    /// Root mean square of the change of an image by an attack; without it unbounded.
+    #[arg(long, value_parser = not_negative)]
+    bound_rms: Option<f64>,
     /// Standard deviation of noise as a share of the input's range.
     #[arg(long, default_value_t = 0.05, value_parser = not_negative)]
     level: f64,

@@ -26,7 +26,7 @@ pub use subtyping::{
 
 pub use uncertainty::{
     DensityCell, DirectionAccuracy, ExampleMaps, GroupRow, ItemMean, MethodInGroup, NoiseLevel, Plane,
-    Rejection, SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
+    Reconstruction, Rejection, SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
 };
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,8 @@ pub struct ReportInput {
     pub uncertainty: Vec<UncertaintyRow>,
     /// Test items of such a study to look at, the worst first.
     pub examples: Vec<UncertaintyExample>,
+    /// How near the network and its rivals come to the truth.
+    pub reconstructions: Vec<Reconstruction>,
     /// Its test items by group, where the data names groups.
     pub groups: Vec<GroupRow>,
     /// Its stress tests.

@@ -214,3 +214,13 @@ pub struct MethodInGroup {
     /// Coverage after conformal calibration.
     pub coverage: Option<f64>,
 }
+
+/// How near a reconstruction comes to the truth.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reconstruction {
+    /// What reconstructs.
+    pub name: String,
+    /// Peak signal-to-noise ratio in decibels, for values from 0 to 1.
+    pub psnr: Option<ItemMean>,
+}

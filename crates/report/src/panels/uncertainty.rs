@@ -18,6 +18,7 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
                 "Each method gives every pixel an uncertainty u. A good u is large where the output is wrong: its correlation with "
                 "|error| is high, and removing the most uncertain pixels removes the error (a small sparsification area)."
             }
+            (tables::reconstructions(&context.input.reconstructions))
             (tables::measures(rows))
             (tables::rejection(rows))
             (groups::render(context.input))

@@ -1,8 +1,8 @@
 //! An invented reconstruction study: three methods on photographs and on signals.
 
 use modelmend_report::input::{
-    DensityCell, DirectionAccuracy, ExampleMaps, Facts, ItemMean, NoiseLevel, Plane, Rejection, ReportInput,
-    SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
+    DensityCell, DirectionAccuracy, ExampleMaps, Facts, ItemMean, NoiseLevel, Plane, Reconstruction,
+    Rejection, ReportInput, SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
 };
 
 use super::hostile::TEXTS;
@@ -22,6 +22,9 @@ pub(crate) fn report() -> ReportInput {
         examples: vec![measured(example(1, 40, 56)), example(3, 24, 32), example(1, 1, 96)],
         groups: stress::groups(),
         stress: stress::tests(),
+        reconstructions: [("what goes into the network", 22.1), ("the network", 28.2)]
+            .map(|(name, psnr)| Reconstruction { name: name.to_owned(), psnr: Some(mean(psnr)) })
+            .to_vec(),
         coverage_level: Some(0.9),
         ..ReportInput::default()
     }
@@ -122,6 +125,9 @@ pub(crate) fn spoil(mut input: ReportInput) -> ReportInput {
         Some(ItemMean { value: f64::NAN, lo: Some(f64::NEG_INFINITY), hi: Some(1e300), std: Some(f64::NAN) });
     input.study = text(0);
     input.coverage_level = Some(f64::NAN);
+    for (i, row) in input.reconstructions.iter_mut().enumerate() {
+        (row.name, row.psnr) = (text(i), nowhere);
+    }
     for (i, row) in input.uncertainty.iter_mut().enumerate() {
         row.method = text(i);
         (row.pearson, row.coverage, row.calibrated_width) = (nowhere, nowhere, nowhere);

@@ -356,6 +356,8 @@ pub enum Stress {
         size: u32,
         /// Largest change of a pixel of the input; without it unbounded, as in the paper.
         bound_image: Option<f64>,
+        /// Root mean square of the change of the input (the L2 bound, whatever the number of pixels); without it unbounded.
+        bound_rms: Option<f64>,
         /// Largest change of an entry of the sinogram, as a share of the largest entry of the item's sinogram. With it the sinogram is attacked, and the input
         /// changes as a sinogram can change it; without it the input itself is. Only for `source`.
         bound_sinogram: Option<f64>,

@@ -24,6 +24,8 @@ const MEMORY: usize = 10;
 pub struct Attack {
     /// Largest change of an element of the input, at least 0; unbounded without.
     pub bound_image: Option<f64>,
+    /// Root mean square of the change of the input, at least 0; unbounded without.
+    pub bound_rms: Option<f64>,
     /// Largest change of an entry of the measurement, as a share of its largest entry, at least 0. With it the measurement is attacked, and the input changes as
     /// a measurement can change it; without it the input itself is, as in the paper.
     pub bound_measurement: Option<f64>,

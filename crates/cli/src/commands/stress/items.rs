@@ -80,8 +80,12 @@ fn stressed(
     let spot = |shape| Spot::draw((shape, size), (rows, columns), (asked.seed, number));
     match asked.test {
         Test::Adversarial => {
-            let attack =
-                Attack { bound_image: asked.bound, bound_measurement: None, steps: asked.steps as usize };
+            let attack = Attack {
+                bound_image: asked.bound,
+                bound_rms: asked.bound_rms,
+                bound_measurement: None,
+                steps: asked.steps as usize,
+            };
             let shape = match asked.shape {
                 Shape::Square => Drawn::Square,
                 Shape::Disc => Drawn::Disc,

@@ -4,6 +4,7 @@ use anyhow::Result;
 use modelmend_data::split::Part;
 use modelmend_learn::stats;
 use modelmend_net::{Model, Runtime};
+use modelmend_report::input::Reconstruction;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::step::StepName;
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 
 use super::super::context::{Context, Title};
 use super::examples::answer;
+use super::page::over_runs_and_items;
 
 /// Peak signal-to-noise ratios of each test item in decibels (`-10 log10` of the mean squared error, for values from 0 to 1): before the network and after it.
 /// `None` where an item has no error at all.
@@ -41,14 +43,21 @@ pub(super) fn squared_errors(ratios: &Ratios) -> Vec<Option<f64>> {
     ratios.iter().map(|[_, after]| Some(after.map_or(0.0, |decibels| 10f64.powf(-decibels / 10.0)))).collect()
 }
 
-/// The sentence of the page; `rival` is a reconstruction without a network.
-pub(super) fn note(ratios: &Ratios, rival: Option<f64>) -> Option<String> {
-    let of = |side: usize| mean(&ratios.iter().map(|item| item[side]).collect::<Vec<_>>());
-    let (before, after) = (of(0)?, of(1)?);
-    let rival = rival.map_or_else(String::new, |rival| format!(", {rival:.1} dB by total variation"));
-    Some(format!(
-        "Peak signal-to-noise ratio of the test items: {before:.1} dB before the network, {after:.1} dB after it{rival}."
-    ))
+/// What the page shows: the ratios of all runs, and those of a reconstruction without a network, where there is one.
+pub(super) fn rows(runs: &[Ratios], rival: &[Option<f64>], seed: u64) -> Vec<Reconstruction> {
+    let side = |side: usize| -> Vec<Vec<Option<f64>>> {
+        runs.iter().map(|items| items.iter().map(|item| item[side]).collect()).collect()
+    };
+    let rows = [
+        ("what goes into the network", side(0)),
+        ("the network", side(1)),
+        ("total variation, which knows the scan exactly", vec![rival.to_vec()]),
+    ];
+    let row = |(name, values): (&str, Vec<Vec<Option<f64>>>)| {
+        let psnr = over_runs_and_items(&values, seed)?;
+        Some(Reconstruction { name: name.to_owned(), psnr: Some(psnr) })
+    };
+    rows.into_iter().filter_map(row).collect()
 }
 
 /// The mean of ratios; none where one is missing.

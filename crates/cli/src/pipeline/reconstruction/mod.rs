@@ -28,6 +28,7 @@ use modelmend_study::schema::{ReconstructionStudy, StudyFile};
 use modelmend_uncertainty::Promise;
 
 use self::failures::Failing;
+use self::fidelity::Ratios;
 use self::measure::Outcome;
 use self::stress::Verdict;
 use super::context::Context;
@@ -48,7 +49,7 @@ pub(super) fn run(
         results.push(done.results);
         runs.outcomes.push(done.outcomes);
         runs.verdicts.push(done.verdicts);
-        runs.errors.push(done.errors);
+        runs.ratios.push(done.ratios);
         first.get_or_insert(done.shown);
     }
     let Some(mut shown) = first else {
@@ -71,8 +72,8 @@ struct Runs {
     outcomes: Vec<Vec<Outcome>>,
     /// Stress test by stress test.
     verdicts: Vec<Vec<Vec<Verdict>>>,
-    /// Mean squared errors of the network on each test item.
-    errors: Vec<Vec<Option<f64>>>,
+    /// What the network gains on each test item.
+    ratios: Vec<Ratios>,
 }
 
 /// What a run came to.
@@ -80,7 +81,7 @@ struct Done {
     results: Results,
     outcomes: Vec<Outcome>,
     verdicts: Vec<Vec<Verdict>>,
-    errors: Vec<Option<f64>>,
+    ratios: Ratios,
     shown: Shown,
 }
 
@@ -96,8 +97,8 @@ struct Shown {
     stress: Vec<StressTest>,
     /// The items of each stress test, by file name.
     stressed: Vec<(String, Arrays)>,
-    /// What the network gains.
-    gained: Option<String>,
+    /// What is gained without a network, where that can be said.
+    rival: Vec<Option<f64>>,
     /// Kinds of failure, where the study asks for them.
     failing: Option<Failing>,
 }
@@ -113,13 +114,14 @@ fn report(study: &ReconstructionStudy, runs: &Runs, shown: Shown) -> ReportInput
         );
     }
     notes.extend(runs.outcomes.iter().take(1).flatten().filter_map(|outcome| outcome.note.clone()));
-    notes.extend(shown.gained);
+    let errors: Vec<_> = runs.ratios.iter().map(fidelity::squared_errors).collect();
     ReportInput {
         study: study.name.clone(),
         facts: Facts { model, cases: shown.items as u64, seed: study.seed, ..Facts::default() },
         uncertainty: page::rows(&runs.outcomes, study.seed),
         examples: shown.examples,
-        groups: page::groups(&shown.groups, &runs.errors, &runs.outcomes),
+        reconstructions: fidelity::rows(&runs.ratios, &shown.rival, study.seed),
+        groups: page::groups(&shown.groups, &errors, &runs.outcomes),
         stress: stress::tests(&runs.verdicts, (shown.stress, study.seed)),
         coverage_level: study.conformal.map(|conformal| conformal.level),
         notes,

@@ -46,7 +46,7 @@ pub(super) fn run(
         Material::Slices(scanned) => {
             tomography::total_variation(context, (source.as_ref(), data), &scanned.scanner)?
         }
-        Material::Signals { .. } | Material::Pictures { .. } => None,
+        Material::Signals { .. } | Material::Pictures { .. } => Vec::new(),
     };
     let methods = methods(context, &subject, (&base, &shown))?;
     models.extend(methods.models);
@@ -67,11 +67,10 @@ pub(super) fn run(
         examples: page::examples(&shown, sinograms, (&outcomes, &methods.crops)),
         stress: stress::shown(&stressed),
         stressed: stress::files(&stressed.tests, source.as_ref())?,
-        gained: fidelity::note(&ratios, rival),
+        rival,
         failing,
     };
-    let errors = fidelity::squared_errors(&ratios);
-    Ok(Some(Done { results, outcomes, verdicts: stressed.verdicts, errors, shown }))
+    Ok(Some(Done { results, outcomes, verdicts: stressed.verdicts, ratios, shown }))
 }
 
 /// The network of the study: the user's, or the one that is trained here and delivered.

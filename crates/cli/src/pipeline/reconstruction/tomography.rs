@@ -95,37 +95,31 @@ const WEIGHTS: [f64; 4] = [0.01, 0.03, 0.1, 0.3];
 /// Validation slices on which they are tried.
 const TRIED: usize = 4;
 
-/// The mean peak signal-to-noise ratio of the test slices by total variation, in decibels, with the weight that is best on validation slices.
+/// The peak signal-to-noise ratio of each test slice by total variation, in decibels, with the weight that is best on validation slices; empty where none could be chosen.
 pub(super) fn total_variation(
     context: &Context<'_>,
     (source, data): (&dyn Source, Hash),
     scanner: &Scanner,
-) -> Result<Option<f64>> {
-    let title = Title { name: StepName::Uncertainty, label: "total variation", version: 1 };
+) -> Result<Vec<Option<f64>>> {
+    let title = Title { name: StepName::Uncertainty, label: "total variation", version: 2 };
     let step = context.step(title, (WEIGHTS, TRIED), &[data], |scope| {
-        let decibels = |part, index, weight| {
-            let pair = source.item(part, index)?;
-            let image = scanner.total_variation(pair.target.data(), weight)?;
-            scope.check()?;
-            Ok(fidelity::ratio(&image, pair.target.data()))
-        };
-        let over = |part: Part, count: usize, weight| {
-            let all: Result<Vec<Option<f64>>> =
-                (0..count).map(|index| decibels(part, index, weight)).collect();
-            Ok::<_, anyhow::Error>(fidelity::mean(&all?))
+        let over = |part: Part, count: usize, weight| -> Result<Vec<Option<f64>>> {
+            let decibels = |index| {
+                let pair = source.item(part, index)?;
+                let image = scanner.total_variation(pair.target.data(), weight)?;
+                scope.check()?;
+                Ok(fidelity::ratio(&image, pair.target.data()))
+            };
+            (0..count).map(decibels).collect()
         };
         let mut best: Option<(f64, f64)> = None;
         for weight in WEIGHTS {
-            let found = over(Part::Validation, source.count(Part::Validation).min(TRIED), weight)?;
-            if let Some(found) = found.filter(|&found| best.is_none_or(|(_, best)| found > best)) {
-                best = Some((weight, found));
-            }
+            let tried = over(Part::Validation, source.count(Part::Validation).min(TRIED), weight)?;
+            let found = fidelity::mean(&tried).filter(|&found| best.is_none_or(|(_, best)| found > best));
+            best = found.map(|found| (weight, found)).or(best);
         }
-        let found = match best {
-            Some((weight, _)) => over(Part::Test, source.count(Part::Test), weight)?,
-            None => None,
-        };
-        Ok(Artifact::new(found))
+        let found = best.map(|(weight, _)| over(Part::Test, source.count(Part::Test), weight));
+        Ok(Artifact::new(found.transpose()?.unwrap_or_default()))
     })?;
     Ok(step.artifact.value)
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::title;
 use crate::format;
-use crate::input::{ItemMean, UncertaintyRow};
+use crate::input::{ItemMean, Reconstruction, UncertaintyRow};
 use crate::panels::measures::{cell, spread};
 
 /// Headline, decimals and value of each column.
@@ -35,6 +35,25 @@ pub(super) fn measures(rows: &[UncertaintyRow]) -> Markup {
         row.seconds.map_or_else(|| format::MISSING.to_owned(), |seconds| format::number(seconds, 3))
     };
     table(rows, &caption, &MEASURES, Some(("Seconds per item", &seconds)))
+}
+
+/// How near reconstructions come to the truth.
+pub(super) fn reconstructions(rows: &[Reconstruction]) -> Markup {
+    if rows.is_empty() {
+        return Markup::default();
+    }
+    let spread = spread(rows.iter().filter_map(|row| row.psnr));
+    html! {
+        div class="card scroll" {
+            table {
+                caption { (format!("How near the reconstructions come to the truth: means over test items, with {spread}")) }
+                thead { tr { th { "Reconstruction" } th class="num" { "Peak signal-to-noise ratio, dB" } } }
+                tbody {
+                    @for row in rows { tr { th scope="row" { (row.name) } (cell(row.psnr, 1, false)) } }
+                }
+            }
+        }
+    }
 }
 
 /// What is gained by rejecting whole items.

@@ -172,9 +172,10 @@ fn training_length(door: &Door<'_>, key: &str, epochs: Option<u32>, steps: Optio
 
 fn stress(door: &Door<'_>, key: &str, (test, scanned): (&Stress, bool)) -> Checked {
     match test {
-        Stress::Adversarial { size, bound_image, bound_sinogram, steps, .. } => {
+        Stress::Adversarial { size, bound_image, bound_rms, bound_sinogram, steps, .. } => {
             door.counts(&[(&format!("{key}.size"), Some(*size)), (&format!("{key}.steps"), Some(*steps))])?;
             bound_image.map_or(Ok(()), |bound| door.not_negative(&format!("{key}.bound_image"), bound))?;
+            bound_rms.map_or(Ok(()), |bound| door.not_negative(&format!("{key}.bound_rms"), bound))?;
             let sinogram = format!("{key}.bound_sinogram");
             belongs(door, &sinogram, bound_sinogram.is_some(), scanned, "only for data.source")?;
             bound_sinogram.map_or(Ok(()), |bound| door.not_negative(&sinogram, bound))

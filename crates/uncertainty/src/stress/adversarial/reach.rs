@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::source::Batch;
 
 /// The bound on the largest change is one on this norm of it, which is never smaller and has a gradient; of a changed image of 128 x 128 pixels at most 1.16 times as large.
-const NORM: f64 = 64.0;
+const LARGEST: f64 = 64.0;
 /// Bounds are respected with so much to spare that rounding to single precision does not break them.
 const SPARE: f64 = 1e-5;
 
@@ -25,7 +25,10 @@ pub(super) struct Reach<'a> {
     unknowns: usize,
     /// Bound on the measurement, where that is attacked.
     measurement: Option<f64>,
+    /// Bound on each element of the input.
     image: Option<f64>,
+    /// Bound on the norms of the input's change that are scaled down to it.
+    norms: Vec<Norm>,
 }
 
 impl<'a> Reach<'a> {
@@ -45,8 +48,14 @@ impl<'a> Reach<'a> {
                 (measured.len(), Some(spared(share * f64::from(largest))))
             }
         };
-        let nothing = [image, measurement].into_iter().flatten().any(|bound| bound <= 0.0);
-        Ok((!nothing).then_some(Self { acquisition, unknowns, measurement, image }))
+        let rms = attack.bound_rms.map(spared);
+        let nothing = [image, rms, measurement].into_iter().flatten().any(|bound| bound <= 0.0);
+        let pixels = item.input.len() as f64;
+        // Elements of the input are bent one by one where they are the unknowns.
+        let largest = image.filter(|_| measurement.is_some()).map(|bound| Norm { power: LARGEST, bound });
+        let square = rms.map(|bound| Norm { power: 2.0, bound: bound * pixels.sqrt() });
+        let norms = [largest, square].into_iter().flatten().collect();
+        Ok((!nothing).then_some(Self { acquisition, unknowns, measurement, image, norms }))
     }
 
     /// Number of unknowns.
@@ -56,47 +65,72 @@ impl<'a> Reach<'a> {
 
     /// The change that these unknowns stand for.
     pub(super) fn change(&self, unknowns: &[f64]) -> Result<Change> {
-        let Some(bound) = self.measurement else {
-            let input = unknowns.iter().map(|&z| bent(z, self.image) as f32).collect();
-            return Ok(Change { input, measurement: Vec::new() });
-        };
-        let measurement: Vec<f32> = unknowns.iter().map(|&z| bent(z, Some(bound)) as f32).collect();
-        let input = self.acquisition.reconstruct(&measurement)?;
-        let share = self.share(norm(&input)) as f32;
+        let (measurement, input) = self.unscaled(unknowns)?;
+        let share = self.active(&input).map_or(1.0, |(norm, size)| norm.bound / size) as f32;
         let scaled = |values: Vec<f32>| values.into_iter().map(|v| share * v).collect();
         Ok(Change { input: scaled(input), measurement: scaled(measurement) })
     }
 
     /// The gradient by the unknowns, from that by the change of the input.
     pub(super) fn pull_back(&self, unknowns: &[f64], gradient: &[f32]) -> Result<Vec<f64>> {
-        let Some(bound) = self.measurement else {
-            let slopes = unknowns.iter().map(|&z| slope(z, self.image));
-            return Ok(slopes.zip(gradient).map(|(slope, &g)| slope * f64::from(g)).collect());
+        let (_, raw) = self.unscaled(unknowns)?;
+        let by_raw = match self.active(&raw) {
+            None => gradient.to_vec(),
+            Some((norm, size)) => norm.pull_back(size, &raw, gradient),
         };
-        let measurement: Vec<f32> = unknowns.iter().map(|&z| bent(z, Some(bound)) as f32).collect();
-        let pulled = self.acquisition.pull_back(&self.unscaled(&measurement, gradient)?)?;
-        let slopes = unknowns.iter().map(|&z| slope(z, Some(bound)));
-        Ok(slopes.zip(pulled).map(|(slope, g)| slope * f64::from(g)).collect())
+        let (by_bent, bound) = match self.measurement {
+            None => (by_raw, self.image),
+            bound => (self.acquisition.pull_back(&by_raw)?, bound),
+        };
+        let slopes = unknowns.iter().map(|&z| slope(z, bound));
+        Ok(slopes.zip(by_bent).map(|(slope, g)| slope * f64::from(g)).collect())
     }
 
-    /// The gradient by the input before it was scaled to its bound: `c g`, and where the bound is active what the share `c` loses, `- c (g . x) d|x| / |x|`.
-    fn unscaled(&self, measurement: &[f32], gradient: &[f32]) -> Result<Vec<f32>> {
-        let raw = self.acquisition.reconstruct(measurement)?;
-        let size = norm(&raw);
-        let share = self.share(size);
-        let along: f64 = raw.iter().zip(gradient).map(|(&x, &g)| f64::from(x) * f64::from(g)).sum();
-        let lost = if share < 1.0 { share * along / size } else { 0.0 };
-        let direction = |x: f32| f64::from(x).signum() * (f64::from(x.abs()) / size).powf(NORM - 1.0);
-        let pulled = |(&x, &g): (&f32, &f32)| {
-            let loss = if lost == 0.0 { 0.0 } else { lost * direction(x) };
-            (share * f64::from(g) - loss) as f32
-        };
-        Ok(raw.iter().zip(gradient).map(pulled).collect())
+    /// The changes of measurement and input before they are scaled down.
+    fn unscaled(&self, unknowns: &[f64]) -> Result<(Vec<f32>, Vec<f32>)> {
+        let within = |bound| unknowns.iter().map(|&z| bent(z, bound) as f32).collect::<Vec<f32>>();
+        if self.measurement.is_none() {
+            return Ok((Vec::new(), within(self.image)));
+        }
+        let measurement = within(self.measurement);
+        let input = self.acquisition.reconstruct(&measurement)?;
+        Ok((measurement, input))
     }
 
-    /// By how much a change of the input of this norm is scaled down.
-    fn share(&self, norm: f64) -> f64 {
-        self.image.map_or(1.0, |bound| if norm > bound { bound / norm } else { 1.0 })
+    /// The norm that is furthest above its bound, with its size.
+    fn active(&self, input: &[f32]) -> Option<(&Norm, f64)> {
+        let sizes =
+            self.norms.iter().map(|norm| (norm, norm.of(input))).filter(|(norm, size)| *size > norm.bound);
+        sizes.max_by(|(a, x), (b, y)| (x / a.bound).total_cmp(&(y / b.bound)))
+    }
+}
+
+/// A bound on a norm of the change of the input.
+#[derive(Clone, Copy, Debug)]
+struct Norm {
+    power: f64,
+    bound: f64,
+}
+
+impl Norm {
+    /// The norm: at least the largest magnitude.
+    fn of(&self, values: &[f32]) -> f64 {
+        let largest = values.iter().fold(0.0f64, |largest, &v| largest.max(f64::from(v.abs())));
+        if largest == 0.0 {
+            return 0.0;
+        }
+        let sum: f64 = values.iter().map(|&v| (f64::from(v.abs()) / largest).powf(self.power)).sum();
+        largest * sum.powf(1.0 / self.power)
+    }
+
+    /// The gradient by values `x` of norm `size` from that by what they are scaled to, `c x`: `c g` less what the share `c` loses, `c (g . x) d|x| / |x|`.
+    fn pull_back(&self, size: f64, values: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let share = self.bound / size;
+        let along: f64 = values.iter().zip(gradient).map(|(&x, &g)| f64::from(x) * f64::from(g)).sum();
+        let lost = share * along / size;
+        let slope = |x: f32| f64::from(x).signum() * (f64::from(x.abs()) / size).powf(self.power - 1.0);
+        let pulled = |(&x, &g): (&f32, &f32)| (share * f64::from(g) - lost * slope(x)) as f32;
+        values.iter().zip(gradient).map(pulled).collect()
     }
 }
 
@@ -108,16 +142,6 @@ fn bent(unknown: f64, bound: Option<f64>) -> f64 {
 /// The derivative of [`bent`].
 fn slope(unknown: f64, bound: Option<f64>) -> f64 {
     bound.map_or(1.0, |bound| 1.0 - (unknown / bound).tanh().powi(2))
-}
-
-/// A norm that is at least the largest magnitude.
-fn norm(values: &[f32]) -> f64 {
-    let largest = values.iter().fold(0.0f64, |largest, &v| largest.max(f64::from(v.abs())));
-    if largest == 0.0 {
-        return 0.0;
-    }
-    let sum: f64 = values.iter().map(|&v| (f64::from(v.abs()) / largest).powf(NORM)).sum();
-    largest * sum.powf(1.0 / NORM)
 }
 
 #[cfg(test)]
@@ -139,8 +163,8 @@ mod tests {
         (0..count).map(|i| (speed * i as f64).sin()).collect()
     }
 
-    fn attack(bound_image: Option<f64>, bound_measurement: Option<f64>) -> Attack {
-        Attack { bound_image, bound_measurement, steps: 1 }
+    fn attack(bound_image: Option<f64>, bound_rms: Option<f64>, bound_measurement: Option<f64>) -> Attack {
+        Attack { bound_image, bound_rms, bound_measurement, steps: 1 }
     }
 
     #[test]
@@ -149,9 +173,16 @@ mod tests {
         let flat = Tensor::new([1, 1, SIZE, SIZE], vec![0.5; SIZE * SIZE]).unwrap();
         let item = Batch { input: flat.clone(), target: flat };
         let weights: Vec<f32> = wave(SIZE * SIZE, 0.7).into_iter().map(|v| v as f32).collect();
-        let cases = [(None, None), (Some(0.4), None), (None, Some(0.1)), (Some(0.05), Some(0.1))];
-        for (image, measurement) in cases {
-            let reach = Reach::new(&scanner, &item, attack(image, measurement)).unwrap().unwrap();
+        let cases = [
+            (None, None, None),
+            (Some(0.4), None, None),
+            (Some(0.4), Some(0.05), None),
+            (None, None, Some(0.1)),
+            (Some(0.05), None, Some(0.1)),
+            (Some(0.5), Some(0.02), Some(0.1)),
+        ];
+        for (image, rms, measurement) in cases {
+            let reach = Reach::new(&scanner, &item, attack(image, rms, measurement)).unwrap().unwrap();
             let at: Vec<f64> = wave(reach.unknowns(), 0.37).iter().map(|v| 0.3 * v).collect();
             let towards = wave(reach.unknowns(), 0.53);
             let weighed = |step: f64| -> f64 {
@@ -163,7 +194,7 @@ mod tests {
                 reach.pull_back(&at, &weights).unwrap().iter().zip(&towards).map(|(g, d)| g * d).sum();
             let measured = (weighed(1e-3) - weighed(-1e-3)) / 2e-3;
             let off = (slope - measured).abs() / slope.abs().max(1e-3);
-            assert!(off < 5e-3, "{image:?} {measurement:?}: {slope} {measured}");
+            assert!(off < 5e-3, "{image:?} {rms:?} {measurement:?}: {slope} {measured}");
         }
     }
 
@@ -173,7 +204,7 @@ mod tests {
         let flat = Tensor::new([1, 1, SIZE, SIZE], vec![0.5; SIZE * SIZE]).unwrap();
         let largest = scanner.measure(flat.data()).unwrap().into_iter().fold(0.0, f32::max);
         let item = Batch { input: flat.clone(), target: flat };
-        let reach = Reach::new(&scanner, &item, attack(Some(0.05), Some(0.1))).unwrap().unwrap();
+        let reach = Reach::new(&scanner, &item, attack(Some(0.05), None, Some(0.1))).unwrap().unwrap();
         let unknowns: Vec<f64> = wave(reach.unknowns(), 1.3).iter().map(|v| 40.0 * v).collect();
         let change = reach.change(&unknowns).unwrap();
         let most = |values: &[f32]| values.iter().fold(0.0f32, |most, v| most.max(v.abs()));
@@ -181,6 +212,17 @@ mod tests {
         assert!(most(&change.measurement) <= 0.1 * largest && most(&change.measurement) > 0.0);
         let again = scanner.reconstruct(&change.measurement).unwrap();
         assert!(again.iter().zip(&change.input).all(|(a, b)| (a - b).abs() < 1e-6));
-        assert!(Reach::new(&scanner, &item, attack(Some(0.0), None)).unwrap().is_none());
+        let root = |values: &[f32]| {
+            (values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        for measurement in [None, Some(0.1)] {
+            let reach = Reach::new(&scanner, &item, attack(None, Some(0.01), measurement)).unwrap().unwrap();
+            let unknowns: Vec<f64> = wave(reach.unknowns(), 1.3).iter().map(|v| 40.0 * v).collect();
+            let size = root(&reach.change(&unknowns).unwrap().input);
+            assert!(size <= 0.01 && size > 0.0099, "{size}");
+        }
+        for nothing in [attack(Some(0.0), None, None), attack(None, Some(0.0), None)] {
+            assert!(Reach::new(&scanner, &item, nothing).unwrap().is_none());
+        }
     }
 }

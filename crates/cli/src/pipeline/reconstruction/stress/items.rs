@@ -125,8 +125,9 @@ fn stressed(
     let [_, rows, columns] = planes(item.target.shape());
     let spot = |shape, size| Spot::draw((shape, size), (rows, columns), (seed, number));
     Ok(match *stress {
-        Stress::Adversarial { shape, size, bound_image, bound_sinogram, steps } => {
-            let attack = Attack { bound_image, bound_measurement: bound_sinogram, steps: steps as usize };
+        Stress::Adversarial { shape, size, bound_image, bound_rms, bound_sinogram, steps } => {
+            let attack =
+                Attack { bound_image, bound_rms, bound_measurement: bound_sinogram, steps: steps as usize };
             let shape = match shape {
                 AttackShape::Square => Shape::Square,
                 AttackShape::Disc => Shape::Disc,
@@ -225,20 +226,21 @@ fn unpack(kept: &Artifact<Kept>) -> Result<(Vec<Stressed>, Vec<Vec<f32>>)> {
 /// What a test does, for a reader of the page.
 fn about(stress: &Stress) -> String {
     match stress {
-        Stress::Adversarial { shape, size, bound_image, bound_sinogram, steps } => {
+        Stress::Adversarial { shape, size, bound_image, bound_rms, bound_sinogram, steps } => {
             let shape = match shape {
                 AttackShape::Square => "square",
                 AttackShape::Disc => "disc",
             };
-            let within = match (bound_image, bound_sinogram) {
-                (None, None) => "by any change of the input".to_owned(),
-                (Some(image), None) => format!("by a change of the input of at most {image} in each pixel"),
-                (None, Some(share)) => {
-                    format!("by a change of each entry of the sinogram of at most {share} of its largest")
-                }
-                (Some(image), Some(share)) => format!(
-                    "by a change of each entry of the sinogram of at most {share} of its largest, and of each pixel of the input of at most {image}"
-                ),
+            let bounds = [
+                bound_sinogram.map(|share| format!("of each entry of the sinogram of at most {share} of its largest")),
+                bound_image.map(|bound| format!("of each pixel of the input of at most {bound}")),
+                bound_rms.map(|bound| format!("of the input with a root mean square of at most {bound}")),
+            ];
+            let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+            let within = if bounds.is_empty() {
+                "by any change of the input".to_owned()
+            } else {
+                format!("by a change {}", bounds.join(", "))
             };
             format!(
                 "An attacker who knows the network makes it draw a dark {shape} of {size} pixels that is not there, {within} ({steps} steps of L-BFGS). \
