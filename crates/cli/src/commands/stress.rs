@@ -1,6 +1,7 @@
 mod items;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +9,8 @@ use clap::{Args, ValueEnum};
 use modelmend_net::Model;
 use modelmend_net::architecture::with_dropout;
 use modelmend_uncertainty::UncertaintyError;
-use modelmend_uncertainty::stress::score;
+use modelmend_uncertainty::method::Maps;
+use modelmend_uncertainty::stress::{Clean, score};
 
 use self::items::Images;
 use super::uncertainty::maps::{Map, Measured};
@@ -64,15 +66,11 @@ pub(crate) struct Stress {
     /// Another network to ask: an interval network or one that predicts a variance.
     #[arg(long, value_name = "MODEL.onnx")]
     ask: Vec<PathBuf>,
-    /// Passes of mcdropout.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
-    passes: u32,
     /// Folder for what is written; by default <input>.stress.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Seed of places, noise and dropout.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    settings: methods::Settings,
 }
 
 /// What is done to the inputs.
@@ -110,19 +108,14 @@ impl Stress {
         let out = output_folder((self.out.clone(), "stress"), &self.input)?;
         let model = Model::read(&self.model)?;
         let images = inputs::read((&self.model, &model), &self.input)?;
-        let settings = methods::Settings { passes: self.passes as usize, seed: self.seed };
-        let mut ready = named("", methods::choose((&self.model, &model), &[], &images, settings)?);
+        let mut ready = named("", methods::choose((&self.model, &model), &[], &images, self.settings)?);
         for path in &self.ask {
             let other = Model::read(path)?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            ready.extend(named(&stem, methods::choose((path, &other), &[], &images, settings)?));
+            ready.extend(named(&stem, methods::choose((path, &other), &[], &images, self.settings)?));
         }
-        if let Some((name, _)) = ready
-            .iter()
-            .enumerate()
-            .find(|(i, (name, _))| ready.iter().take(*i).any(|(before, _)| before == name))
-            .map(|(_, found)| found)
-        {
+        let mut names = BTreeSet::new();
+        if let Some((name, _)) = ready.iter().find(|(name, _)| !names.insert(name)) {
             bail!("--ask: two networks are called `{name}`; rename one of the files");
         }
         let quiet = with_dropout(&model, false)?;
@@ -133,10 +126,12 @@ impl Stress {
         let shown = items::write(&out, (&images, test), &stressed)?;
         let (mut measured, mut rows) = (Vec::new(), Vec::new());
         for (name, method) in &ready {
-            let look = |_: usize, maps: &modelmend_uncertainty::method::Maps| {
+            let look = |_: usize, maps: &Maps| {
                 maps::map(maps.clone()).map_err(|error| UncertaintyError::Invalid(error.to_string()))
             };
-            let (score, maps): (_, Vec<Map>) = score(method.method.as_ref(), (&source, &stressed), look)?;
+            let method = method.method.as_ref();
+            let clean = Clean::ask(method, &source)?;
+            let (score, maps): (_, Vec<Map>) = score(method, (&clean, &stressed), look)?;
             measured.push(Measured::new(name.clone(), maps));
             rows.push((name.as_str(), score));
         }

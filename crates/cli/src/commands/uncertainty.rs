@@ -40,15 +40,11 @@ pub(crate) struct Uncertainty {
     /// Methods, separated by commas.
     #[arg(long, value_delimiter = ',')]
     method: Vec<String>,
-    /// Passes of mcdropout.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
-    passes: u32,
     /// Folder for the maps; by default <input>.uncertainty.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Seed of the dropout.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    settings: methods::Settings,
 }
 
 /// Most lines of the table of a method.
@@ -60,8 +56,7 @@ impl Uncertainty {
         let out = output_folder((self.out, "uncertainty"), &self.input)?;
         let model = Model::read(&self.model)?;
         let images = inputs::read((&self.model, &model), &self.input)?;
-        let settings = methods::Settings { passes: self.passes as usize, seed: self.seed };
-        let methods = methods::choose((&self.model, &model), &asked, &images, settings)?;
+        let methods = methods::choose((&self.model, &model), &asked, &images, self.settings)?;
         let measured = maps::measure(&methods, &images)?;
         maps::write(&out, &images, &measured)?;
         measured.iter().for_each(|measured| print(measured, &images));

@@ -8,7 +8,7 @@ use modelmend_net::architecture::scale_network;
 use modelmend_net::loss::Loss;
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
-use super::{Maps, Method, missing, run};
+use super::{Maps, Method, first_errors, missing, run};
 use crate::acquisition::Acquisition;
 use crate::error::{Result, UncertaintyError};
 use crate::source::{Batch, Source};
@@ -58,9 +58,8 @@ pub fn train_learned_error(
     training: &Training,
     session: &dyn Session,
 ) -> Result<LearnedError> {
-    let errors = Errors { source, runtime: Runtime::new(base.graph().clone()), base };
-    let first = errors.batch(1, 0..training.batch_size.clamp(1, source.epoch_len().max(1)))?.target;
-    let mean = first.data().iter().map(|&e| f64::from(e)).sum::<f64>() / first.len().max(1) as f64;
+    let first = first_errors(base, source, training)?;
+    let mean = first.iter().sum::<f64>() / first.len().max(1) as f64;
     if !(mean > 0.0 && mean.is_finite()) {
         return Err(UncertaintyError::Invalid(format!(
             "error: the mean error on training data is {mean}; there is nothing to learn"
@@ -69,6 +68,7 @@ pub fn train_learned_error(
     // From here on, every pixel starts with the mean error.
     let model = scale_network(base, mean.ln() as f32)?;
     let start = model.parameters().clone();
+    let errors = Errors { source, runtime: Runtime::new(base.graph().clone()), base };
     let trained = descend((&model, start), &errors, training, &Exponential, |_| {}, session)?;
     Ok(LearnedError::new(base, model.with_parameters(trained)?))
 }

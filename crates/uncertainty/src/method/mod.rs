@@ -20,6 +20,8 @@ pub use tta::Augmented;
 use modelmend_net::{Model, NetError, Runtime, Settings, Tensor};
 
 use crate::error::Result;
+use crate::source::Source;
+use crate::train::Training;
 
 /// What a method says about a batch; all of one shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,15 @@ fn run(
     settings: Settings,
 ) -> Result<Vec<Tensor<f32>>> {
     Ok(runtime.forward(model.parameters(), std::slice::from_ref(input), settings)?)
+}
+
+/// How far a network is off on the first batch of its training data, element by element.
+fn first_errors(base: &Model, source: &dyn Source, training: &Training) -> Result<Vec<f64>> {
+    let batch = source.batch(1, 0..training.batch_size.clamp(1, source.epoch_len().max(1)))?;
+    let runtime = Runtime::<f32>::new(base.graph().clone());
+    let outputs = run(&runtime, base, &batch.input, Settings::default())?;
+    let output = outputs.first().ok_or_else(missing)?;
+    Ok(output.data().iter().zip(batch.target.data()).map(|(y, t)| f64::from((y - t).abs())).collect())
 }
 
 fn missing() -> NetError {

@@ -4,7 +4,7 @@ use modelmend_net::architecture::with_variance;
 use modelmend_net::loss::{GaussianLikelihood, Loss};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 
-use super::{Maps, Method, missing, run};
+use super::{Maps, Method, first_errors, missing, run};
 use crate::error::{Result, UncertaintyError};
 use crate::source::Source;
 use crate::train::{Objective, Session, Training, descend};
@@ -78,13 +78,8 @@ pub fn train_predicted_variance(
 
 /// The logarithm of the mean squared error on the first batch.
 fn start(base: &Model, source: &dyn Source, training: &Training) -> Result<f32> {
-    let batch = source.batch(1, 0..training.batch_size.clamp(1, source.epoch_len().max(1)))?;
-    let runtime = Runtime::<f32>::new(base.graph().clone());
-    let outputs = run(&runtime, base, &batch.input, Settings::default())?;
-    let output = outputs.first().ok_or_else(missing)?;
-    let errors = output.data().iter().zip(batch.target.data());
-    let squares: f64 = errors.map(|(y, t)| f64::from(y - t).powi(2)).sum();
-    let mean = squares / output.len().max(1) as f64;
+    let errors = first_errors(base, source, training)?;
+    let mean = errors.iter().map(|error| error * error).sum::<f64>() / errors.len().max(1) as f64;
     if mean > 0.0 && mean.is_finite() {
         return Ok(mean.ln() as f32);
     }

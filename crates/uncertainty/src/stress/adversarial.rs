@@ -45,12 +45,11 @@ pub struct Attacker<'a> {
 }
 
 impl Attacker<'_> {
-    /// Moves the input by L-BFGS (Liu and Nocedal 1989) so that the output approaches itself minus the blurred spot of 1.5 times its mean, and gives back the best that was found; with it the
-    /// change of the measurement where that was attacked, and nothing otherwise.
+    /// Moves the input by L-BFGS (Liu and Nocedal 1989) so that the output approaches itself minus the blurred spot of 1.5 times its mean, and gives back the best that was found.
     ///
     /// # Errors
     /// Execution errors.
-    pub fn attack(&self, item: &Batch, spot: Spot) -> Result<(Stressed, Vec<f32>)> {
+    pub fn attack(&self, item: &Batch, spot: Spot) -> Result<Stressed> {
         let output = self.network.output(&item.input)?;
         let target = target(&output, spot)?;
         let reach = Reach::new(self.source.acquisition(), item, self.attack)?;
@@ -61,7 +60,7 @@ impl Attacker<'_> {
         let input = shifted(item, &best.input);
         let change = differences(self.network.output(&input)?.data(), output.data());
         let truth = item.target.data().to_vec();
-        Ok((Stressed { input, truth, change, mask: spot.mask() }, best.measurement))
+        Ok(Stressed { input, truth, change, mask: spot.mask(), measurement: best.measurement })
     }
 
     fn search(&self, item: &Batch, target: &Tensor<f32>, reach: &Reach<'_>) -> Result<Change> {

@@ -16,10 +16,11 @@ pub fn paste(network: &Network<'_>, source: &dyn Source, (item, spot): (&Batch, 
     for plane in truth.chunks_mut((rows * columns).max(1)) {
         plane.iter_mut().zip(&mask).filter(|(_, covered)| **covered).for_each(|(value, _)| *value = bright);
     }
-    let change: Vec<f32> = truth.iter().zip(item.target.data()).map(|(new, old)| new - old).collect();
+    let pasted: Vec<f32> = truth.iter().zip(item.target.data()).map(|(new, old)| new - old).collect();
     let acquisition = source.acquisition();
-    let input = shifted(item, &acquisition.reconstruct(&acquisition.measure(&change)?)?);
+    let input = shifted(item, &acquisition.reconstruct(&acquisition.measure(&pasted)?)?);
     // Says so where the network does not fit, before any method is asked.
     network.output(&input)?;
-    Ok(Stressed { input, change: differences(&truth, item.target.data()), truth, mask })
+    let change = differences(&truth, item.target.data());
+    Ok(Stressed { input, truth, change, mask, measurement: Vec::new() })
 }

@@ -13,7 +13,7 @@ pub use adversarial::{Attack, Attacker};
 pub use artefact::paste;
 pub use noise::noisy;
 pub use scan::{Fault, faulty};
-pub use score::{ItemScore, Score, score};
+pub use score::{Clean, ItemScore, Score, score};
 pub use shape::{Shape, Spot};
 
 use modelmend_net::{Model, Runtime, Settings, Tensor};
@@ -32,6 +32,8 @@ pub struct Stressed {
     pub change: Vec<f32>,
     /// The pixels that were aimed at, where a test aims at some; of one channel.
     pub mask: Vec<bool>,
+    /// The change of the measurement, where that was attacked.
+    pub measurement: Vec<f32>,
 }
 
 /// A trained network and what it runs on.
@@ -66,7 +68,7 @@ impl<'a> Network<'a> {
 fn of_error(network: &Network<'_>, input: Tensor<f32>, truth: Vec<f32>) -> Result<Stressed> {
     let output = network.output(&input)?;
     let change = differences(output.data(), &truth);
-    Ok(Stressed { input, truth, change, mask: Vec::new() })
+    Ok(Stressed { input, truth, change, mask: Vec::new(), measurement: Vec::new() })
 }
 
 /// The input of an item after a change of it.

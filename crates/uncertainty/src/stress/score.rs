@@ -37,13 +37,38 @@ pub struct Score {
     pub by_peak: Option<Alarm>,
 }
 
-/// Asks a method about stressed items and, for its alarms, about the same items as they were. `look` takes what it wants from number and maps of each stressed item.
+/// What u says about the test items as they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clean {
+    /// Mean of u on each item.
+    pub means: Vec<f64>,
+    /// Mean of the highest hundredth of u on each item.
+    pub peaks: Vec<f64>,
+}
+
+impl Clean {
+    /// Asks a method, once for all tests.
+    ///
+    /// # Errors
+    /// Execution errors.
+    pub fn ask(method: &dyn Method, source: &dyn Source) -> Result<Self> {
+        let of = |index| {
+            let u = method.maps(&source.item(Part::Test, index)?.input)?.u;
+            Ok((mean(u.data()), peak(u.data())))
+        };
+        let all = (0..source.count(Part::Test)).into_par_iter().map(of).collect::<Result<Vec<_>>>()?;
+        let (means, peaks) = all.into_iter().unzip();
+        Ok(Self { means, peaks })
+    }
+}
+
+/// Asks a method about stressed items; alarms are those above what it says about the clean ones. `look` takes what it wants from number and maps of each.
 ///
 /// # Errors
 /// Execution errors, and those of `look`.
 pub fn score<T: Send>(
     method: &dyn Method,
-    (source, stressed): (&dyn Source, &[Stressed]),
+    (clean, stressed): (&Clean, &[Stressed]),
     look: impl Fn(usize, &Maps) -> Result<T> + Sync,
 ) -> Result<(Score, Vec<T>)> {
     let ask = |(index, stressed): (usize, &Stressed)| {
@@ -52,16 +77,11 @@ pub fn score<T: Send>(
     };
     let found = stressed.par_iter().enumerate().map(ask).collect::<Result<Vec<_>>>()?;
     let (items, seen): (Vec<ItemScore>, Vec<T>) = found.into_iter().unzip();
-    let clean = |index| {
-        let u = method.maps(&source.item(Part::Test, index)?.input)?.u;
-        Ok([mean(u.data()), peak(u.data())])
+    let raised = |before: &[f64], of: fn(&ItemScore) -> f64| {
+        alarm(before, &items.iter().map(of).collect::<Vec<_>>(), FALSE_ALARMS)
     };
-    let clean = (0..source.count(Part::Test)).into_par_iter().map(clean).collect::<Result<Vec<_>>>()?;
-    let raised = |at: usize, of: fn(&ItemScore) -> f64| {
-        let before: Vec<f64> = clean.iter().map(|scores| scores[at]).collect();
-        alarm(&before, &items.iter().map(of).collect::<Vec<_>>(), FALSE_ALARMS)
-    };
-    let (by_mean, by_peak) = (raised(0, |item| item.mean_u)?, raised(1, |item| item.peak_u)?);
+    let by_mean = raised(&clean.means, |item| item.mean_u)?;
+    let by_peak = raised(&clean.peaks, |item| item.peak_u)?;
     Ok((Score { items, by_mean, by_peak }, seen))
 }
 

@@ -69,6 +69,12 @@ impl Spot {
         Self { shape, size: size as f64, rows, columns, middle: [near(rows), near(columns)] }
     }
 
+    /// The size of a shape that nobody names: a quarter of the shorter side, of a signal's length.
+    pub fn usual_size(rows: usize, columns: usize) -> usize {
+        let shorter = if rows == 1 { columns } else { rows.min(columns) };
+        shorter.div_ceil(4)
+    }
+
     /// Which pixels it covers, row by row.
     pub fn mask(&self) -> Vec<bool> {
         let at = |index: usize| {

@@ -75,9 +75,8 @@ fn stressed(
     item: &Batch,
 ) -> modelmend_uncertainty::Result<Stressed> {
     let [_, rows, columns] = planes(item.input.shape());
-    let shorter = if rows == 1 { columns } else { rows.min(columns) };
-    let size = asked.size.map_or(shorter.div_ceil(4), |size| size as usize);
-    let spot = |shape| Spot::draw((shape, size), (rows, columns), (asked.seed, number));
+    let size = asked.size.map_or_else(|| Spot::usual_size(rows, columns), |size| size as usize);
+    let spot = |shape| Spot::draw((shape, size), (rows, columns), (asked.settings.seed, number));
     match asked.test {
         Test::Adversarial => {
             let attack = Attack {
@@ -90,11 +89,11 @@ fn stressed(
                 Shape::Square => Drawn::Square,
                 Shape::Disc => Drawn::Disc,
             };
-            Ok(Attacker { network, source, attack }.attack(item, spot(shape))?.0)
+            Attacker { network, source, attack }.attack(item, spot(shape))
         }
         Test::Artefact => paste(network, source, (item, spot(Drawn::Bird))),
         Test::Noise => {
-            let noisy = noisy(network, source, item, (asked.level, asked.seed, number))?;
+            let noisy = noisy(network, source, item, (asked.level, asked.settings.seed, number))?;
             // The image is no truth to compare with: what counts is how far the output moved.
             let (before, after) = (network.output(&item.input)?, network.output(&noisy.input)?);
             let moved = before.data().iter().zip(after.data()).map(|(a, b)| (a - b).abs());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use modelmend_net::architecture::with_dropout;
 use modelmend_net::{Model, Runtime, Settings as Execution};
 use modelmend_uncertainty::method::{IntervalMaps, McDropout, Method, PredictedVariance};
@@ -45,9 +46,13 @@ pub(in crate::commands) fn parse(names: &[String]) -> Result<Vec<Name>> {
 }
 
 /// What the command line says about methods.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Args)]
 pub(in crate::commands) struct Settings {
-    pub(in crate::commands) passes: usize,
+    /// Passes of mcdropout.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(in crate::commands) passes: u32,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 0)]
     pub(in crate::commands) seed: u64,
 }
 
@@ -103,7 +108,7 @@ fn ready((path, model): (&Path, &Model), name: Name, kind: Name, settings: Setti
         (Name::Inn, Name::Inn) => Box::new(IntervalMaps::new(model.clone())),
         (Name::ProbOut, Name::ProbOut) => Box::new(PredictedVariance::new(with_dropout(model, false)?)),
         (Name::McDropout, Name::McDropout) => {
-            let method = McDropout::new(model, settings.passes, None, settings.seed);
+            let method = McDropout::new(model, settings.passes as usize, None, settings.seed);
             Box::new(method.with_context(|| format!("{shown}: mcdropout"))?)
         }
         (Name::Inn, _) => bail!(

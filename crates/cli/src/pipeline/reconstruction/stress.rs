@@ -2,7 +2,9 @@
 
 mod files;
 mod items;
+mod kept;
 mod page;
+mod words;
 
 use anyhow::Result;
 use modelmend_learn::uncertainty::Alarm;
@@ -14,7 +16,7 @@ use modelmend_study::schema::ReconstructionStudy;
 use modelmend_study::step::StepName;
 use modelmend_uncertainty::method::Maps;
 use modelmend_uncertainty::source::Source;
-use modelmend_uncertainty::stress::{ItemScore, Score, Stressed as Item, score};
+use modelmend_uncertainty::stress::{Clean, ItemScore, Score, Stressed as Item, score};
 use modelmend_uncertainty::tomography::Scanner;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +34,6 @@ pub(super) struct Test {
     /// What is done, for a reader of the page.
     about: String,
     pub(super) items: Vec<Item>,
-    /// Changes of the measurements, where these were attacked.
-    pub(super) measurements: Vec<Vec<f32>>,
     /// Windows of the items that are shown.
     places: Vec<Place>,
     /// Input and output before and in the test, and what u should mark, in these windows.
@@ -98,9 +98,11 @@ pub(super) fn run(
     let taken: Vec<String> = results.stress.keys().cloned().collect();
     let wanted = Tests::new(&study.stress, &taken);
     let tests = make(context, (source, scanner, data), (base, study.seed), wanted)?;
+    let clean = asked.iter().filter(|_| !tests.is_empty()).map(|method| before(context, source, method));
+    let clean = clean.collect::<Result<Vec<Clean>>>()?;
     let (mut verdicts, mut windows) = (Vec::new(), Vec::new());
     for test in &tests {
-        let said = asked.iter().map(|method| ask(context, (source, test), method));
+        let said = asked.iter().zip(&clean).map(|(method, clean)| ask(context, (test, clean), method));
         let (verdict, seen): (Vec<_>, Vec<_>) = said.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         windows.push(asked.iter().map(|method| method.name.clone()).zip(seen).collect());
         verdicts.push(verdict);
@@ -109,12 +111,20 @@ pub(super) fn run(
     Ok(Stressed { tests, verdicts, windows })
 }
 
+/// What a method says about the test items as they are, once for all tests.
+fn before(context: &Context<'_>, source: &dyn Source, asked: &Asked) -> Result<Clean> {
+    let label = format!("before, {}", asked.name);
+    let title = Title { name: StepName::Stress, label: &label, version: 1 };
+    let step = context.step(title, asked.key(), &asked.inputs, |_| {
+        let Clean { means, peaks } = Clean::ask(asked.method.as_ref(), source)?;
+        Ok(Artifact::new((means, peaks)))
+    })?;
+    let (means, peaks) = step.artifact.value;
+    Ok(Clean { means, peaks })
+}
+
 /// Asks a method about the items of a test; with its u in the windows that are shown.
-fn ask(
-    context: &Context<'_>,
-    (source, test): (&dyn Source, &Test),
-    asked: &Asked,
-) -> Result<(Verdict, Windows)> {
+fn ask(context: &Context<'_>, (test, clean): (&Test, &Clean), asked: &Asked) -> Result<(Verdict, Windows)> {
     let label = format!("{}, {}", test.name, asked.name);
     let title = Title { name: StepName::Stress, label: &label, version: 1 };
     let inputs = [asked.inputs.as_slice(), &[test.hash]].concat();
@@ -124,7 +134,7 @@ fn ask(
             let window = at.and_then(|at| Some((at, examples::cut(&maps.u, test.places.get(at)?))));
             Ok(window)
         };
-        let (score, seen) = score(asked.method.as_ref(), (source, &test.items), look)?;
+        let (score, seen) = score(asked.method.as_ref(), (clean, &test.items), look)?;
         scope.check()?;
         let mut windows: Vec<(usize, Vec<f32>)> = seen.into_iter().flatten().collect();
         windows.sort_by_key(|(at, _)| *at);

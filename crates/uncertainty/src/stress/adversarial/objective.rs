@@ -70,7 +70,7 @@ impl<'a> Objective<'a> {
             return Err(error);
         }
         match seen.best {
-            Some((_, unknowns)) => self.reach.change(&scaled(&unknowns, self.scale)),
+            Some((_, unknowns)) => Ok(self.reach.at(&scaled(&unknowns, self.scale))?.change()),
             None => Ok(Change::default()),
         }
     }
@@ -78,7 +78,8 @@ impl<'a> Objective<'a> {
     /// Loss and gradient by the unknowns.
     fn measure(&self, unknowns: &[f64]) -> Result<(f64, Vec<f64>)> {
         let unknowns = scaled(unknowns, self.scale);
-        let input = shifted(self.item, &self.reach.change(&unknowns)?.input);
+        let reached = self.reach.at(&unknowns)?;
+        let input = shifted(self.item, &reached.change().input);
         let loss = MeanSquaredError { target: self.target, weight: 1.0, output: 0 };
         let parameters = self.network.model.parameters();
         let found =
@@ -87,7 +88,7 @@ impl<'a> Objective<'a> {
         let by_input = found.inputs.into_iter().flatten().next().ok_or_else(|| {
             UncertaintyError::Invalid("adversarial: the output does not depend on the input".to_owned())
         })?;
-        let by_unknowns = self.reach.pull_back(&unknowns, by_input.data())?;
+        let by_unknowns = reached.pull_back(by_input.data())?;
         Ok((total / self.start, scaled(&by_unknowns, self.scale / self.start)))
     }
 

@@ -63,45 +63,54 @@ impl<'a> Reach<'a> {
         self.unknowns
     }
 
-    /// The change that these unknowns stand for.
-    pub(super) fn change(&self, unknowns: &[f64]) -> Result<Change> {
-        let (measurement, input) = self.unscaled(unknowns)?;
-        let share = self.active(&input).map_or(1.0, |(norm, size)| norm.bound / size) as f32;
-        let scaled = |values: Vec<f32>| values.into_iter().map(|v| share * v).collect();
-        Ok(Change { input: scaled(input), measurement: scaled(measurement) })
+    /// What these unknowns stand for.
+    pub(super) fn at<'u>(&self, unknowns: &'u [f64]) -> Result<Reached<'_, 'u>> {
+        let within = |bound| unknowns.iter().map(|&z| bent(z, bound) as f32).collect::<Vec<f32>>();
+        let (measurement, input) = match self.measurement {
+            None => (Vec::new(), within(self.image)),
+            bound => {
+                let measurement = within(bound);
+                let input = self.acquisition.reconstruct(&measurement)?;
+                (measurement, input)
+            }
+        };
+        let sizes = self.norms.iter().map(|norm| (norm, norm.of(&input)));
+        let above = sizes.filter(|(norm, size)| *size > norm.bound);
+        let active = above.max_by(|(a, x), (b, y)| (x / a.bound).total_cmp(&(y / b.bound)));
+        Ok(Reached { reach: self, unknowns, measurement, input, active })
+    }
+}
+
+/// A change before it is scaled down.
+pub(super) struct Reached<'a, 'u> {
+    reach: &'a Reach<'a>,
+    unknowns: &'u [f64],
+    measurement: Vec<f32>,
+    input: Vec<f32>,
+    /// The norm that is furthest above its bound, with its size.
+    active: Option<(&'a Norm, f64)>,
+}
+
+impl Reached<'_, '_> {
+    /// The change within the bounds.
+    pub(super) fn change(&self) -> Change {
+        let share = self.active.map_or(1.0, |(norm, size)| norm.bound / size) as f32;
+        let scaled = |values: &[f32]| values.iter().map(|v| share * v).collect();
+        Change { input: scaled(&self.input), measurement: scaled(&self.measurement) }
     }
 
     /// The gradient by the unknowns, from that by the change of the input.
-    pub(super) fn pull_back(&self, unknowns: &[f64], gradient: &[f32]) -> Result<Vec<f64>> {
-        let (_, raw) = self.unscaled(unknowns)?;
-        let by_raw = match self.active(&raw) {
+    pub(super) fn pull_back(&self, gradient: &[f32]) -> Result<Vec<f64>> {
+        let by_raw = match self.active {
             None => gradient.to_vec(),
-            Some((norm, size)) => norm.pull_back(size, &raw, gradient),
+            Some((norm, size)) => norm.pull_back(size, &self.input, gradient),
         };
-        let (by_bent, bound) = match self.measurement {
-            None => (by_raw, self.image),
-            bound => (self.acquisition.pull_back(&by_raw)?, bound),
+        let (by_bent, bound) = match self.reach.measurement {
+            None => (by_raw, self.reach.image),
+            bound => (self.reach.acquisition.pull_back(&by_raw)?, bound),
         };
-        let slopes = unknowns.iter().map(|&z| slope(z, bound));
+        let slopes = self.unknowns.iter().map(|&z| slope(z, bound));
         Ok(slopes.zip(by_bent).map(|(slope, g)| slope * f64::from(g)).collect())
-    }
-
-    /// The changes of measurement and input before they are scaled down.
-    fn unscaled(&self, unknowns: &[f64]) -> Result<(Vec<f32>, Vec<f32>)> {
-        let within = |bound| unknowns.iter().map(|&z| bent(z, bound) as f32).collect::<Vec<f32>>();
-        if self.measurement.is_none() {
-            return Ok((Vec::new(), within(self.image)));
-        }
-        let measurement = within(self.measurement);
-        let input = self.acquisition.reconstruct(&measurement)?;
-        Ok((measurement, input))
-    }
-
-    /// The norm that is furthest above its bound, with its size.
-    fn active(&self, input: &[f32]) -> Option<(&Norm, f64)> {
-        let sizes =
-            self.norms.iter().map(|norm| (norm, norm.of(input))).filter(|(norm, size)| *size > norm.bound);
-        sizes.max_by(|(a, x), (b, y)| (x / a.bound).total_cmp(&(y / b.bound)))
     }
 }
 
@@ -187,11 +196,18 @@ mod tests {
             let towards = wave(reach.unknowns(), 0.53);
             let weighed = |step: f64| -> f64 {
                 let moved: Vec<f64> = at.iter().zip(&towards).map(|(z, d)| z + step * d).collect();
-                let change = reach.change(&moved).unwrap().input;
+                let change = reach.at(&moved).unwrap().change().input;
                 change.iter().zip(&weights).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum()
             };
-            let slope: f64 =
-                reach.pull_back(&at, &weights).unwrap().iter().zip(&towards).map(|(g, d)| g * d).sum();
+            let slope: f64 = reach
+                .at(&at)
+                .unwrap()
+                .pull_back(&weights)
+                .unwrap()
+                .iter()
+                .zip(&towards)
+                .map(|(g, d)| g * d)
+                .sum();
             let measured = (weighed(1e-3) - weighed(-1e-3)) / 2e-3;
             let off = (slope - measured).abs() / slope.abs().max(1e-3);
             assert!(off < 5e-3, "{image:?} {rms:?} {measurement:?}: {slope} {measured}");
@@ -206,7 +222,7 @@ mod tests {
         let item = Batch { input: flat.clone(), target: flat };
         let reach = Reach::new(&scanner, &item, attack(Some(0.05), None, Some(0.1))).unwrap().unwrap();
         let unknowns: Vec<f64> = wave(reach.unknowns(), 1.3).iter().map(|v| 40.0 * v).collect();
-        let change = reach.change(&unknowns).unwrap();
+        let change = reach.at(&unknowns).unwrap().change();
         let most = |values: &[f32]| values.iter().fold(0.0f32, |most, v| most.max(v.abs()));
         assert!(most(&change.input) <= 0.05 && most(&change.input) > 0.04);
         assert!(most(&change.measurement) <= 0.1 * largest && most(&change.measurement) > 0.0);
@@ -218,7 +234,7 @@ mod tests {
         for measurement in [None, Some(0.1)] {
             let reach = Reach::new(&scanner, &item, attack(None, Some(0.01), measurement)).unwrap().unwrap();
             let unknowns: Vec<f64> = wave(reach.unknowns(), 1.3).iter().map(|v| 40.0 * v).collect();
-            let size = root(&reach.change(&unknowns).unwrap().input);
+            let size = root(&reach.at(&unknowns).unwrap().change().input);
             assert!(size <= 0.01 && size > 0.0099, "{size}");
         }
         for nothing in [attack(Some(0.0), None, None), attack(None, Some(0.0), None)] {

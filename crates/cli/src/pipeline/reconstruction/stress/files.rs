@@ -41,7 +41,7 @@ fn arrays(test: &Test, source: &dyn Source) -> Result<Arrays> {
         floats("input", &one, items().flat_map(|item| item.input.data()).copied().collect())?;
         floats("truth", &one, items().flat_map(|item| &item.truth).copied().collect())?;
         floats("change", &one, items().flat_map(|item| &item.change).copied().collect())?;
-        let changes: Vec<&Vec<f32>> = group.iter().filter_map(|&item| test.measurements.get(item)).collect();
+        let changes: Vec<&Vec<f32>> = items().map(|item| &item.measurement).collect();
         let entries = changes.first().map_or(0, |values| values.len());
         if entries > 0 && changes.iter().all(|values| values.len() == entries) {
             let measure = |item: &Batch| Ok(source.acquisition().measure(item.target.data())?);
