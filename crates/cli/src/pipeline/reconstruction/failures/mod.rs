@@ -8,7 +8,7 @@ mod picture;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use modelmend_data::split::{FAILURE_SHARES, Part};
 use modelmend_failure::Judge;
 use modelmend_failure::explain::explain;
@@ -162,14 +162,15 @@ fn judge(
     let step = context.step(title, (section.edge, section.share), &inputs, |_| {
         let all: Vec<usize> = (0..regions.count()).collect();
         let errors = regions.errors(regions.parameters(), &all)?;
+        ensure!(
+            errors.iter().all(|error| error.is_finite()),
+            "failures: the network's output for a held-out item is not finite"
+        );
         // The threshold stands beside the errors, so that the hash tells which regions fail.
         let threshold = threshold(&errors, section.share);
         Ok(Artifact::new((errors, threshold)))
     })?;
     let (errors, threshold) = step.artifact.value;
-    if errors.iter().any(|error| !error.is_finite()) {
-        bail!("failures: the network's output for a held-out item is not finite");
-    }
     let regions = regions.with_threshold(threshold);
     let failure: Vec<bool> = errors.iter().map(|&error| error > regions.threshold()).collect();
     let failures: Vec<usize> = (0..failure.len()).filter(|&case| failure[case]).collect();
