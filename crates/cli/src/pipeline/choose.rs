@@ -262,7 +262,7 @@ fn learning_rate(
     material: &Material,
     subtype: &Subtype,
 ) -> Result<f64> {
-    let title = Title { name: StepName::Subtype, label: "learning rate", version: 1 };
+    let title = Title { name: StepName::Subtype, label: "learning rate", version: 2 };
     let inputs = [trial.judged, trial.parts_hash, material.represented.hash];
     let step = context.step(
         title,

@@ -1,8 +1,9 @@
 //! 1-D deconvolution of signals with jumps (Oala et al., arXiv 2003.11566; METHODS 2.6).
 //!
 //! The data of the paper were not published. Here a signal is piecewise constant with values in 0 ..= 1, measured through a
-//! Gaussian blur and noise. A network learns that signals have edges and nothing else; test signals with smooth ramps
-//! show what it makes of something it never saw.
+//! Gaussian blur and noise. A network learns that signals have edges and nothing else; held-out signals with smooth ramps
+//! show what it makes of something it never saw. Validation and test signals are drawn alike, so that what is calibrated on the ones holds for the
+//! others.
 
 use std::ops::Range;
 
@@ -16,6 +17,8 @@ use super::stream::{Kind, add_noise, check_sigma, stream};
 use crate::error::{Error, Result};
 use crate::split::Part;
 
+/// Raised where the same request draws other signals.
+pub const JUMPS_VERSION: u32 = 2;
 /// Samples of a piece, at least.
 const SHORTEST_PIECE: usize = 5;
 /// A signal has between length / 100 and length / 25 jumps, and at least one: 5 to 20 for 512 samples.
@@ -35,7 +38,7 @@ pub struct Jumps {
     pub length: usize,
     /// Standard deviation of the Gaussian blur in samples; 0 for none. The ends are repeated outwards.
     pub blur: f64,
-    /// Share of the test signals with ramps, in 0 ..= 1; none of the others have any.
+    /// Share of the validation and of the test signals with ramps, in 0 ..= 1; training signals have none.
     pub ramps: f64,
     /// Everything follows from it.
     pub seed: u64,
@@ -94,12 +97,12 @@ impl JumpSignals {
         Ok(JumpSignals { request, kernel: gaussian(request.blur) })
     }
 
-    /// Signal `index` of a part. The test signals with ramps are spread evenly over the indices.
+    /// Signal `index` of a part. The signals with ramps are spread evenly over the indices.
     pub fn signal(&self, part: Part, index: u64) -> Signal {
         let mut rng = stream(self.request.seed, Kind::Signal, [part as u64, index]);
         let pieces = pieces(self.request.length, &mut rng);
         let longest = pieces.iter().map(Range::len).max().unwrap_or(0);
-        let ramps = part == Part::Test && is_share(index, self.request.ramps);
+        let ramps = part != Part::Train && is_share(index, self.request.ramps);
         let (mut target, mut ramp) = (Vec::new(), Vec::new());
         let mut level = rng.random::<f64>();
         for piece in pieces {

@@ -11,7 +11,7 @@ mod tissue;
 
 pub use denoise::{Denoise, Denoising, Epoch, noisy_picture};
 pub use histology::{Generated, Histology, Planted, histology};
-pub use jumps::{JumpSignals, Jumps, Signal};
+pub use jumps::{JUMPS_VERSION, JumpSignals, Jumps, Signal};
 
 /// Inputs of a network and the truth, item after item, as f32 in the layout that networks take.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use modelmend_data::Picture;
 use modelmend_data::formats::read_pictures;
-use modelmend_data::generate::{Denoise, Jumps};
+use modelmend_data::generate::{Denoise, JUMPS_VERSION, Jumps};
 use modelmend_data::split::{Part, deal};
 use modelmend_net::Model;
 use modelmend_net::architecture::{Conv1d, DnCnn, UNet, conv1d, dncnn, unet};
@@ -45,7 +45,8 @@ impl Material {
         let data = &study.data;
         let described = Hash::of(serde_json::to_string(&(data, study.seed))?.as_bytes());
         if data.generator.is_some() {
-            return Ok((signals(data, study.seed)?, described));
+            let hash = Hash::of(format!("{described}{JUMPS_VERSION}").as_bytes());
+            return Ok((signals(data, study.seed)?, hash));
         }
         if let Some(source) = &data.source {
             let path = file.resolve(source);

@@ -6,7 +6,7 @@ use super::filters::Filters;
 use super::line::{Line, Spot, TILE};
 use super::rows::{Rows, columns};
 use super::split;
-use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
+use super::unit::{BYTES, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
 use crate::kernels::{Finish, Forward, Side};
 
 /// Words of split images that are held at a time: they stay in the second-level cache while the filters pass.
@@ -129,7 +129,7 @@ impl Layer<'_> {
         // shift needs.
         unsafe {
             let sums = results.sums[results.turn].0.each_mut().map(|tile| tile.as_mut_ptr());
-            self.unit.multiply(&factors, &self.steps, sums, Begin::Zero);
+            self.unit.multiply(&factors, &self.steps, sums);
         }
         results.next(self, Some([tile, block]));
     }

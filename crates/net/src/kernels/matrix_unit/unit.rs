@@ -1,4 +1,4 @@
-//! The unit itself: permission, configuration, and the one loop over its tiles.
+//! The unit itself: permission, configuration, and products of two tiles with two others.
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count};
@@ -33,7 +33,7 @@ fn ask() -> bool {
     unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0 }
 }
 
-/// The configuration of the eight tiles, in the processor's layout: 0 to 3 sums, 4 and 5 first factors, 6 and 7 second factors.
+/// The configuration of the eight tiles, in the processor's layout: 0 to 3 sums, 4 and 5 first factors or further sums, 6 and 7 second factors.
 #[repr(C, align(64))]
 struct Shapes {
     palette: u8,
@@ -93,14 +93,6 @@ pub(super) struct Factors {
 /// Sums of a tile, row by row.
 pub(super) const SUMS: usize = ROWS * ROW / 4;
 
-/// Where sums begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    Zero,
-    /// With what the tiles hold.
-    Tiles,
-}
-
 /// The products of both first with both second factors, added to the four sums.
 macro_rules! products {
     () => {
@@ -109,22 +101,6 @@ macro_rules! products {
             "tdpbf16ps tmm1, tmm5, tmm6\n",
             "tdpbf16ps tmm2, tmm4, tmm7\n",
             "tdpbf16ps tmm3, tmm5, tmm7",
-        )
-    };
-}
-
-/// An instruction for each tile of sums, whose address is in `y` and the bytes of its row in `x`.
-macro_rules! each_tile {
-    ($before:literal $(, $behind:literal)?) => {
-        concat!(
-            "mov {y}, [{c}]\n",
-            $before, "tmm0", $($behind,)? "\n",
-            "mov {y}, [{c} + 8]\n",
-            $before, "tmm1", $($behind,)? "\n",
-            "mov {y}, [{c} + 16]\n",
-            $before, "tmm2", $($behind,)? "\n",
-            "mov {y}, [{c} + 24]\n",
-            $before, "tmm3", $($behind,)?
         )
     };
 }
@@ -167,12 +143,15 @@ macro_rules! high_and_low {
     };
 }
 
-/// Four sums over all steps, after instructions that begin them.
-macro_rules! sums {
-    ($begin:expr, $products:expr, $factors:ident, $steps:ident, $tiles:ident) => {{
+/// Four sums over all steps.
+macro_rules! four_sums {
+    ($products:expr, $factors:ident, $steps:ident, $tiles:ident) => {{
         let range = $steps.as_ptr_range();
         asm!(
-            $begin,
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
             "2:",
             "mov {x}, [{step}]",
             "mov {u}, [{step} + 8]",
@@ -187,7 +166,14 @@ macro_rules! sums {
             "cmp {step}, {end}",
             "jb 2b",
             "mov {x:e}, 64",
-            each_tile!("tilestored [{y} + {x}], "),
+            "mov {y}, [{c}]",
+            "tilestored [{y} + {x}], tmm0",
+            "mov {y}, [{c} + 8]",
+            "tilestored [{y} + {x}], tmm1",
+            "mov {y}, [{c} + 16]",
+            "tilestored [{y} + {x}], tmm2",
+            "mov {y}, [{c} + 24]",
+            "tilestored [{y} + {x}], tmm3",
             f = in(reg) &raw const *$factors,
             step = inout(reg) range.start => _,
             end = in(reg) range.end,
@@ -205,44 +191,22 @@ macro_rules! sums {
     }};
 }
 
-/// Begins four sums with zeros.
-macro_rules! zeros {
-    () => {
-        "tilezero tmm0\ntilezero tmm1\ntilezero tmm2\ntilezero tmm3"
-    };
-}
-
-/// Begins four sums with what their tiles hold.
-macro_rules! held {
-    () => {
-        concat!("mov {x:e}, 64\n", each_tile!("tileloadd ", ", [{y} + {x}]"))
-    };
-}
-
 impl Unit {
-    /// Adds to four tiles the products of the factors over all `steps`: for each one the bytes from its [`Factors`] to the tiles of the first and of the second
-    /// factors. The tiles are those of the first second factor with both first ones, then of the second one. Without steps nothing happens.
+    /// Overwrites four tiles by the products of the factors, summed over all `steps`: for each one the bytes from its [`Factors`] to the tiles of the first and of
+    /// the second factors. The tiles are those of the first second factor with both first ones, then of the second one. Without steps nothing happens.
     ///
     /// # Safety
     /// The rows of all tiles at all steps, high and low parts, lie in memory that may be read. The tiles of sums may be written; two of them may be the same
     /// where their factors are.
-    pub(super) unsafe fn multiply(
-        &self,
-        factors: &Factors,
-        steps: &[[usize; 2]],
-        tiles: [*mut f32; 4],
-        begin: Begin,
-    ) {
+    pub(super) unsafe fn multiply(&self, factors: &Factors, steps: &[[usize; 2]], tiles: [*mut f32; 4]) {
         if steps.is_empty() {
             return;
         }
         // SAFETY: the unit is configured; the caller answers for what is read and written.
         unsafe {
-            match (begin, factors.parts) {
-                (Begin::Zero, 1) => sums!(zeros!(), high!(), factors, steps, tiles),
-                (Begin::Zero, _) => sums!(zeros!(), high_and_low!(), factors, steps, tiles),
-                (Begin::Tiles, 1) => sums!(held!(), high!(), factors, steps, tiles),
-                (Begin::Tiles, _) => sums!(held!(), high_and_low!(), factors, steps, tiles),
+            match factors.parts {
+                1 => four_sums!(high!(), factors, steps, tiles),
+                _ => four_sums!(high_and_low!(), factors, steps, tiles),
             }
         }
     }

@@ -4,16 +4,15 @@ use std::arch::x86_64::*;
 
 use super::line::{Line, TILE, spread};
 use super::lines::{Lines, SLACK, cut, turn};
+use super::six::{Begin, OneBySix, SIX};
 use super::split;
-use super::unit::{BYTES, Begin, DEPTH, Factors, ROW, ROWS, SUMS, TILE_WORDS, Unit};
+use super::unit::{DEPTH, ROW, ROWS, SUMS, TILE_WORDS, Unit};
 use crate::kernels::conv::Geometry;
 use crate::kernels::{Side, Start, Weights};
 use crate::scratch::Aligned;
 
 /// Words of split inputs and gradients that are held at a time.
 const HELD: usize = 1 << 18;
-/// Steps whose factors, for four tiles, stay in the first-level cache while taps pass.
-const NEAR: usize = 4;
 /// Numbers before a line of the gradient, of which a tap at an odd shift reads one; a cache line, so that taps at even shifts read whole ones.
 const MARGIN: usize = ROW / 2;
 
@@ -83,6 +82,28 @@ struct Layer {
     rows: usize,
     /// Input channels, with those that fill the last tile.
     columns: usize,
+    /// What is computed together, with the version of the gradient that it reads.
+    sixes: Vec<(usize, [Shifted; SIX])>,
+}
+
+/// A tile of input channels, shifted by a tap.
+#[derive(Clone, Copy, Debug)]
+struct Shifted {
+    column: usize,
+    tap: usize,
+}
+
+/// The shifted tiles of `columns`, six at a time by the version of the gradient that they need. Where the last ones are fewer, one is computed several times.
+fn sixes(line: &Line, columns: usize, versions: usize) -> Vec<(usize, [Shifted; SIX])> {
+    let mut all = Vec::new();
+    for version in 0..versions {
+        let taps = || (0..line.shifts.len()).filter(|&tap| line.shifts[tap] % 2 == version);
+        let shifted: Vec<Shifted> =
+            (0..columns).flat_map(|column| taps().map(move |tap| Shifted { column, tap })).collect();
+        let six = |some: &[Shifted]| std::array::from_fn(|i| some[i.min(some.len() - 1)]);
+        all.extend(shifted.chunks(SIX).map(|some| (version, six(some))));
+    }
+    all
 }
 
 impl Layer {
@@ -101,6 +122,7 @@ impl Layer {
         Self {
             unit: Unit::configured(DEPTH),
             parts,
+            sixes: sixes(&line, columns / TILE, versions),
             line,
             x,
             dy,
@@ -167,49 +189,34 @@ impl Layer {
     }
 
     /// Adds the gradients of some images to the sums, or begins them.
-    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn products(&self, images: usize, fresh: bool, memory: &mut Memory) {
-        let step = |s: usize| [self.parts * BYTES * s, BYTES * s];
-        let steps: Vec<[usize; 2]> = (0..steps(&self.line, images)).map(step).collect();
-        for row in (0..self.rows / ROWS).step_by(2) {
-            for column in (0..self.columns / TILE).step_by(2) {
-                for (i, steps) in steps.chunks(NEAR).enumerate() {
-                    let begin = if fresh && i == 0 { Begin::Zero } else { Begin::Tiles };
-                    for tap in 0..self.line.shifts.len() {
-                        self.four([row, column], tap, (steps, begin), memory);
-                    }
-                }
+        let begin = if fresh { Begin::Zero } else { Begin::Tiles };
+        for row in 0..self.rows / ROWS {
+            for (version, six) in &self.sixes {
+                self.six(row, (*version, six), (steps(&self.line, images), begin), memory);
             }
         }
     }
 
-    /// Two tiles of output channels and two of input channels. Where there is only one, it is computed twice.
-    fn four(
+    /// A tile of output channels with six tiles of input channels, each shifted by a tap.
+    fn six(
         &self,
-        [row, column]: [usize; 2],
-        tap: usize,
-        (steps, begin): (&[[usize; 2]], Begin),
+        row: usize,
+        (version, six): (usize, &[Shifted; SIX]),
+        (steps, begin): (usize, Begin),
         memory: &mut Memory,
     ) {
-        let [all_rows, all_columns] = [self.rows / ROWS, self.columns / TILE];
-        let (rows, columns) =
-            ([row, (row + 1).min(all_rows - 1)], [column, (column + 1).min(all_columns - 1)]);
-        let shift = self.line.shifts[tap];
-        let version = shift % 2 * self.version();
-        let factors = Factors {
-            a: rows.map(|row| memory.dy[version + row * self.tile()..].as_ptr().cast()),
-            b: columns.map(|column| memory.x[column * self.tile_x() + shift / 2 * TILE..].as_ptr().cast()),
-            a_low: BYTES,
+        let place = |of: &Shifted| of.column * self.tile_x() + self.line.shifts[of.tap] / 2 * TILE;
+        let factors = OneBySix {
+            a: memory.dy[version * self.version() + row * self.tile()..].as_ptr().cast(),
+            b: six.each_ref().map(|of| memory.x[place(of)..].as_ptr().cast()),
             b_low: 2 * self.positions * TILE,
-            a_row: ROW,
-            b_row: ROW,
             parts: self.parts,
         };
-        let place = |(i, j): (usize, usize)| (tap * all_rows + rows[i]) * all_columns + columns[j];
-        let tiles =
-            [(0, 0), (1, 0), (0, 1), (1, 1)].map(|at| memory.sums[place(at) * SUMS..][..SUMS].as_mut_ptr());
+        let place = |of: &Shifted| (of.tap * self.rows / ROWS + row) * (self.columns / TILE) + of.column;
+        let tiles = six.each_ref().map(|of| memory.sums[place(of) * SUMS..][..SUMS].as_mut_ptr());
         // SAFETY: tiles of the gradient hold all steps, lines of the input all steps behind the greatest shift. Equal tiles of sums have equal factors.
-        unsafe { self.unit.multiply(&factors, steps, tiles, begin) };
+        unsafe { self.unit.multiply_six(&factors, steps, tiles, begin) };
     }
 
     /// The gradient of the weights in their own order, overwriting `dw` or added to it.
