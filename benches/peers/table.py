@@ -22,7 +22,7 @@ PEER = Path(__file__).with_name("peer.py")
 PREDICTION = ["PyTorch", "torch.compile", "ONNX Runtime"]
 TRAINING = ["PyTorch", "torch.compile"]
 GRADIENTS = ["vmap(grad)", "vmap(grad), drawn", "hooks and bmm", "hooks and bmm, drawn", "TRAK"]
-# Network, task, size (images, subtypes) and the ways of the peers.
+# Network, task, size (images, subtypes) and the ways of the peers. A new task is an arm of `prepare` on our side and a module of `peer.py`.
 ROWS = [
     ("vgg-small", "infer", 64, PREDICTION),
     ("vgg-small", "infer", 1, PREDICTION),
@@ -91,6 +91,8 @@ def measured(name, sides):
             runner.begin()
             ready.append(runner)
         except Absent as reason:
+            if runner.ours:
+                raise
             print(f"| {name} | {runner.label} | does not run here: {reason} | | |")
     for _ in range(REPETITIONS):
         for runner in ready:
@@ -108,7 +110,10 @@ def milliseconds(runner):
 
 
 def summary(name, ready):
+    """Time and memory beside those of the best peers; of ours without the variable that leaves the matrix unit unused."""
     ours, peers = ready[0], [runner for runner in ready if not runner.ours]
+    if not peers:
+        return f"| {name} | {milliseconds(ours)} | none runs here | | {ours.peak:.0f} MiB | | |"
     fastest = min(peers, key=lambda runner: runner.median)
     leanest = min(peers, key=lambda runner: runner.peak)
     times = f"{milliseconds(ours)} | {fastest.label} {milliseconds(fastest)} | {fastest.median / ours.median:.2f}x"
