@@ -30,8 +30,8 @@ def main():
         for line in sys.stdin:
             print(timed(work, int(line)), peak(), file=answers)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        print("absent", reason, file=answers)
+        reason = f"{type(error).__name__}: {error}".splitlines()[:2]
+        print("absent", *reason, file=answers)
         raise SystemExit(1) from error
 
 
