@@ -13,7 +13,7 @@ import skimage
 from skimage.data import shepp_logan_phantom
 from skimage.transform import iradon, radon, resize
 
-from sides import Ours, timed
+from sides import Side, timed
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 SIZE = int(os.environ.get("SIZE", "512"))
@@ -72,14 +72,14 @@ def main():
         },
         "ASTRA": astra_tasks(image, theta),
     }
-    ours = Ours(sys.argv[1])
+    ours = Side([sys.argv[1]])
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, scikit-image {skimage.__version__}")
     print(f"{SIZE} x {SIZE} pixels, {SIZE} angles, medians of {REPETITIONS} alternating repetitions")
     for task in ["radon", "adjoint", "iradon"]:
         asked = {name: tasks[task] for name, tasks in peers.items() if task in tasks}
         times = {"ours": []} | {name: [] for name in asked}
         for _ in range(REPETITIONS):
-            times["ours"].append(ours.seconds(task, SIZE, SIZE))
+            times["ours"].append(ours.ask(task, SIZE, SIZE)[0])
             for name, work in asked.items():
                 times[name].append(work())
         medians = {name: statistics.median(seconds) for name, seconds in times.items()}

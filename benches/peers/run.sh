@@ -1,6 +1,7 @@
 #!/bin/sh
-# Compares with PyTorch on this machine: builds, makes a virtual environment (several GB, once), prints tables.
-# Usage: benches/peers/run.sh [task...], e.g. train8, finetune or ct; VENV, THREADS and REPETITIONS from the environment.
+# Compares with other libraries on this machine: builds, makes a virtual environment (several GB, once), prints tables.
+# Usage: benches/peers/run.sh [word...]: rows of table.py whose name has one of the words, as train, vgg-small-infer-64, per-sample or
+# matrix; all without a word; ct alone for tomography. VENV, THREADS, REPETITIONS and MODELMEND_SHARED from the environment; EPOCHS=2 for a short matrix.
 set -eu
 here=$(dirname "$(realpath "$0")")
 root=$(realpath "$here/../..")
@@ -9,17 +10,24 @@ venv=${VENV:-$root/target/peers-venv}
 cd "$root"
 built=${CARGO_TARGET_DIR:-$root/target}/release/examples
 export RAYON_NUM_THREADS="${THREADS:-$(nproc)}"
+
+# install MODULE PACKAGE: where the module is missing; a package that does not install is left out of the table.
+install() {
+    "$venv/bin/python" -c "import $1" 2>/dev/null || "$venv/bin/pip" install --quiet "$2" || echo "$2 does not install here"
+}
+
 if [ "$*" = ct ]; then
-    "$venv/bin/python" -c 'import skimage' 2>/dev/null || "$venv/bin/pip" install --quiet scikit-image==0.26.0
-    "$venv/bin/python" -c 'import astra' 2>/dev/null || "$venv/bin/pip" install --quiet astra-toolbox || echo "ASTRA does not install here"
+    install skimage scikit-image==0.26.0
+    install astra astra-toolbox
     cargo build --quiet --release -p modelmend-physics --example ct_peer
     exec "$venv/bin/python" "$here/ct.py" "$built/ct_peer"
 fi
-"$venv/bin/python" -c 'import torch' 2>/dev/null || "$venv/bin/pip" install --quiet torch==2.9.1 numpy
-cargo build --quiet --release -p modelmend-net -p modelmend-failure --example peer --example finetune_peer
-if [ "$*" != finetune ]; then
-    "$venv/bin/python" "$here/vgg_small.py" "$built/peer" "$@"
-fi
-if [ $# -eq 0 ] || [ "$*" = finetune ]; then
-    "$venv/bin/python" "$here/finetune.py" "$built/finetune_peer"
-fi
+install numpy numpy
+install torch torch==2.9.1
+install onnxruntime onnxruntime==1.32.0
+install trak traker==0.3.2
+cargo build --quiet --release -p modelmend-failure --example peer
+exported=$(mktemp -d)
+trap 'rm -rf "$exported"' EXIT
+"$built/peer" export "$exported"
+"$venv/bin/python" "$here/table.py" "$built/peer" "$exported" "$@"

@@ -1,16 +1,36 @@
-"""The two sides of a benchmark: our program, which answers a line of words with seconds, and work in Python."""
+"""The sides of a benchmark: processes that answer a line of words with a line of words; and work in this process."""
+import os
 import subprocess
 import time
 
 
-class Ours:
-    def __init__(self, binary):
-        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+class Absent(Exception):
+    """A side that does not run here, with its reason."""
 
-    def seconds(self, *words):
+
+class Side:
+    """A process of its own, so that its peak memory is that of its work."""
+
+    def __init__(self, command, environment=()):
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(list(map(str, command)), env={**os.environ, **dict(environment)}, **streams)
+
+    def answer(self):
+        """The words of the next line; a side says `absent` and why instead."""
+        line = self.process.stdout.readline().strip()
+        if not line or line.startswith("absent"):
+            raise Absent(line.removeprefix("absent ") or "it ended without an answer")
+        return line.split(" ")
+
+    def ask(self, *words):
+        """The numbers that a line of words is answered with."""
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        return [float(word) for word in self.answer()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def timed(work, repeats=1):

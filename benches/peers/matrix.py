@@ -1,0 +1,82 @@
+"""The fine-tuning matrix in PyTorch, the loop of modelmend_failure::finetune.
+
+One network per subtype: each epoch shuffles its training failures and draws as many correct cases, batches of 4 (2 and
+2), Adam with weight decay. After every epoch the validation failures are judged. Training failures, drawn and correct
+validation cases are looked at `every epoch`, as the published code does, or `when needed`, as modelmend does: where the
+validation failures are better than before, every fifth epoch and at the last. The best network that keeps the
+constraint and the last one are judged on all cases. Patience is as long as the training and cannot end it.
+"""
+import os
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from exported import numbers
+from networks import network
+
+EPOCHS = int(os.environ.get("EPOCHS", "40"))
+HALF, KEEP_CORRECT, LOOK_EVERY = 2, 0.9, 5
+TRAIN, VALIDATION = 0, 1
+
+
+def work(name, _task, subtypes, folder, way, threads):
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    cases = Cases(name, folder)
+    return lambda: [cases.finetune(subtype, way == "every epoch") for subtype in range(subtypes)]
+
+
+class Cases:
+    def __init__(self, name, folder):
+        self.begin = lambda: network(name, folder, "matrix.weights")
+        known = torch.from_numpy(numbers(folder, "matrix.cases", np.int32)).view(-1, 3).long()
+        self.y, self.part, self.subtype = known.unbind(1)
+        images = torch.from_numpy(numbers(folder, "matrix.images", np.uint8))
+        self.x = images.view(-1, 28, 28, 3).permute(0, 3, 1, 2).contiguous()
+        failed = ~self.right(self.begin(), torch.arange(len(self.y)))
+        if not torch.equal(failed, self.subtype >= 0):
+            raise ValueError("the network fails on other cases than ours")
+
+    def logits(self, model, cases):
+        return model(self.x[cases].float())
+
+    def right(self, model, cases):
+        with torch.inference_mode():
+            return torch.cat([self.logits(model, part).argmax(1) == self.y[part] for part in cases.split(512)])
+
+    def accuracy(self, model, cases):
+        return self.right(model, cases).float().mean().item()
+
+    def of(self, part, subtype):
+        return torch.nonzero((self.part == part) & (self.subtype == subtype)).flatten()
+
+    def finetune(self, subtype, always):
+        model = self.begin()
+        adam = torch.optim.Adam(model.parameters(), lr=2e-5, weight_decay=1e-3, fused=True)
+        train, validation = self.of(TRAIN, subtype), self.of(VALIDATION, subtype)
+        train_correct, validation_correct = self.of(TRAIN, -1), self.of(VALIDATION, -1)
+        best, chosen = self.accuracy(model, validation), weights(model)
+        self.accuracy(model, train), self.accuracy(model, validation_correct)
+        for epoch in range(1, EPOCHS + 1):
+            failures = train[torch.randperm(len(train))]
+            correct = train_correct[torch.randperm(len(train_correct))[: len(train)]]
+            for pair in zip(failures.split(HALF), correct.split(HALF)):
+                cases = torch.cat(pair)
+                adam.zero_grad()
+                cross_entropy(self.logits(model, cases), self.y[cases]).backward()
+                adam.step()
+            accuracy = self.accuracy(model, validation)
+            if always or accuracy > best or epoch % LOOK_EVERY == 0 or epoch == EPOCHS:
+                self.accuracy(model, train), self.accuracy(model, correct)
+                kept = self.accuracy(model, validation_correct) >= KEEP_CORRECT
+                if kept and accuracy > best:
+                    best, chosen = accuracy, weights(model)
+        every = torch.arange(len(self.y))
+        last = self.right(model, every)
+        model.load_state_dict(chosen)
+        return self.right(model, every), last
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
