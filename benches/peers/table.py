@@ -17,7 +17,7 @@ from sides import Absent, Side
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 THREADS = int(os.environ.get("THREADS", str(os.cpu_count())))
 SECONDS = 0.3  # about what one repetition takes on each side
-LONG = 10.0  # a call that needs no warming up
+MATRIX = "matrix"  # takes so long that it needs no warming up
 PEER = Path(__file__).with_name("peer.py")
 
 PREDICTION = ["PyTorch", "torch.compile", "ONNX Runtime"]
@@ -35,7 +35,7 @@ ROWS = [
     ("unet", "infer", 2, PREDICTION),
     ("dncnn", "infer", 1, PREDICTION),
     ("vgg-small", "per-sample", 256, GRADIENTS),
-    ("vgg-small", "matrix", 8, ["every epoch", "when needed"]),
+    ("vgg-small", MATRIX, 8, ["every epoch", "when needed"]),
 ]
 
 
@@ -48,20 +48,19 @@ class Runner:
     ours: bool = False
     before: float = 0.0
     peak: float = 0.0
+    warm: bool = True
     repeats: int = 1
     seconds: list = field(default_factory=list)
 
     def begin(self):
-        """Waits until it is ready, warms up and finds how often to repeat; a long call is a measurement at once."""
+        """Waits until it is ready, warms up and finds how often to repeat."""
         before, *words = self.side.answer()
         self.before = float(before)
         if self.ours:
             self.label += ", " + " ".join(words)
-        seconds, self.peak = self.side.ask(1)
-        if seconds > LONG:
-            self.seconds.append(seconds)
-        elif seconds < SECONDS:
-            self.repeats = max(1, round(SECONDS / self.side.ask(2)[0]))
+        if self.warm:
+            self.side.ask(1)
+            self.repeats = max(1, round(SECONDS / self.side.ask(1)[0]))
 
     def measure(self):
         seconds, self.peak = self.side.ask(self.repeats)
@@ -75,15 +74,16 @@ class Runner:
 def runners(program, folder, row):
     network, task, size, ways = row
     words = [network, task, size, folder]
-    found = [Runner("modelmend", Side([program, *words]), ours=True)]
-    if task in ("train", "matrix"):
+    warm = task != MATRIX
+    found = [Runner("modelmend", Side([program, *words]), ours=True, warm=warm)]
+    if task in ("train", MATRIX):
         portable = {"MODELMEND_PORTABLE": "1"}
-        found.append(Runner("modelmend", Side([program, *words], portable), ours=True))
+        found.append(Runner("modelmend", Side([program, *words], portable), ours=True, warm=warm))
     for way in ways:
         for threads in sorted({1, THREADS}):
             command = [sys.executable, PEER, *words, way, threads]
             side = Side(command, {"OMP_NUM_THREADS": str(threads)})
-            found.append(Runner(f"{way} ({threads})", side))
+            found.append(Runner(f"{way} ({threads})", side, warm=warm))
     return found
 
 
@@ -98,10 +98,9 @@ def measured(name, sides):
             if runner.ours:
                 raise
             print(f"| {name} | {runner.label} | does not run here: {reason} | | |")
-    for repetition in range(REPETITIONS):
+    for _ in range(REPETITIONS):
         for runner in ready:
-            if len(runner.seconds) <= repetition:
-                runner.measure()
+            runner.measure()
     for runner in ready:
         runner.side.close()
         ratio = runner.median / ready[0].median
@@ -144,7 +143,7 @@ def main():
         name = "-".join(map(str, row[:3]))
         if wanted and not any(word in name for word in wanted):
             continue
-        if row[1] == "matrix" and not Path(folder, "matrix.cases").exists():
+        if row[1] == MATRIX and not Path(folder, "matrix.cases").exists():
             continue
         lines.append(summary(name, measured(name, runners(program, folder, row))))
     print("\n| work | ours | fastest peer | ratio | our memory | leanest peer | share |\n|---|---|---|---|---|---|---|")
