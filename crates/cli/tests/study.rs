@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use modelmend_data::Cases;
 use modelmend_data::formats::{Array, Values, read_parquet, write_npz};
 use modelmend_data::generate::{Histology, histology};
-use modelmend_data::{Cases, Pixels};
 
 const STUDY: &str = "
 name: small
@@ -40,13 +40,10 @@ statistics: {bootstrap: 100, random_subtypings: 1}
 ";
 
 fn split(name: &str, cases: &Cases) -> Vec<(String, Array)> {
-    let Pixels::U8(pixels) = cases.images.pixels() else { panic!("8-bit images expected") };
+    let pixels: Vec<u8> = (0..cases.count()).flat_map(|case| cases.images.rgb8(case).unwrap()).collect();
     let planted = (0..cases.count()).map(|i| cases.metadata["planted"].text_at(i).unwrap()).collect();
     vec![
-        (
-            format!("{name}_images"),
-            Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels.clone())).unwrap(),
-        ),
+        (format!("{name}_images"), Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels)).unwrap()),
         (
             format!("{name}_labels"),
             Array::new(vec![cases.count()], Values::I64(cases.labels.clone())).unwrap(),

@@ -111,7 +111,7 @@ fn cases(setting: &Setting<'_>, labels: &[i64], picture: &Array2<f32>) -> Vec<pa
             part: part(setting.trial.parts[case]),
             confidence: Some(f64::from(prediction.confidence)),
             loss: Some(f64::from(prediction.loss)),
-            thumbnail: Some(thumbnail(images, case)),
+            thumbnail: thumbnail(images, case),
         }
     };
     judged.failures.iter().enumerate().map(one).collect()
@@ -122,9 +122,10 @@ pub(super) fn part(part: Part) -> Option<page::Part> {
     page::Part::ALL.into_iter().find(|p| p.name() == part.name())
 }
 
-/// A case as a picture.
-pub(super) fn thumbnail(images: &Images, case: usize) -> page::Thumbnail {
-    page::Thumbnail { width: images.width(), height: images.height(), rgb: images.rgb8(case) }
+/// A case as a picture; one that can no longer be read is missing on the page, which has everything else.
+pub(super) fn thumbnail(images: &Images, case: usize) -> Option<page::Thumbnail> {
+    let rgb = images.rgb8(case).ok()?;
+    Some(page::Thumbnail { width: images.width(), height: images.height(), rgb })
 }
 
 /// Metadata columns of the failures, with the suspicion about their labels.
