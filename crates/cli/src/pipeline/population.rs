@@ -66,7 +66,7 @@ impl Population {
         let ((failures, right), (of_failures, of_right)) = (count(&sample.judged), count(&self.judged));
         Some(format!(
             "{failures} of {of_failures} failures and {right} of {of_right} right cases are analysed, drawn by the seed \
-             (data.at_most); the accuracy and cases.parquet are those of all cases."
+             (data.at_most). The accuracy and cases.parquet are those of all cases; `all` in the matrices counts the drawn ones."
         ))
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Rates {
     pub(super) embed: f64,
     /// To compare two rows in that search.
     pub(super) compare: f64,
+    /// To compare two cases by their features.
+    pub(super) beside: f64,
 }
 
 impl Rates {
@@ -54,7 +56,7 @@ impl Rates {
         // What is computed once, whatever the number of cases, is not part of the rate.
         problem.predict(weights, &few)?;
         let (predicted, predict) = timed(|| problem.predict(weights, &cases))?;
-        let (_, features) = timed(|| features(problem, weights, &few, &Silent))?;
+        let (activations, features) = timed(|| features(problem, weights, &few, &Silent))?;
         let dims = study.subtype.projection as usize;
         let (rows, gradient) = timed(|| gradients(problem, weights, &few, (dims, 0), &Silent))?;
         let (embed, compare) = embedding(study, &rows)?;
@@ -68,6 +70,7 @@ impl Rates {
             learn: learning(problem, study, &few, predict)?,
             embed,
             compare,
+            beside: compare * activations.matrix.ncols() as f64 / rows.matrix.ncols() as f64,
         })
     }
 }

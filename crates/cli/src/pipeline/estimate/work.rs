@@ -61,6 +61,7 @@ pub(super) fn steps(study: &ClassificationStudy, numbers: &Numbers, rates: &Rate
         count.subtype(),
     ];
     steps.extend(study.finetune.is_some().then(|| count.finetune()));
+    steps.push(count.neighbors());
     steps
 }
 
@@ -157,6 +158,13 @@ impl Count<'_> {
         }
     }
 
+    /// The search for the cases beside each failure, which tell of wrong labels.
+    fn neighbors(&self) -> Step {
+        let (failures, analysed) = (self.numbers.failures, self.numbers.analysed());
+        let work = format!("{failures} failures among {analysed} cases");
+        Step { name: "neighbours", seconds: failures * analysed * self.rates.beside, work }
+    }
+
     /// Numbers of subtypes that are tried with each scaling.
     fn candidates(&self) -> Vec<usize> {
         let (smallest, largest) = self.study.subtype.clustering.k.bounds();
@@ -218,6 +226,7 @@ finetune: {learning_rate: 1.0e-4, epochs: 10}
             learn: 5.0,
             embed: 1.0,
             compare: 1e-3,
+            beside: 1e-3,
         };
         let study = study();
         let numbers = Numbers::of(&study, cases, rates.failing);
@@ -243,10 +252,11 @@ finetune: {learning_rate: 1.0e-4, epochs: 10}
             learn: 0.0,
             embed: 0.0,
             compare: 0.0,
+            beside: 0.0,
         };
         let study = study();
         let numbers = Numbers::of(&study, 1000, 0.1);
-        let finetune = steps(&study, &numbers, &rates).pop().unwrap();
+        let finetune = steps(&study, &numbers, &rates).remove(4);
         // Own, one of two comparisons (random is the null), one null; three rows of the null of fpfn; all failures.
         assert!(finetune.work.starts_with("3 matrices of about 4 networks, 1 of 3"), "{}", finetune.work);
         // Ten epochs on 16 validation failures, three looks at 128 cases and 144 right ones for each network, and two
