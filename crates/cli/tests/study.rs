@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use modelmend_data::Cases;
 use modelmend_data::formats::{Array, Values, read_parquet, write_npz};
 use modelmend_data::generate::{Histology, histology};
-use modelmend_data::{Cases, Pixels};
 
 const STUDY: &str = "
 name: small
@@ -40,13 +40,10 @@ statistics: {bootstrap: 100, random_subtypings: 1}
 ";
 
 fn split(name: &str, cases: &Cases) -> Vec<(String, Array)> {
-    let Pixels::U8(pixels) = cases.images.pixels() else { panic!("8-bit images expected") };
+    let pixels: Vec<u8> = (0..cases.count()).flat_map(|case| cases.images.rgb8(case).unwrap()).collect();
     let planted = (0..cases.count()).map(|i| cases.metadata["planted"].text_at(i).unwrap()).collect();
     vec![
-        (
-            format!("{name}_images"),
-            Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels.clone())).unwrap(),
-        ),
+        (format!("{name}_images"), Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels)).unwrap()),
         (
             format!("{name}_labels"),
             Array::new(vec![cases.count()], Values::I64(cases.labels.clone())).unwrap(),
@@ -133,6 +130,78 @@ fn the_output_folder_is_complete() {
     let model = modelmend_net::Model::read(&out.join("models/gradients-1.onnx")).unwrap();
     let trained = modelmend_net::Model::read(&out.join("models/trained.onnx")).unwrap();
     assert_eq!(model.graph().parameters().len(), trained.graph().parameters().len());
+}
+
+/// A study of the same data without fine-tuning that analyses few of its cases.
+fn few(study: &Path) {
+    let text = std::fs::read_to_string(study).unwrap();
+    let text = text.replace("  truth_column", "  at_most: {failures: 40, correct: 60}\n  truth_column");
+    let lines = text.lines().filter(|line| !line.starts_with("finetune") && !line.starts_with("statistics"));
+    std::fs::write(study, lines.collect::<Vec<_>>().join("\n")).unwrap();
+}
+
+#[test]
+fn what_is_analysed_is_bounded_and_the_rest_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = prepare(folder.path());
+    few(&study);
+    let out = folder.path().join("out");
+    let results: serde_json::Value = serde_json::from_slice(&finish(&study, &out, "2")).unwrap();
+    let failures = results["cases"]["failures"].as_u64().unwrap();
+    assert_eq!(results["cases"]["total"], 600);
+    let note = format!("40 of {failures} failures and 60 of {} right cases are analysed", 600 - failures);
+    assert!(results["notes"][0].as_str().unwrap().starts_with(&note), "{}", results["notes"]);
+    assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains(&note));
+    let sizes = results["subtypings"]["gradients"]["sizes"].as_array().unwrap();
+    assert_eq!(sizes.iter().map(|size| size.as_u64().unwrap()).sum::<u64>(), 40);
+
+    let cases = read_parquet(&out.join("cases.parquet")).unwrap();
+    let filled = |name: &str| {
+        let column = cases.get(name).unwrap();
+        (0..cases.rows()).filter(|&row| column.text_at(row).is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!((filled("prediction").len(), filled("part").len(), filled("x").len()), (600, 100, 40));
+    let wrong = |&row: &usize| cases.get("correct").unwrap().text_at(row).as_deref() == Some("false");
+    assert!(filled("subtype").iter().all(wrong), "a right case has a subtype");
+
+    let text = std::fs::read_to_string(&study).unwrap() + "\nrepair: {}\n";
+    std::fs::write(&study, text).unwrap();
+    let run = command(&study, &out).output().unwrap();
+    let error = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(run.status.code() == Some(2) && error.contains("raise `data.at_most`"), "{error}");
+}
+
+#[test]
+fn an_estimate_measures_and_runs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = prepare(folder.path());
+    let estimate = |study: &Path| {
+        let mut run = command(study, &folder.path().join("estimated"));
+        run.arg("--estimate").stdout(Stdio::piped()).output().unwrap()
+    };
+    assert_eq!(estimate(&study).status.code(), Some(2), "a network that is yet to be trained was measured");
+    let text = std::fs::read_to_string(&study).unwrap();
+    let (head, data) = (text.split("train:").next().unwrap(), text.split("\ndata:").nth(1).unwrap());
+    let spec = modelmend_net::architecture::Classifier {
+        kind: modelmend_net::architecture::ClassifierKind::VggSmall,
+        channels: 3,
+        height: 28,
+        width: 28,
+        classes: 2,
+        base: Some(4),
+        seed: 1,
+    };
+    let model = modelmend_net::architecture::classifier(&spec).unwrap();
+    model.write(&folder.path().join("model.onnx")).unwrap();
+    std::fs::write(&study, format!("{head}model: model.onnx\ndata:{data}")).unwrap();
+    let run = estimate(&study);
+    let shown = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert!(shown.starts_with("measured on 600 of 600 cases"), "{shown}");
+    for step in ["predict", "represent", "embed", "subtype", "finetune", "all", "one core-hour"] {
+        assert!(shown.lines().any(|line| line.starts_with(step)), "{step} lacks in\n{shown}");
+    }
+    assert!(!folder.path().join("estimated").exists());
 }
 
 #[test]

@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(picked.labels, [4, 5]);
         assert_eq!(picked.groups.unwrap(), ["c", "b"]);
         assert_eq!(picked.metadata["age"], Column::Integer(vec![Some(3), None]));
-        assert_eq!(picked.images.rgb8(0), [30, 30, 30]);
+        assert_eq!(picked.images.rgb8(0).unwrap(), [30, 30, 30]);
         assert!(cases.of_splits(&["train"]).unwrap_err().to_string().contains("the data has: test"));
     }
 

@@ -14,11 +14,12 @@ mod images;
 mod picture;
 mod slices;
 pub mod split;
+mod stack;
 mod table;
 
 pub use cases::Cases;
 pub use error::{Error, Result};
-pub use images::{Images, Layout, Pixels};
+pub use images::{Images, Pixels};
 pub use picture::Picture;
 pub use slices::Slices;
 pub use table::{Column, Table};

@@ -191,8 +191,8 @@ fn pass(
 ) -> Result<f64> {
     let mut total = 0.0;
     for cases in order.chunks(batch.max(1)) {
-        let batches = judge.batches(cases).into_iter().map(|cases| (cases, judge.input(cases)));
-        total += step(judge, (parameters, optimizer), batches.collect())?;
+        let batches = judge.batches(cases).into_iter().map(|cases| Ok((cases, judge.input(cases)?)));
+        total += step(judge, (parameters, optimizer), batches.collect::<Result<_>>()?)?;
     }
     Ok(total / order.len().max(1) as f64)
 }

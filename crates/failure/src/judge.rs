@@ -20,7 +20,10 @@ pub trait Judge: Sync {
     fn count(&self) -> usize;
 
     /// What the model takes for the cases chosen, (N, C, ...), which have to be [`alike`](Self::alike).
-    fn input(&self, cases: &[usize]) -> Tensor<f32>;
+    ///
+    /// # Errors
+    /// Cases that stayed in a file that can no longer be read.
+    fn input(&self, cases: &[usize]) -> Result<Tensor<f32>>;
 
     /// Whether two cases fit into one batch.
     fn alike(&self, first: usize, second: usize) -> bool;

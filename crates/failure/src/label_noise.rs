@@ -14,10 +14,12 @@
 //! A subtype is called mislabelled only if both are answered with no: the second if the difference, beyond chance, is no more
 //! than a tenth.
 
+use std::collections::BTreeSet;
+
 use modelmend_data::split::Part;
 use modelmend_learn::neighbors::nearest_in;
 use modelmend_learn::stats::{BootstrapParams, Method, Units, bootstrap};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -95,14 +97,16 @@ pub fn separation(
     let failures: Vec<usize> =
         all.clone().filter(|&c| layout.failure[c] && layout.subtype[c] == Some(index)).filter(held).collect();
     let pool: Vec<usize> = all.filter(|&c| !layout.failure[c]).filter(held).collect();
+    // Class by class, so that what the neighbours are looked for in is gathered once and not for each failure.
     let mut gains = Vec::new();
-    for &failure in &failures {
-        let same: Vec<usize> =
-            pool.iter().copied().filter(|&c| cases.targets[c] == cases.predicted[failure]).collect();
-        if let Some(broken) = broken_beside(cases.features, failure, &same, correct)? {
-            gains.push((failure, f64::from(u8::from(correct[failure])) - broken));
-        }
+    for class in failures.iter().map(|&failure| cases.predicted[failure]).collect::<BTreeSet<_>>() {
+        let same: Vec<usize> = pool.iter().copied().filter(|&c| cases.targets[c] == class).collect();
+        let own: Vec<usize> = failures.iter().copied().filter(|&f| cases.predicted[f] == class).collect();
+        let broken = broken_beside(cases.features, &own, &same, correct)?;
+        gains
+            .extend(own.iter().zip(broken).map(|(&f, broken)| (f, f64::from(u8::from(correct[f])) - broken)));
     }
+    gains.sort_unstable_by_key(|&(failure, _)| failure);
     if gains.len() < FEWEST {
         return Ok(None);
     }
@@ -121,21 +125,21 @@ pub fn separation(
     Ok(interval.map(|i| Separation { value: i.estimate, interval: (i.low, i.high), failures: gains.len() }))
 }
 
-/// Share of the `pool` cases nearest to a failure that are not right; `None` without any.
+/// Of each of the failures, the share of the `pool` cases nearest to it that are not right; nothing without a pool.
 fn broken_beside(
     features: ArrayView2<'_, f32>,
-    failure: usize,
+    failures: &[usize],
     pool: &[usize],
     correct: &[bool],
-) -> Result<Option<f64>> {
+) -> Result<Vec<f64>> {
     let count = NEIGHBORS.min(pool.len());
     if count == 0 {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let reference: Array2<f32> = features.select(Axis(0), pool);
-    let nearest = nearest_in(features.select(Axis(0), &[failure]).view(), reference.view(), count)?;
-    let broken = nearest.indices.iter().filter(|&&n| !correct[pool[n]]).count();
-    Ok(Some(broken as f64 / count as f64))
+    let reference = features.select(Axis(0), pool);
+    let nearest = nearest_in(features.select(Axis(0), failures).view(), reference.view(), count)?;
+    let broken = |row: ArrayView1<'_, usize>| row.iter().filter(|&&n| !correct[pool[n]]).count();
+    Ok(nearest.indices.rows().into_iter().map(|row| broken(row) as f64 / count as f64).collect())
 }
 
 /// Answers to both questions about one subtype.

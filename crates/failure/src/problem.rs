@@ -65,7 +65,7 @@ impl Problem {
 
     /// Runs one image to learn the number of classes.
     fn probe(&self) -> Result<usize> {
-        let outputs = self.runtime.forward(self.parameters(), &[self.input(&[0])], Settings::default())?;
+        let outputs = self.runtime.forward(self.parameters(), &[self.input(&[0])?], Settings::default())?;
         match outputs.first().map(Tensor::shape) {
             Some([1, classes]) if *classes > 1 => Ok(*classes),
             shape => Err(FailureError::invalid(format!(
@@ -114,7 +114,7 @@ impl Problem {
         mut visit: impl FnMut(usize, &[f32]),
     ) -> Result<()> {
         for batch in cases.chunks(BATCH) {
-            let outputs = self.runtime.forward(parameters, &[self.input(batch)], Settings::default())?;
+            let outputs = self.runtime.forward(parameters, &[self.input(batch)?], Settings::default())?;
             let logits = outputs.first().ok_or_else(|| NetError::input("the model has no output"))?;
             let rows = logits.data().chunks_exact(self.classes.max(1));
             batch.iter().zip(rows).for_each(|(&case, row)| visit(case, row));
@@ -142,14 +142,14 @@ impl Judge for Problem {
     }
 
     /// The images as the model takes them, (N, C, H, W) with values as stored (0 to 255).
-    fn input(&self, cases: &[usize]) -> Tensor<f32> {
+    fn input(&self, cases: &[usize]) -> Result<Tensor<f32>> {
         let row = self.images.values_per_image();
         let mut data = vec![0.0; cases.len() * row];
         for (&case, out) in cases.iter().zip(data.chunks_exact_mut(row.max(1))) {
-            self.images.write_nchw(case, out);
+            self.images.write_nchw(case, out)?;
         }
         let shape = [cases.len(), self.images.channels(), self.images.height(), self.images.width()];
-        Tensor::new(shape, data).unwrap_or_default()
+        Tensor::new(shape, data).ok_or_else(|| FailureError::invalid("images do not fill their shape"))
     }
 
     fn alike(&self, _: usize, _: usize) -> bool {

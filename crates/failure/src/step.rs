@@ -67,7 +67,7 @@ mod tests {
         let stepped = |batches: &[&'static [usize]]| {
             let mut weights = regions.parameters().clone();
             let mut adam = Adam::new(&weights, AdamSettings::default());
-            let batches = batches.iter().map(|&cases| (cases, regions.input(cases))).collect();
+            let batches = batches.iter().map(|&cases| (cases, regions.input(cases).unwrap())).collect();
             let loss = step(&regions, (&mut weights, &mut adam), batches).unwrap();
             (loss, weights.flatten(), adam.state().1.flatten())
         };

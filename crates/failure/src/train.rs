@@ -152,7 +152,7 @@ impl Training {
         let mut total = 0.0;
         for (done, cases) in order.chunks(settings.batch_size.max(1)).enumerate() {
             monitor.check()?;
-            let mut input = train.input(cases);
+            let mut input = train.input(cases)?;
             augment(
                 &mut input,
                 Augmentation { flips: settings.flips, rotations: settings.rotations },

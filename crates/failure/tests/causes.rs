@@ -111,7 +111,7 @@ fn a_pull_is_the_loss_times_the_cosine_in_the_metric() {
     let found = pulls(&problem, std::slice::from_ref(&failures), &training, &Silent).unwrap();
     let gradient = |case: usize| -> (f64, Vec<f64>) {
         let labels = problem.targets_of(&[case]);
-        let (input, loss) = (problem.input(&[case]), problem.loss(&labels));
+        let (input, loss) = (problem.input(&[case]).unwrap(), problem.loss(&labels));
         let runtime = problem.runtime();
         let got =
             runtime.gradient(problem.parameters(), &[input], &[&loss], false, Settings::default()).unwrap();

@@ -91,7 +91,7 @@ fn fisher_information_is_the_mean_of_squares_of_single_gradients() {
     let information = fisher(&problem, &cases, &Silent).unwrap();
     let gradient = |cases: &[usize]| {
         let labels = problem.targets_of(cases);
-        let (input, loss) = (problem.input(cases), problem.loss(&labels));
+        let (input, loss) = (problem.input(cases).unwrap(), problem.loss(&labels));
         let runtime = problem.runtime();
         runtime
             .gradient(problem.parameters(), &[input], &[&loss], false, Settings::default())

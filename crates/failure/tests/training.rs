@@ -81,7 +81,7 @@ fn trained() -> (Problem, Vec<usize>, Vec<usize>) {
     let model = mixed.model().with_parameters(training.best().0.clone()).unwrap();
     let targets = mixed.targets().to_vec();
     let all: Vec<usize> = (0..240).collect();
-    let pixels: Vec<u8> = mixed.input(&all).data().iter().map(|&v| v as u8).collect();
+    let pixels: Vec<u8> = mixed.input(&all).unwrap().data().iter().map(|&v| v as u8).collect();
     // NCHW as it comes from the problem; the layout is told by the shape.
     let mut channels_last = vec![0; pixels.len()];
     for n in 0..240 {

@@ -71,6 +71,7 @@ fn values_and_defaults_are_read() {
     };
     assert_eq!((study.seed, study.runs, study.subtype.projection), (0, 1, 100));
     assert_eq!(study.data.classes[&0], [0, 1]);
+    assert_eq!((study.data.at_most.failures, study.data.at_most.correct), (10_000, 40_000));
     assert_eq!(
         study.compare.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["random", "metadata:slide"]
@@ -173,6 +174,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: tta, flips: 2}", "x.yaml:6: unknown key `uncertainty[0].flips`; nothing more is known here"),
     (JUMPS_GIVEN, "{method: mcdropout, passes: 4}", "{method: ensemble, members: 3}", "x.yaml: uncertainty[0].members = 3: needs a `train` section; with a trained `model` give `models`"),
     (JUMPS, "{method: mcdropout, passes: 4}", "{method: inn, epochs: 1, learning_rate: 1.0, beta: auto, layers: last 0}", "x.yaml:6: uncertainty[0]: expected `all`, `last N`, or a list of node names"),
+    (SMALL, "split: test", "split: test\n  at_most: {failures: 0}", "x.yaml: data.at_most.failures = 0: must lie in 1..=10000000"),
+    (SMALL, "split: test", "split: test\n  at_most: {right: 5}", "x.yaml:7: unknown key `data.at_most.right`; known here: failures, correct"),
     // failures of a reconstruction network: the rules of classification, under their own section
     (JUMPS, "name: j", "name: j\nfailures: {edges: 8}", "x.yaml:2: unknown key `failures.edges`; did you mean `edge`?"),
     (JUMPS, "name: j", "name: j\nfailures: {edge: 0}", "x.yaml: failures.edge = 0: must lie in 1..=10000000"),

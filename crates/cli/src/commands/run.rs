@@ -12,6 +12,7 @@ use crate::pipeline::{self, RunOptions};
   modelmend run study.yaml --out results --threads 2
   modelmend run study.yaml --until subtype      stop after a step
   modelmend run study.yaml --force finetune     compute a step again
+  modelmend run study.yaml --estimate           what would it take?
 
 Exit code 0, or 2 for an invalid study or input, 3 if a gate said no, 130 after Ctrl-C. Running again continues.")]
 pub(crate) struct Run {
@@ -32,6 +33,9 @@ pub(crate) struct Run {
     /// Folder of the cache; by default `.modelmend-cache` beside the output folder.
     #[arg(long)]
     cache: Option<PathBuf>,
+    /// Measures a few cases, prints what the steps would take, and runs none of them.
+    #[arg(long)]
+    estimate: bool,
     /// Prints only warnings and errors.
     #[arg(long, short)]
     quiet: bool,
@@ -52,6 +56,7 @@ impl Run {
             cache: self.cache,
             threads: self.threads.map(usize::from),
             quiet: self.quiet,
+            estimate: self.estimate,
             repair: None,
         };
         (self.study, options)

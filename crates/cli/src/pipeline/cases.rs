@@ -57,9 +57,15 @@ pub(crate) fn predict(context: &Context<'_>, subject: &Subject, problem: &Proble
             correct: class == target,
         })
         .collect();
-    let failure: Vec<bool> = predictions.iter().map(|p| !p.correct).collect();
-    let failures = (0..failure.len()).filter(|&c| failure[c]).collect();
-    Ok(Judged { predictions, failure, failures, hash: step.hash })
+    Ok(Judged::new(predictions, step.hash))
+}
+
+impl Judged {
+    pub(crate) fn new(predictions: Vec<Prediction>, hash: Hash) -> Self {
+        let failure: Vec<bool> = predictions.iter().map(|p| !p.correct).collect();
+        let failures = (0..failure.len()).filter(|&c| failure[c]).collect();
+        Self { predictions, failure, failures, hash }
+    }
 }
 
 /// What is known of a failure besides its subtypes: the number of the property, and its value.

@@ -117,7 +117,7 @@ impl Causes {
         let shown = self.ranked.iter().take(PICTURES).filter(|&&case| self.pull[case] > 0.0);
         let one = |&case: &usize| page::CauseCase {
             id: cases.ids[case].clone(),
-            picture: Some(thumbnail(&cases.images, case)),
+            picture: thumbnail(&cases.images, case),
             label: Some(self.classes[case]),
             score: self.pull[case],
             toward: Some((self.toward[case] + 1).to_string()),

@@ -34,9 +34,9 @@ pub(crate) struct Tried {
 }
 
 /// Extra clusterings from which the stability is read.
-const STABILITY_SEEDS: u64 = 4;
+pub(super) const STABILITY_SEEDS: u64 = 4;
 /// Candidates that brief fine-tuning sends to the final; the neighbours of the first join them.
-const FINALISTS: usize = 2;
+pub(super) const FINALISTS: usize = 2;
 
 /// Divides the failures by a clustering of `material`, with scaling and number of subtypes as the study says.
 ///
@@ -214,7 +214,7 @@ fn finalists(tried: &[Tried], (smallest, largest): (usize, usize)) -> Vec<(Scali
 }
 
 /// Numbers of subtypes to try: all of a range if they are few, else evenly spread with both ends.
-fn spread(smallest: usize, largest: usize) -> Vec<usize> {
+pub(super) fn spread(smallest: usize, largest: usize) -> Vec<usize> {
     const MOST: usize = 3;
     let steps = largest.saturating_sub(smallest);
     if steps < MOST {
@@ -225,7 +225,7 @@ fn spread(smallest: usize, largest: usize) -> Vec<usize> {
 }
 
 /// Learning rates that `auto` chooses from.
-const RATES: [f64; 4] = [5e-6, 2e-5, 8e-5, 3e-4];
+pub(super) const RATES: [f64; 4] = [5e-6, 2e-5, 8e-5, 3e-4];
 /// The one that stands in the settings until then.
 const START_RATE: f64 = RATES[1];
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use modelmend_data::Cases;
+use modelmend_data::Column;
 use modelmend_data::formats::{Array, Values, write_npz};
 use modelmend_data::generate::{Histology, histology};
-use modelmend_data::{Column, Pixels};
 use modelmend_study::cache::write_atomically;
 
 use super::run::{RunOptions, run_file};
@@ -49,12 +49,10 @@ pub(crate) fn demo(out: &Path, quiet: bool) -> Result<u8> {
 /// A split in the MedMNIST layout.
 fn split_arrays(split: &str, cases: &Cases) -> Result<Vec<(String, Array)>> {
     let images = &cases.images;
-    let Pixels::U8(pixels) = images.pixels() else {
-        anyhow::bail!("generated images are not 8-bit");
-    };
-    let shape = vec![images.count(), images.height(), images.width(), images.channels()];
+    let rgb: Vec<Vec<u8>> = (0..images.count()).map(|index| images.rgb8(index)).collect::<Result<_, _>>()?;
+    let shape = vec![images.count(), images.height(), images.width(), 3];
     let mut arrays = vec![
-        (format!("{split}_images"), Array::new(shape, Values::U8(pixels.clone()))?),
+        (format!("{split}_images"), Array::new(shape, Values::U8(rgb.concat()))?),
         (format!("{split}_labels"), Array::new(vec![cases.count(), 1], Values::I64(cases.labels.clone()))?),
     ];
     if let Some(groups) = &cases.groups {

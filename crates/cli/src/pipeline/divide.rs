@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::cases::Judged;
 use super::choose::Tried;
 use super::context::{Context, Title};
+use super::population::Population;
 use super::represent::{self, Embedded, Purpose, Represented};
 use super::subject::Subject;
 
@@ -91,13 +92,9 @@ pub(crate) fn material(
     embedded(context, represented, (kind, subtype))
 }
 
-/// Embeds a representation of the failures in every scaling that may be chosen.
-pub(crate) fn embedded(
-    context: &Context<'_>,
-    represented: Represented,
-    (kind, subtype): (Kind, &Subtype),
-) -> Result<Material> {
-    let scalings: Vec<Scaling> = match (subtype.scaling, kind) {
+/// The scalings of a representation that may be chosen.
+pub(crate) fn scalings(kind: Kind, subtype: &Subtype) -> Vec<Scaling> {
+    match (subtype.scaling, kind) {
         // Right and wrong have no scale.
         (_, Kind::Trajectory) | (ScalingChoice::None, _) => vec![Scaling::None],
         (ScalingChoice::Layer, _) => vec![Scaling::Layer],
@@ -105,7 +102,15 @@ pub(crate) fn embedded(
         (ScalingChoice::Auto, kind) if kind == subtype.representation => SCALINGS.to_vec(),
         // What the study's own representation is compared with is taken as the paper takes it.
         (ScalingChoice::Auto, _) => vec![Scaling::None],
-    };
+    }
+}
+
+/// Embeds a representation of the failures in every scaling that may be chosen.
+pub(crate) fn embedded(
+    context: &Context<'_>,
+    represented: Represented,
+    (kind, subtype): (Kind, &Subtype),
+) -> Result<Material> {
     let settings = represent::settings(subtype);
     let embed = |scaling: Scaling| {
         let label = format!("{}, {}", represent::kind_name(kind), scaling_name(scaling));
@@ -114,7 +119,7 @@ pub(crate) fn embedded(
             represent::embedded(context, &represented, &label, (scaling, Purpose::Clusters), &settings)?,
         ))
     };
-    let embeddings = scalings.into_iter().map(embed).collect::<Result<_>>()?;
+    let embeddings = scalings(kind, subtype).into_iter().map(embed).collect::<Result<_>>()?;
     Ok(Material { kind, represented, embeddings })
 }
 
@@ -158,6 +163,8 @@ pub(crate) fn hash_of_parts(parts: &[Part]) -> Hash {
 
 /// A classifier, its cases, and what they are put to.
 pub(crate) struct Setting<'a> {
+    /// All cases, of which subject, problem and trial have those that are analysed.
+    pub(crate) population: &'a Population,
     pub(crate) subject: &'a Subject,
     pub(crate) problem: &'a Problem,
     pub(crate) judged: &'a Judged,

@@ -143,19 +143,35 @@ pub(crate) fn findings(setting: &Setting<'_>, division: &Division) -> Result<Vec
     Ok(explain(&division.subtyping.labels, division.subtyping.count(), &columns)?)
 }
 
+/// The analysed cases among each other: what neighbours say, whatever the division.
+pub(crate) struct Neighborhood {
+    /// Features of every case.
+    features: Array2<f32>,
+    /// Whether the neighbours of each failure contradict its label.
+    contradicted: Vec<bool>,
+}
+
+impl Neighborhood {
+    pub(crate) fn new(setting: &Setting<'_>, features: Array2<f32>) -> Result<Self> {
+        let (targets, failures) = (&setting.subject.targets, &setting.judged.failures);
+        let contradicted = contradicted(features.view(), targets, failures)?;
+        Ok(Self { features, contradicted })
+    }
+}
+
 /// What neighbours and, where there are any, fine-tuned networks say about the labels.
 pub(crate) fn doubts(
     setting: &Setting<'_>,
     division: &Division,
-    features: &Array2<f32>,
+    neighborhood: &Neighborhood,
     tuned: Option<(&Tuned, &Resampling)>,
 ) -> Result<Doubts> {
+    let Neighborhood { features, contradicted } = neighborhood;
     let targets = &setting.subject.targets;
-    let failures = contradicted(features.view(), targets, &setting.judged.failures)?;
     let predicted: Vec<usize> = setting.judged.predictions.iter().map(|p| p.class).collect();
     let groups = setting.trial.groups.as_deref();
     let cases = label_noise::Cases { features: features.view(), targets, predicted: &predicted, groups };
-    let shares = shares(&failures, &division.subtyping.labels, division.subtyping.count());
+    let shares = shares(contradicted, &division.subtyping.labels, division.subtyping.count());
     let suspicion = |(index, contradicted): (usize, f64)| {
         let asked = tuned.map(|(tuned, resampling)| {
             let last = tuned.rows.rows[index].last.as_slice();
@@ -164,5 +180,5 @@ pub(crate) fn doubts(
         Ok(Suspicion { contradicted, separation: asked.transpose()?.flatten() })
     };
     let subtypes = shares.into_iter().enumerate().map(suspicion).collect::<Result<_>>()?;
-    Ok(Doubts { failures, subtypes })
+    Ok(Doubts { failures: contradicted.clone(), subtypes })
 }

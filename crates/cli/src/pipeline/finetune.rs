@@ -159,7 +159,7 @@ pub(crate) enum Extent {
 
 /// Random subtypes that are fine-tuned with [`Extent::Few`]: rows of a random subtyping differ in size alone, so a few
 /// sizes, evenly spread, stand for all.
-const NULL_ROWS: usize = 3;
+pub(super) const NULL_ROWS: usize = 3;
 
 /// Random subtypings of the same sizes, fine-tuned in the same way: what the subtyping is compared with.
 pub(crate) fn null(

@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result};
 use modelmend_data::formats::{Array, Values, write_npy, write_parquet};
 use modelmend_data::{Column, Table as Columns};
-use modelmend_failure::Judge;
 use modelmend_failure::label_noise::{Separation, Suspicion};
 use modelmend_failure::train::TrainEpoch;
 use modelmend_learn::matrix::Summary;
@@ -89,8 +88,9 @@ pub(crate) fn finish(
     (trained, repaired): (Option<Trained>, Option<Repaired>),
 ) -> Finished {
     let mut results = Results::new(&study.name, context.seed);
-    let total = setting.problem.count();
-    let failures = setting.judged.failures.len();
+    let all = &setting.population.judged;
+    let (total, failures) = (all.failure.len(), all.failures.len());
+    results.notes.extend(setting.population.note());
     results.cases = Cases {
         total: total as u64,
         failures: failures as u64,
@@ -282,9 +282,14 @@ fn truth(setting: &Setting<'_>, e: &Evidence) -> Option<TruthScore> {
 }
 
 fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f32>) -> Columns {
-    let (subject, judged) = (setting.subject, setting.judged);
-    let mut position = vec![None; setting.problem.count()];
-    judged.failures.iter().enumerate().for_each(|(i, &case)| position[case] = Some(i));
+    let population = setting.population;
+    let (subject, predictions) = (&population.subject, &population.judged.predictions);
+    let mut position = vec![None; predictions.len()];
+    let analysed = setting.judged.failures.iter().enumerate();
+    analysed.for_each(|(i, &case)| position[population.number(case)] = Some(i));
+    let mut parts = vec![None; predictions.len()];
+    let sides = setting.trial.parts.iter().enumerate();
+    sides.for_each(|(case, part)| parts[population.number(case)] = Some(part.name().to_owned()));
     let subtype = |i: &Option<usize>| i.and_then(|i| own?.division.subtyping.labels[i]).map(|s| s as i64 + 1);
     let point = |axis: usize| {
         Column::Float(position.iter().map(|i| i.map(|i| f64::from(picture[[i, axis]]))).collect())
@@ -315,7 +320,6 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
     if let Some(groups) = &subject.cases.groups {
         columns.push(("group".into(), Column::text(groups.iter().cloned())));
     }
-    let predictions = &judged.predictions;
     columns.extend([
         ("prediction".into(), Column::integers(predictions.iter().map(|p| p.class as i64))),
         (
@@ -325,7 +329,7 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
         ("loss".into(), Column::Float(predictions.iter().map(|p| Some(f64::from(p.loss))).collect())),
         ("correct".into(), Column::Bool(predictions.iter().map(|p| Some(p.correct)).collect())),
         ("subtype".into(), Column::Integer(position.iter().map(subtype).collect())),
-        ("part".into(), Column::text(setting.trial.parts.iter().map(|p| p.name()))),
+        ("part".into(), Column::Text(parts)),
         ("x".into(), point(0)),
         ("y".into(), point(1)),
     ]);

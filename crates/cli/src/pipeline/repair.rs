@@ -349,7 +349,7 @@ impl<'a> Work<'a> {
             let repaired = start.with_parameters(weights.clone())?;
             let mut checks = audit((start, &repaired), (&chosen.recipe, knowledge.fisher.as_ref()));
             let seen: Vec<usize> = (0..self.folds.len().min(AUDITED)).collect();
-            checks.push(survives_its_file(&repaired, &problem.input(&seen))?);
+            checks.push(survives_its_file(&repaired, &problem.input(&seen)?)?);
             Ok(Artifact::new(checks).with_f32("weights", &weights.flatten()))
         })?;
         let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);

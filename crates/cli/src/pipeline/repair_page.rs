@@ -190,7 +190,7 @@ impl Repaired {
     fn case(&self, setting: &Setting<'_>, case: usize) -> page::RepairedCase {
         page::RepairedCase {
             id: setting.subject.cases.ids[case].clone(),
-            picture: Some(thumbnail(&setting.subject.cases.images, case)),
+            picture: thumbnail(&setting.subject.cases.images, case),
             truth: Some(setting.subject.targets[case]),
             before: Some(setting.judged.predictions[case].class),
             after: Some(self.crossed[case].class),

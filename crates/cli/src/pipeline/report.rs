@@ -2,7 +2,6 @@
 
 use modelmend_data::Images;
 use modelmend_data::split::Part;
-use modelmend_failure::Judge;
 use modelmend_failure::finetune::Epoch;
 use modelmend_failure::matrix::Row;
 use modelmend_learn::biclustering::spectral_order;
@@ -29,8 +28,9 @@ pub(super) fn input(
     (evidence, picture): (&[Evidence], &Array2<f32>),
     (results, learning): (&Results, Option<Learning>),
 ) -> page::ReportInput {
-    let (subject, total) = (setting.subject, setting.problem.count());
-    let right = total - setting.judged.failures.len();
+    let (subject, all) = (setting.subject, &setting.population.judged);
+    let (total, failures) = (all.failure.len(), all.failures.len());
+    let right = total - failures;
     let interval = wilson(right, total, study.statistics.confidence).ok();
     let labels: std::collections::BTreeSet<i64> = subject.cases.labels.iter().copied().collect();
     let labels: Vec<i64> = labels.into_iter().collect();
@@ -40,7 +40,7 @@ pub(super) fn input(
         facts: page::Facts {
             model: subject.model_name.clone(),
             cases: total as u64,
-            failures: setting.judged.failures.len() as u64,
+            failures: failures as u64,
             accuracy: results.cases.accuracy.map(|value| page::Estimate {
                 value,
                 lo: interval.map(|i| i.0),
@@ -111,7 +111,7 @@ fn cases(setting: &Setting<'_>, labels: &[i64], picture: &Array2<f32>) -> Vec<pa
             part: part(setting.trial.parts[case]),
             confidence: Some(f64::from(prediction.confidence)),
             loss: Some(f64::from(prediction.loss)),
-            thumbnail: Some(thumbnail(images, case)),
+            thumbnail: thumbnail(images, case),
         }
     };
     judged.failures.iter().enumerate().map(one).collect()
@@ -122,9 +122,10 @@ pub(super) fn part(part: Part) -> Option<page::Part> {
     page::Part::ALL.into_iter().find(|p| p.name() == part.name())
 }
 
-/// A case as a picture.
-pub(super) fn thumbnail(images: &Images, case: usize) -> page::Thumbnail {
-    page::Thumbnail { width: images.width(), height: images.height(), rgb: images.rgb8(case) }
+/// A case as a picture; one that can no longer be read is missing on the page, which has everything else.
+pub(super) fn thumbnail(images: &Images, case: usize) -> Option<page::Thumbnail> {
+    let rgb = images.rgb8(case).ok()?;
+    Some(page::Thumbnail { width: images.width(), height: images.height(), rgb })
 }
 
 /// Metadata columns of the failures, with the suspicion about their labels.

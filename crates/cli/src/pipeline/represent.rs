@@ -71,7 +71,7 @@ pub(crate) fn stored(
     let step = context.step(title, parameters, inputs, |scope| {
         let result = compute(&Watch(scope), (dims, context.seed))?;
         let layers = Layers { rows: cases.len(), layers: result.layers };
-        let data: Vec<f32> = result.matrix.into_iter().collect();
+        let (data, _) = result.matrix.into_raw_vec_and_offset();
         Ok(Artifact::new(layers).with_f32("matrix", &data))
     })?;
     let Layers { rows, layers } = &step.artifact.value;

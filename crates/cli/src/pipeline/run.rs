@@ -26,9 +26,11 @@ use super::cases::{self, Judged};
 use super::choose;
 use super::context::Context;
 use super::divide::{self, Division, Material, Setting, Trial};
-use super::evidence::{self, Evidence};
+use super::estimate::estimate;
+use super::evidence::{self, Evidence, Neighborhood};
 use super::finetune::{self, Extent};
 use super::outputs::{self, Finished};
+use super::population::Population;
 use super::reconstruction;
 use super::repair;
 use super::represent::{self, Purpose};
@@ -45,6 +47,8 @@ pub(crate) struct RunOptions {
     pub(crate) cache: Option<PathBuf>,
     pub(crate) threads: Option<usize>,
     pub(crate) quiet: bool,
+    /// Only measures what the run would cost.
+    pub(crate) estimate: bool,
     pub(crate) repair: Option<RepairChoice>,
 }
 
@@ -80,6 +84,9 @@ pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
         choice.apply(study)?;
     }
     let file = file;
+    if options.estimate {
+        return estimate(&file, options.threads);
+    }
     let out = options.out.clone().unwrap_or_else(|| file.output());
     let started = Started::new(&file.study, &out, options)?;
     let terminal = Terminal::new(options.quiet);
@@ -170,14 +177,23 @@ fn analyse(
     subject: Subject,
     (trained, training): (Option<Trained>, Option<Labelled>),
 ) -> Result<Option<Finished>> {
-    let problem = Problem::new(subject.model.clone(), &subject.cases, subject.targets.clone())?;
-    let judged = cases::predict(context, &subject, &problem)?;
+    let problem = |s: &Subject| Problem::new(s.model.clone(), &s.cases, s.targets.clone());
+    let judged = cases::predict(context, &subject, &problem(&subject)?)?;
     if !context.wants(StepName::Represent) {
         return Ok(None);
     }
+    let population = Population::new(subject, judged, &study.data.at_most, context.seed)?;
+    if let (Some(_), Some(note)) = (&study.repair, population.note()) {
+        bail!(
+            "repair: {note} The gate weighs the ones against the others, which needs all cases: raise `data.at_most`, or \
+             draw fewer cases by `data.resplit`"
+        );
+    }
+    let (subject, judged) = population.analysed();
+    let problem = problem(subject)?;
     let comparisons = comparisons(study);
-    let materials = materials(context, study, &subject, &problem, &judged, &comparisons)?;
-    let features = all_features(context, &subject, &problem, &judged)?;
+    let materials = materials(context, study, subject, &problem, judged, &comparisons)?;
+    let features = all_features(context, subject, &problem, judged)?;
     let own = comparisons_material(&materials, study.subtype.representation)?;
     let scaling = own.embeddings.first().map_or(Scaling::None, |(s, _)| *s);
     let settings = represent::settings(&study.subtype);
@@ -192,7 +208,7 @@ fn analyse(
         .collect::<Result<Vec<_>>>()?
         .concat();
     let shares = study.finetune.as_ref().map_or(FAILURE_SHARES, |f| [f.train, f.validation, f.test]);
-    let parts = cases::split(&subject, &judged, &finest, (&shares, context.seed))?;
+    let parts = cases::split(subject, judged, &finest, (&shares, context.seed))?;
     let trial = Trial {
         judge: &problem,
         failure: &judged.failure,
@@ -203,10 +219,10 @@ fn analyse(
         parts: &parts,
         finetune: study.finetune.as_ref().map(choose::finetuning),
     };
-    let mut setting = Setting { subject: &subject, problem: &problem, judged: &judged, trial };
+    let mut setting = Setting { population: &population, subject, problem: &problem, judged, trial };
     choose::settle(context, &mut setting.trial, study.finetune.as_ref(), (own, &study.subtype))?;
     let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
-    let Some(evidence) = evidence(context, &setting, study, divisions, &features)? else { return Ok(None) };
+    let Some(evidence) = evidence(context, &setting, study, divisions, features)? else { return Ok(None) };
     let repaired = match (&study.repair, evidence.first()) {
         (Some(section), Some(own)) if context.wants(StepName::Repair) => {
             let why = |s: usize| (s, outputs::mislabelled(&own.doubts.subtypes[s]));
@@ -226,7 +242,7 @@ fn analyse(
 }
 
 /// The study's own subtyping first, then those it is compared with.
-fn comparisons(study: &ClassificationStudy) -> Vec<Comparison> {
+pub(super) fn comparisons(study: &ClassificationStudy) -> Vec<Comparison> {
     let own = divide::comparison_of(study.subtype.representation);
     let others = study.compare.iter().filter(|c| **c != own).cloned();
     std::iter::once(own.clone()).chain(others).collect()
@@ -299,20 +315,21 @@ fn evidence(
     setting: &Setting<'_>,
     study: &ClassificationStudy,
     divisions: Divided,
-    features: &ndarray::Array2<f32>,
+    features: ndarray::Array2<f32>,
 ) -> Result<Option<Vec<Evidence>>> {
     let trial = &setting.trial;
+    if trial.finetune.is_some() && !context.wants(StepName::Finetune) {
+        return Ok(None);
+    }
+    let neighborhood = Neighborhood::new(setting, features)?;
     let Some(settings) = &trial.finetune else {
         let plain = divisions.into_iter().map(|(comparison, division)| {
             let findings = evidence::findings(setting, &division)?;
-            let doubts = evidence::doubts(setting, &division, features, None)?;
+            let doubts = evidence::doubts(setting, &division, &neighborhood, None)?;
             Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
         });
         return plain.collect::<Result<_>>().map(Some);
     };
-    if !context.wants(StepName::Finetune) {
-        return Ok(None);
-    }
     let (more, more_hash) = common_rows(context, setting, settings)?;
     let statistics = &study.statistics;
     let resampling = Resampling {
@@ -337,7 +354,7 @@ fn evidence(
             }
         };
         let findings = evidence::findings(setting, &division)?;
-        let doubts = evidence::doubts(setting, &division, features, Some((&tuned, &resampling)))?;
+        let doubts = evidence::doubts(setting, &division, &neighborhood, Some((&tuned, &resampling)))?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {

@@ -28,7 +28,7 @@ pub(crate) struct Subject {
     /// What the names of classes and labels are.
     pub(crate) names: Names,
     /// Planted kind of each case, where it is known.
-    pub(crate) planted: Option<Vec<Option<String>>>,
+    pub(crate) planted: Option<Planted>,
     /// Hashes of model, cases and checkpoints: inputs of the first step.
     pub(crate) hashes: Vec<Hash>,
     /// The choice of cases that is not in a file's hash.
@@ -219,6 +219,22 @@ fn models(
 }
 
 impl Subject {
+    /// Some of the cases.
+    pub(crate) fn select(&self, chosen: &[usize]) -> Self {
+        let planted = |all: &Planted| chosen.iter().map(|&case| all[case].clone()).collect();
+        Self {
+            cases: self.cases.select(chosen),
+            targets: chosen.iter().map(|&case| self.targets[case]).collect(),
+            model: self.model.clone(),
+            model_name: self.model_name.clone(),
+            checkpoints: self.checkpoints.clone(),
+            names: self.names.clone(),
+            planted: self.planted.as_ref().map(planted),
+            hashes: self.hashes.clone(),
+            selection: self.selection.clone(),
+        }
+    }
+
     /// Number of the group of each case.
     pub(crate) fn group_numbers(&self) -> Option<Vec<usize>> {
         group_numbers(&self.cases)

@@ -134,6 +134,9 @@ fn metadata(table: &Table, source: &Source, rows: &[usize]) -> std::collections:
     others.map(|(name, column)| (name.clone(), column.select(rows))).collect()
 }
 
+/// Files that are held decoded beside the stack that they go into.
+const DECODED_AT_ONCE: usize = 256;
+
 /// Decodes all files, in parallel; grey where all are grey, else RGB.
 fn read_images(folder: &Path, names: &[String], resize: Option<(u32, u32)>) -> Result<Images> {
     let folder = folder.canonicalize()?;
@@ -148,10 +151,16 @@ fn read_images(folder: &Path, names: &[String], resize: Option<(u32, u32)>) -> R
         let (got, expected) = (format!("{}x{}", image.height(), image.width()), format!("{height}x{width}"));
         Err(Error::ImageSize { name: name.clone(), got, expected })
     };
-    let decoded: Vec<(bool, Vec<u8>)> = names.par_iter().map(decode_checked).collect::<Result<_>>()?;
-    let grey = decoded.iter().all(|(grey, _)| *grey);
-    let (step, channels) = if grey { (3, 1) } else { (1, 3) };
-    let pixels = decoded.iter().flat_map(|(_, rgb)| rgb.iter().step_by(step).copied()).collect();
+    let mut pixels: Vec<u8> = Vec::new();
+    let mut channels = 1;
+    for part in names.chunks(DECODED_AT_ONCE) {
+        let decoded: Vec<(bool, Vec<u8>)> = part.par_iter().map(decode_checked).collect::<Result<_>>()?;
+        if channels == 1 && decoded.iter().any(|(grey, _)| !grey) {
+            channels = 3;
+            pixels = pixels.into_iter().flat_map(|grey| [grey; 3]).collect();
+        }
+        pixels.extend(decoded.iter().flat_map(|(_, rgb)| rgb.iter().step_by(3 / channels).copied()));
+    }
     let shape = [names.len(), height as usize, width as usize, channels];
     Images::new("images", &shape, Pixels::U8(pixels))
 }

@@ -3,7 +3,8 @@
 //! with plain `images`, `labels`, ... is one split, called `all`.
 
 use super::array::{Array, Values};
-use super::{Format, NpzFile, Source, has_extension, images, labels};
+use super::in_place::IN_MEMORY;
+use super::{Format, NpzFile, Source, has_extension, labels};
 use crate::cases::Cases;
 use crate::error::{Error, Result, dims};
 use crate::table::Column;
@@ -51,7 +52,7 @@ fn read_split(file: &mut NpzFile, split: &str) -> Result<Cases> {
     let single = file.has("images") && split == SINGLE;
     let prefix = if single { String::new() } else { format!("{split}_") };
     let images_name = format!("{prefix}images");
-    let images = images(&images_name, file.read(&images_name)?)?;
+    let images = file.read_images(&images_name, IN_MEMORY)?;
     let labels_name = format!("{prefix}labels");
     let labels = labels(&labels_name, &file.read(&labels_name)?)?;
     check_count(&images_name, images.count(), &labels_name, labels.len())?;

@@ -12,6 +12,7 @@ mod batch;
 mod csv;
 mod folder;
 mod image_file;
+mod in_place;
 mod medmnist;
 mod npy;
 mod npy_header;

@@ -38,22 +38,40 @@ pub fn write_npy(path: &Path, array: &Array) -> Result<()> {
 ///
 /// Memory is taken only for what was read: `bytes` may be a lie too.
 pub(super) fn read_array(reader: &mut impl Read, name: &str, bytes: u64) -> Result<Array> {
+    let header = read_header(reader, name, bytes)?;
+    read_body(reader, header, name)
+}
+
+/// Reads the header of an array of `bytes` bytes (header included), which have to be as many as it declares.
+pub(super) fn read_header(reader: &mut impl Read, name: &str, bytes: u64) -> Result<Header> {
     let header = Header::read(reader, name)?;
     let count = header.shape.iter().try_fold(1u128, |product, &extent| product.checked_mul(extent as u128));
     let declared = count.and_then(|count| count.checked_mul(header.size as u128)).unwrap_or(u128::MAX);
     let present = bytes.saturating_sub(header.length);
-    let mismatch = |present| Error::SizeMismatch { array: name.to_owned(), declared, present };
     if declared != u128::from(present) {
-        return Err(mismatch(present));
+        return Err(Error::SizeMismatch { array: name.to_owned(), declared, present });
     }
-    let values = read_values(reader, &header, present as usize).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => mismatch(0),
-        _ => Error::NpyHeader { array: name.to_owned(), cause: error.to_string() },
-    })?;
+    Ok(header)
+}
+
+/// Reads the values behind a checked header.
+pub(super) fn read_body(reader: &mut impl Read, header: Header, name: &str) -> Result<Array> {
+    let bytes = header.shape.iter().product::<usize>() * header.size;
+    let values = read_values(reader, &header, bytes).map_err(|error| cut_short(error, name, bytes))?;
     if header.fortran && header.shape.len() > 1 {
         return Array::from_fortran(header.shape, values);
     }
     Array::new(header.shape, values)
+}
+
+/// What it means that `declared` bytes could not be read.
+pub(super) fn cut_short(error: io::Error, name: &str, declared: usize) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            Error::SizeMismatch { array: name.to_owned(), declared: declared as u128, present: 0 }
+        }
+        _ => Error::NpyHeader { array: name.to_owned(), cause: error.to_string() },
+    }
 }
 
 fn read_values(reader: &mut impl Read, header: &Header, bytes: usize) -> io::Result<Values> {
@@ -102,15 +120,21 @@ fn elements<const SIZE: usize, T>(
     convert: impl Fn([u8; SIZE]) -> T,
 ) -> io::Result<Vec<T>> {
     let mut out = Vec::new();
+    walk(reader, bytes, |chunk| out.extend(chunk.as_chunks::<SIZE>().0.iter().map(|&bytes| convert(bytes))))?;
+    Ok(out)
+}
+
+/// Shows `bytes` bytes in order, in pieces of [`CHUNK`] and a last one.
+pub(super) fn walk(reader: &mut impl Read, bytes: usize, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK.min(bytes)];
     let mut left = bytes;
     while left > 0 {
         let chunk = &mut buffer[..CHUNK.min(left)];
         reader.read_exact(chunk)?;
-        out.extend(chunk.as_chunks::<SIZE>().0.iter().map(|&bytes| convert(bytes)));
+        visit(chunk);
         left -= chunk.len();
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Cuts letters into words of `length` (at least 1); NumPy pads with zeros at the end.

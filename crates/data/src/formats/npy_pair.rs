@@ -1,7 +1,8 @@
 //! A pair of `.npy` files: `images.npy` beside `labels.npy`, or `<name>_images.npy` beside `<name>_labels.npy`, where
 //! the name is that of the split. `groups.npy` may stand beside them.
 
-use super::{Format, Source, has_extension, images, labels, read_npy};
+use super::in_place::{IN_MEMORY, read_npy_images};
+use super::{Format, Source, has_extension, labels, read_npy};
 use crate::cases::Cases;
 use crate::error::{Error, Result};
 
@@ -23,7 +24,7 @@ fn read(source: &Source) -> Result<Cases> {
         return Err(Error::MissingSplit { wanted: other.clone(), present: split.to_owned() });
     }
     let beside = |name: &str| source.path.with_file_name(format!("{prefix}{name}.npy"));
-    let images = images(stem, read_npy(&source.path)?)?;
+    let images = read_npy_images(&source.path, stem, IN_MEMORY)?;
     let labels_path = beside("labels");
     let in_labels = |error: Error| error.in_file(&labels_path);
     let labels = labels("labels", &read_npy(&labels_path)?).map_err(in_labels)?;

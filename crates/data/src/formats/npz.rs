@@ -6,19 +6,25 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use zip::read::ZipFile;
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::array::Array;
+use super::in_place::{Place, read_images};
 use super::npy::{read_array, write_array};
 use super::write_atomically;
 use crate::error::{Error, Result};
+use crate::images::Images;
 
 /// Real images deflate by at most about 50:1; label columns by more, but those are small (see [`ALWAYS_ALLOWED`]).
 pub(super) const MAX_RATIO: u64 = 100;
 /// An archive that unpacks to no more than this is read whatever its ratio.
 const ALWAYS_ALLOWED: u64 = 64 << 20;
+
+/// An open member of an archive.
+type Member<'a> = ZipFile<'a, BufReader<File>>;
 
 /// An open `.npz` of which arrays are read one at a time, so that only those that are wanted take memory.
 #[derive(Debug)]
@@ -62,19 +68,41 @@ impl NpzFile {
         self.read_member(name).map_err(|error| error.in_file(&self.path))
     }
 
+    /// Reads an array of images. Where it is stored uncompressed and has more than `in_memory` bytes, it stays in the file.
+    pub(super) fn read_images(&mut self, name: &str, in_memory: u64) -> Result<Images> {
+        let read = |member: &mut Member<'_>, path: &Path| {
+            let bytes = member.size();
+            let stored = member.compression() == CompressionMethod::Stored && bytes > in_memory;
+            let start = member.data_start().filter(|_| stored);
+            read_images(member, (name, bytes), start.map(|start| Place { path, start }))
+        };
+        self.with_member(name, read).map_err(|error| error.in_file(&self.path))
+    }
+
     fn read_member(&mut self, name: &str) -> Result<Array> {
+        self.with_member(name, |member, _| {
+            let bytes = member.size();
+            read_array(member, name, bytes)
+        })
+    }
+
+    /// Has one member read from begin to end.
+    fn with_member<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Member<'_>, &Path) -> Result<T>,
+    ) -> Result<T> {
         let mut member = self.archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
             ZipError::FileNotFound => {
                 Error::MissingArray { wanted: name.to_owned(), present: self.names.join(", ") }
             }
             other => not_zip(other),
         })?;
-        let bytes = member.size();
-        let array = read_array(&mut member, name, bytes)?;
+        let value = read(&mut member, &self.path)?;
         // The checksum is compared when the end is met; more bytes than declared are as wrong as fewer.
         let damaged = |cause: String| Error::NotZip { cause: format!("array {name}: {cause}") };
         match member.read(&mut [0]) {
-            Ok(0) => Ok(array),
+            Ok(0) => Ok(value),
             Ok(_) => Err(damaged("longer than declared".to_owned())),
             Err(error) => Err(damaged(error.to_string())),
         }

@@ -180,8 +180,8 @@ impl Judge for Regions {
     }
 
     /// The whole item of each region.
-    fn input(&self, cases: &[usize]) -> Tensor<f32> {
-        stacked(cases.iter().map(|&case| &self.items[self.regions[case].item].input))
+    fn input(&self, cases: &[usize]) -> Result<Tensor<f32>> {
+        Ok(stacked(cases.iter().map(|&case| &self.items[self.regions[case].item].input)))
     }
 
     fn alike(&self, first: usize, second: usize) -> bool {

@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
     /// One step along the gradient of the mean loss; returns the summed loss.
     fn step(&mut self, cases: &[usize]) -> Result<f64> {
         let problem = self.task.problem;
-        let mut input = problem.input(cases);
+        let mut input = problem.input(cases)?;
         if self.recipe.augment {
             augment(&mut input, Augmentation { flips: true, rotations: true }, &mut self.rng);
         }

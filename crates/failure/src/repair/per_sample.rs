@@ -29,7 +29,7 @@ pub(super) fn read<S: Sink<f32>>(
     let mut losses = Vec::with_capacity(cases.len());
     for part in cases.chunks(BATCH) {
         monitor.check()?;
-        let (labels, input) = (problem.targets_of(part), [problem.input(part)]);
+        let (labels, input) = (problem.targets_of(part), [problem.input(part)?]);
         let (loss, before) = (problem.loss(&labels), losses.len());
         let make = |images| make(before, images);
         let read = problem.runtime().per_sample(problem.parameters(), &input, &[&loss], settings, make)?;

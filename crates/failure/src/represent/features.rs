@@ -63,7 +63,7 @@ fn activations(
     for (done, part) in cases.chunks(BATCH).enumerate() {
         monitor.check()?;
         let values =
-            problem.runtime().observe(parameters, &[problem.input(part)], &watch, Settings::default())?;
+            problem.runtime().observe(parameters, &[problem.input(part)?], &watch, Settings::default())?;
         let mut reduced = Vec::with_capacity(values.len());
         for (layer, tensor) in values.iter().enumerate() {
             let (data, width) = reduce(layer, tensor)?;

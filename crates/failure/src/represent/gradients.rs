@@ -45,7 +45,8 @@ pub fn gradients(
         layer.parameters.iter().for_each(|&p| layer_of[p] = index);
     }
     let projection = GaussianProjection::new(seed, dims);
-    let chunk = chunk(cases.first().map_or(0, |&case| judge.input(&[case]).len()), CHUNK);
+    let values = cases.first().map_or(Ok(0), |&case| judge.input(&[case]).map(|input| input.len()))?;
+    let chunk = chunk(values, CHUNK);
     let settings = Settings { chunk, ..Settings::default() };
     let batch = chunk * rayon::current_num_threads();
     let mut rows = Vec::with_capacity(cases.len() * width);
@@ -60,7 +61,7 @@ pub fn gradients(
             scratch: Scratch::default(),
         };
         let loss = judge.loss_of(part, 1.0);
-        let input = [judge.input(part)];
+        let input = [judge.input(part)?];
         let result = judge.runtime().per_sample(parameters, &input, &[loss.as_ref()], settings, make)?;
         result.sinks.into_iter().for_each(|sink| rows.extend(sink.rows));
         monitor.progress(rows.len() / width, cases.len());

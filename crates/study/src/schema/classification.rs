@@ -156,8 +156,27 @@ pub struct ClassificationData {
     /// Names of the fine labels, for the report.
     #[serde(default)]
     pub fine_label_names: BTreeMap<i64, String>,
+    /// Most cases that are analysed beyond their prediction; where there are more, some are drawn by the seed.
+    #[serde(default)]
+    pub at_most: AtMost,
     /// Split that the model was trained on: a repair rehearses it and looks there for the causes of failures.
     pub training_split: Option<String>,
+}
+
+/// Most cases that are analysed. What is compared with each other takes time with the square of their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AtMost {
+    /// Failures, which are divided into subtypes.
+    pub failures: u32,
+    /// Cases that the network gets right, which fine-tuning has to keep.
+    pub correct: u32,
+}
+
+impl Default for AtMost {
+    fn default() -> Self {
+        Self { failures: 10_000, correct: 40_000 }
+    }
 }
 
 /// Layouts of a data source.

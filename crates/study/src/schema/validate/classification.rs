@@ -68,6 +68,8 @@ fn data(door: &Door<'_>, data: &ClassificationData) -> Checked {
         let rule = "must be above 0 and at most 1";
         door.ensure(fraction > 0.0 && fraction <= 1.0, "data.resplit.fraction", fraction, rule)?;
     }
+    let AtMost { failures, correct } = data.at_most;
+    door.counts(&[("data.at_most.failures", Some(failures)), ("data.at_most.correct", Some(correct))])?;
     classes(door, "data.classes", &data.classes)
 }
 

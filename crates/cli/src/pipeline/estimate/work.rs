@@ -1,0 +1,268 @@
+//! The work of a classification study, step by step, counted as the pipeline does it.
+
+use modelmend_failure::select::brief;
+use modelmend_study::schema::{
+    ClassificationStudy, Comparison, EmbeddingMethod, KSelection, Representation as Kind, Subtyping as Method,
+};
+
+use super::super::choose::{FINALISTS, RATES, STABILITY_SEEDS, finetuning, spread};
+use super::super::divide::{clustered, scalings};
+use super::super::finetune::NULL_ROWS;
+use super::super::run::comparisons;
+use super::rates::Rates;
+
+/// How many there are of what work is counted in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Numbers {
+    /// Cases that are predicted.
+    pub(super) cases: f64,
+    /// Failures that are analysed.
+    pub(super) failures: f64,
+    /// Right cases that are analysed.
+    pub(super) correct: f64,
+}
+
+impl Numbers {
+    pub(super) fn of(study: &ClassificationStudy, cases: usize, failing: f64) -> Self {
+        let (cases, at_most) = (cases as f64, &study.data.at_most);
+        let failures = (failing * cases).round();
+        Self {
+            cases,
+            failures: failures.min(f64::from(at_most.failures)),
+            correct: (cases - failures).min(f64::from(at_most.correct)),
+        }
+    }
+
+    fn analysed(&self) -> f64 {
+        self.failures + self.correct
+    }
+}
+
+/// A step with what it takes.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    /// Core-seconds.
+    pub(super) seconds: f64,
+    /// For people.
+    pub(super) work: String,
+}
+
+/// All steps whose work can be counted.
+pub(super) fn steps(study: &ClassificationStudy, numbers: &Numbers, rates: &Rates) -> Vec<Step> {
+    let count = Count { study, numbers, rates };
+    let mut steps = vec![
+        Step {
+            name: "predict",
+            seconds: numbers.cases * rates.predict,
+            work: format!("{} cases", numbers.cases),
+        },
+        count.represent(),
+        count.embed(),
+        count.subtype(),
+    ];
+    steps.extend(study.finetune.is_some().then(|| count.finetune()));
+    steps.push(count.neighbors());
+    steps
+}
+
+struct Count<'a> {
+    study: &'a ClassificationStudy,
+    numbers: &'a Numbers,
+    rates: &'a Rates,
+}
+
+impl Count<'_> {
+    fn kinds(&self) -> Vec<Kind> {
+        comparisons(self.study).iter().filter_map(clustered).collect()
+    }
+
+    fn represent(&self) -> Step {
+        let (failures, analysed) = (self.numbers.failures, self.numbers.analysed());
+        let of_kind = |kind: Kind| {
+            failures
+                * match kind {
+                    Kind::Gradients => self.rates.gradient,
+                    Kind::Features | Kind::FeaturesFlat => self.rates.features,
+                    Kind::Trajectory => self.study.subtype.checkpoints.len() as f64 * self.rates.predict,
+                }
+        };
+        let kinds = self.kinds();
+        let work = format!("{} of {failures} failures, features of {analysed} cases", kinds.len());
+        let seconds = kinds.into_iter().map(of_kind).sum::<f64>() + analysed * self.rates.features;
+        Step { name: "represent", seconds, work }
+    }
+
+    /// To embed the failures once.
+    fn embedding(&self) -> f64 {
+        let failures = self.numbers.failures;
+        failures * (self.rates.embed + failures * self.rates.compare)
+    }
+
+    /// Whether clusters are looked for in embeddings.
+    fn embeds(&self) -> bool {
+        self.study.subtype.embedding.method == EmbeddingMethod::Umap
+    }
+
+    fn embed(&self) -> Step {
+        let of_kind = |kind: Kind| scalings(kind, &self.study.subtype).len();
+        let clusters: usize = self.kinds().into_iter().map(of_kind).filter(|_| self.embeds()).sum();
+        let count = clusters + 1;
+        let work = format!("{count} of {} failures", self.numbers.failures);
+        Step { name: "embed", seconds: count as f64 * self.embedding(), work }
+    }
+
+    /// The search for scaling, number and learning rate, and the embeddings that tell how stable the result is.
+    fn subtype(&self) -> Step {
+        let kinds = self.kinds();
+        let embeddings = if self.embeds() { kinds.len() * STABILITY_SEEDS as usize } else { 0 };
+        let mut seconds = embeddings as f64 * self.embedding();
+        let mut work = format!("{embeddings} embeddings");
+        if let Some(section) = &self.study.finetune {
+            let numbers = self.candidates();
+            let of_kind = |kind: Kind| scalings(kind, &self.study.subtype).len() * numbers.len();
+            let mut tried: usize = kinds.into_iter().map(of_kind).filter(|&tried| tried > 1).sum();
+            if self.study.subtype.clustering.select != KSelection::Validation {
+                tried = 0;
+            }
+            tried += section.learning_rate.value().map_or(RATES.len(), |_| 0);
+            let epochs = brief(&finetuning(section)).epochs;
+            seconds += tried as f64 * self.tuning(self.subtypes(), epochs, 0.0);
+            work += &format!(", {tried} brief fine-tunings of all subtypes");
+        }
+        Step { name: "subtype", seconds, work }
+    }
+
+    fn finetune(&self) -> Step {
+        let epochs = self.study.finetune.as_ref().map_or(0, |section| section.epochs as usize);
+        let (subtypes, analysed) = (self.subtypes(), self.numbers.analysed());
+        let whole = self.tuning(subtypes, epochs, analysed);
+        let comparisons = comparisons(self.study);
+        let others = comparisons.len() - 1;
+        let random = comparisons.contains(&Comparison::Named(Method::Random));
+        let searched = self.study.subtype.clustering.select == KSelection::Validation;
+        // The neighbours of the first of the finalists join them.
+        let finalists = if searched && self.candidates().len() > 1 { FINALISTS + 2 } else { 1 };
+        let nulls = self.study.statistics.random_subtypings as usize;
+        // The random subtyping of the comparison is the first null of the study's own.
+        let matrices = finalists + others - usize::from(random && nulls > 0) + nulls;
+        let few = (others - usize::from(random)) * nulls;
+        let share = NULL_ROWS.min(subtypes) as f64 / subtypes as f64;
+        let all = self.tuning(1, epochs, analysed);
+        Step {
+            name: "finetune",
+            seconds: (matrices as f64 + few as f64 * share) * whole + all,
+            work: format!(
+                "{matrices} matrices of about {subtypes} networks, {few} of {}, one network",
+                NULL_ROWS.min(subtypes)
+            ),
+        }
+    }
+
+    /// The search for the cases beside each failure, which tell of wrong labels.
+    fn neighbors(&self) -> Step {
+        let (failures, analysed) = (self.numbers.failures, self.numbers.analysed());
+        let work = format!("{failures} failures among {analysed} cases");
+        Step { name: "neighbours", seconds: failures * analysed * self.rates.beside, work }
+    }
+
+    /// Numbers of subtypes that are tried with each scaling.
+    fn candidates(&self) -> Vec<usize> {
+        let (smallest, largest) = self.study.subtype.clustering.k.bounds();
+        spread(smallest as usize, largest as usize)
+    }
+
+    /// A middling number of subtypes.
+    fn subtypes(&self) -> usize {
+        let (smallest, largest) = self.study.subtype.clustering.k.bounds();
+        (smallest.midpoint(largest) as usize).max(1)
+    }
+
+    /// To fine-tune a network on each of so many parts of the failures, each then judged on `judged` cases, twice: the
+    /// network of the best epoch and that of the last. Looks come every five epochs; the few beyond are not counted.
+    fn tuning(&self, networks: usize, epochs: usize, judged: f64) -> f64 {
+        let section = self.study.finetune.clone().unwrap_or_default();
+        let learned = 2.0 * section.train * self.numbers.failures;
+        let looks = (epochs.div_ceil(5) + 1) as f64;
+        let watched = section.validation * self.numbers.correct;
+        let seen = epochs as f64 * section.validation * self.numbers.failures
+            + looks * (learned + networks as f64 * watched)
+            + 2.0 * networks as f64 * judged;
+        epochs as f64 * learned * self.rates.learn + seen * self.rates.predict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use modelmend_study::schema::{Study, StudyFile};
+
+    const STUDY: &str = "
+name: x
+task: classification
+model: a.onnx
+data: {source: a.npz}
+subtype: {clustering: {k: 4}, scaling: none}
+compare: [random, fpfn]
+finetune: {learning_rate: 1.0e-4, epochs: 10}
+";
+
+    fn study() -> ClassificationStudy {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study.yaml");
+        std::fs::write(&path, STUDY).unwrap();
+        match StudyFile::load(&path).unwrap().study {
+            Study::Classification(study) => *study,
+            Study::Reconstruction(_) => panic!("a study of a classifier"),
+        }
+    }
+
+    fn total(cases: usize) -> f64 {
+        let rates = Rates {
+            measured: 1,
+            failing: 0.1,
+            predict: 1.0,
+            features: 2.0,
+            gradient: 10.0,
+            learn: 5.0,
+            embed: 1.0,
+            compare: 1e-3,
+            beside: 1e-3,
+        };
+        let study = study();
+        let numbers = Numbers::of(&study, cases, rates.failing);
+        steps(&study, &numbers, &rates).iter().map(|step| step.seconds).sum()
+    }
+
+    #[test]
+    fn beyond_the_limits_only_predictions_are_added() {
+        let numbers = Numbers::of(&study(), 1_000_000, 0.1);
+        assert_eq!((numbers.failures, numbers.correct), (10_000.0, 40_000.0));
+        assert_eq!(total(2_000_000) - total(1_000_000), 1e6);
+        assert!(total(2_000) > 1.9 * total(1_000));
+    }
+
+    #[test]
+    fn work_is_counted_as_the_pipeline_does_it() {
+        let rates = Rates {
+            measured: 1,
+            failing: 0.1,
+            predict: 1.0,
+            features: 0.0,
+            gradient: 0.0,
+            learn: 0.0,
+            embed: 0.0,
+            compare: 0.0,
+            beside: 0.0,
+        };
+        let study = study();
+        let numbers = Numbers::of(&study, 1000, 0.1);
+        let finetune = steps(&study, &numbers, &rates).remove(4);
+        // Own, one of two comparisons (random is the null), one null; three rows of the null of fpfn; all failures.
+        assert!(finetune.work.starts_with("3 matrices of about 4 networks, 1 of 3"), "{}", finetune.work);
+        // Ten epochs on 16 validation failures, three looks at 128 cases and 144 right ones for each network, and two
+        // judgements on all 1,000.
+        let matrix = 160.0 + 3.0 * (128.0 + 4.0 * 144.0) + 8000.0;
+        let all = 160.0 + 3.0 * (128.0 + 144.0) + 2000.0;
+        assert!((finetune.seconds - (3.75 * matrix + all)).abs() < 1e-6, "{}", finetune.seconds);
+    }
+}
