@@ -117,8 +117,8 @@ pub(crate) fn export(folder: &Path) -> Outcome<()> {
         [problem.targets()[case] as i32, parts[case] as i32, kind].map(i32::to_le_bytes)
     });
     std::fs::write(folder.join("matrix.cases"), known.flatten().collect::<Vec<u8>>())?;
-    let pixels: Vec<u8> = all.iter().flat_map(|&case| cases.images.rgb8(case)).collect();
-    std::fs::write(folder.join("matrix.images"), pixels)?;
+    let pixels: Vec<Vec<u8>> = all.iter().map(|&case| cases.images.rgb8(case)).collect::<Result<_, _>>()?;
+    std::fs::write(folder.join("matrix.images"), pixels.concat())?;
     problem.model().write(&folder.join("matrix.onnx"))?;
     write(folder, "matrix.weights", &problem.parameters().flatten())
 }
