@@ -3,6 +3,8 @@
 mod rates;
 mod work;
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, bail};
 use modelmend_failure::{Judge, Problem};
 use modelmend_net::Model;
@@ -26,20 +28,23 @@ pub(crate) fn estimate(file: &StudyFile, threads: Option<usize>) -> Result<u8> {
     let labelled = subject::labelled(file, &study.data, seed)?;
     let problem = Problem::new(Model::read(&file.resolve(path))?, &labelled.cases, labelled.targets)?;
     let rates = Rates::measure(&problem, study)?;
+    let labels: BTreeSet<i64> = labelled.cases.labels.iter().copied().collect();
+    let kinds = (problem.classes(), labels.len());
+    let numbers = Numbers::of(study, problem.count(), rates.failing, kinds);
     let cores = threads.unwrap_or_else(rayon::current_num_threads);
-    print(study, (problem.count(), &rates), (file.study.seeds().len(), cores));
+    print(study, (&numbers, &rates), (file.study.seeds().len(), cores));
     Ok(0)
 }
 
-fn print(study: &ClassificationStudy, (cases, rates): (usize, &Rates), (runs, cores): (usize, usize)) {
-    let numbers = Numbers::of(study, cases, rates.failing);
+fn print(study: &ClassificationStudy, (numbers, rates): (&Numbers, &Rates), (runs, cores): (usize, usize)) {
     line(&format!(
-        "measured on {} of {cases} cases, {:.1} % of which fail, on one core",
+        "measured on {} of {} cases, {:.1} % of which fail, on one core",
         rates.measured,
+        numbers.cases,
         100.0 * rates.failing
     ));
     line(&format!("{:12} {:>14}  work", "step", "core-seconds"));
-    let steps = steps(study, &numbers, rates);
+    let steps = steps(study, numbers, rates);
     for step in &steps {
         line(&format!("{:12} {:>14.0}  {}", step.name, step.seconds, step.work));
     }

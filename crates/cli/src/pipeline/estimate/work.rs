@@ -20,16 +20,27 @@ pub(super) struct Numbers {
     pub(super) failures: f64,
     /// Right cases that are analysed.
     pub(super) correct: f64,
+    /// Classes of the network.
+    pub(super) classes: usize,
+    /// Different fine labels.
+    pub(super) labels: usize,
 }
 
 impl Numbers {
-    pub(super) fn of(study: &ClassificationStudy, cases: usize, failing: f64) -> Self {
+    pub(super) fn of(
+        study: &ClassificationStudy,
+        cases: usize,
+        failing: f64,
+        (classes, labels): (usize, usize),
+    ) -> Self {
         let (cases, at_most) = (cases as f64, &study.data.at_most);
         let failures = (failing * cases).round();
         Self {
             cases,
             failures: failures.min(f64::from(at_most.failures)),
             correct: (cases - failures).min(f64::from(at_most.correct)),
+            classes,
+            labels,
         }
     }
 
@@ -134,27 +145,36 @@ impl Count<'_> {
 
     fn finetune(&self) -> Step {
         let epochs = self.study.finetune.as_ref().map_or(0, |section| section.epochs as usize);
-        let (subtypes, analysed) = (self.subtypes(), self.numbers.analysed());
-        let whole = self.tuning(subtypes, epochs, analysed);
-        let comparisons = comparisons(self.study);
-        let others = comparisons.len() - 1;
-        let random = comparisons.contains(&Comparison::Named(Method::Random));
+        let analysed = self.numbers.analysed();
+        let cost = |networks: usize| self.tuning(networks, epochs, analysed);
+        let nulls = self.study.statistics.random_subtypings as usize;
         let searched = self.study.subtype.clustering.select == KSelection::Validation;
         // The neighbours of the first of the finalists join them.
         let finalists = if searched && self.candidates().len() > 1 { FINALISTS + 2 } else { 1 };
-        let nulls = self.study.statistics.random_subtypings as usize;
-        // The random subtyping of the comparison is the first null of the study's own.
-        let matrices = finalists + others - usize::from(random && nulls > 0) + nulls;
-        let few = (others - usize::from(random)) * nulls;
-        let share = NULL_ROWS.min(subtypes) as f64 / subtypes as f64;
-        let all = self.tuning(1, epochs, analysed);
-        Step {
-            name: "finetune",
-            seconds: (matrices as f64 + few as f64 * share) * whole + all,
-            work: format!(
-                "{matrices} matrices of about {subtypes} networks, {few} of {}, one network",
-                NULL_ROWS.min(subtypes)
-            ),
+        let of_own = (finalists + nulls) * self.subtypes();
+        let (mut networks, mut seconds) =
+            (1 + of_own, cost(1) + (finalists + nulls) as f64 * cost(self.subtypes()));
+        for comparison in &comparisons(self.study)[1..] {
+            let own = self.networks(comparison);
+            let random = match comparison {
+                // The random subtyping of a comparison is the first null of the study's own.
+                Comparison::Named(Method::Random) if nulls > 0 => continue,
+                Comparison::Named(Method::Random) => 0,
+                _ => nulls * NULL_ROWS.min(own),
+            };
+            networks += own + random;
+            seconds += cost(own) * (own + random) as f64 / own as f64;
+        }
+        let work = format!("{networks} networks, each judged on {analysed} cases");
+        Step { name: "finetune", seconds, work }
+    }
+
+    /// Networks of a subtyping; what is not known before a run is taken to be a middling number.
+    fn networks(&self, comparison: &Comparison) -> usize {
+        match comparison {
+            Comparison::Named(Method::Fpfn) => self.numbers.classes,
+            Comparison::Named(Method::Metadata) => self.numbers.labels,
+            _ => self.subtypes(),
         }
     }
 
@@ -229,13 +249,13 @@ finetune: {learning_rate: 1.0e-4, epochs: 10}
             beside: 1e-3,
         };
         let study = study();
-        let numbers = Numbers::of(&study, cases, rates.failing);
+        let numbers = Numbers::of(&study, cases, rates.failing, (2, 3));
         steps(&study, &numbers, &rates).iter().map(|step| step.seconds).sum()
     }
 
     #[test]
     fn beyond_the_limits_only_predictions_are_added() {
-        let numbers = Numbers::of(&study(), 1_000_000, 0.1);
+        let numbers = Numbers::of(&study(), 1_000_000, 0.1, (2, 3));
         assert_eq!((numbers.failures, numbers.correct), (10_000.0, 40_000.0));
         assert_eq!(total(2_000_000) - total(1_000_000), 1e6);
         assert!(total(2_000) > 1.9 * total(1_000));
@@ -255,14 +275,15 @@ finetune: {learning_rate: 1.0e-4, epochs: 10}
             beside: 0.0,
         };
         let study = study();
-        let numbers = Numbers::of(&study, 1000, 0.1);
+        let numbers = Numbers::of(&study, 1000, 0.1, (2, 3));
         let finetune = steps(&study, &numbers, &rates).remove(4);
-        // Own, one of two comparisons (random is the null), one null; three rows of the null of fpfn; all failures.
-        assert!(finetune.work.starts_with("3 matrices of about 4 networks, 1 of 3"), "{}", finetune.work);
+        // Four of its own and four of its null, which is the random subtyping of the comparison; two by predicted class and two
+        // of their null; one for all failures.
+        assert!(finetune.work.starts_with("13 networks, each judged on 1000 cases"), "{}", finetune.work);
         // Ten epochs on 16 validation failures, three looks at 128 cases and 144 right ones for each network, and two
         // judgements on all 1,000.
-        let matrix = 160.0 + 3.0 * (128.0 + 4.0 * 144.0) + 8000.0;
-        let all = 160.0 + 3.0 * (128.0 + 144.0) + 2000.0;
-        assert!((finetune.seconds - (3.75 * matrix + all)).abs() < 1e-6, "{}", finetune.seconds);
+        let cost = |networks: f64| 160.0 + 3.0 * (128.0 + networks * 144.0) + networks * 2000.0;
+        let expected = 2.0 * cost(4.0) + 2.0 * cost(2.0) + cost(1.0);
+        assert!((finetune.seconds - expected).abs() < 1e-6, "{} instead of {expected}", finetune.seconds);
     }
 }
