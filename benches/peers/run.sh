@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares with other libraries on this machine: builds, makes a virtual environment (several GB, once), prints tables.
 # Usage: benches/peers/run.sh [word...]: rows of table.py whose name has one of the words, as train, vgg-small-infer-64, per-sample or
-# matrix; all without a word; ct alone for tomography. VENV, THREADS, REPETITIONS and MODELMEND_SHARED from the environment; EPOCHS=2 for a short matrix.
+# matrix; all without a word; ct alone for tomography, embed alone for UMAP and clustering. VENV, THREADS, REPETITIONS and MODELMEND_SHARED from the environment; EPOCHS=2 for a short matrix.
 set -eu
 here=$(dirname "$(realpath "$0")")
 root=$(realpath "$here/../..")
@@ -21,6 +21,12 @@ if [ "$*" = ct ]; then
     install astra astra-toolbox
     cargo build --quiet --release -p modelmend-physics --example ct_peer
     exec "$venv/bin/python" "$here/ct.py" "$built/ct_peer"
+fi
+if [ "$*" = embed ]; then
+    install umap umap-learn==0.5.12
+    install sklearn scikit-learn==1.9.1
+    cargo build --quiet --release -p modelmend-learn --example embed_peer
+    exec "$venv/bin/python" "$here/embed.py" "$built/embed_peer"
 fi
 install numpy numpy
 install torch torch==2.9.1

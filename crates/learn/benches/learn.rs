@@ -52,5 +52,5 @@ fn kmeans_10_features(bencher: Bencher<'_, '_>, rows: usize) {
 fn silhouette_10_features(bencher: Bencher<'_, '_>, rows: usize) {
     let x = blobs(rows, 10);
     let labels: Vec<usize> = (0..rows).map(|i| i % 8).collect();
-    bencher.bench(|| silhouette(x.view(), &labels, Distance::Euclidean));
+    bencher.bench(|| silhouette(x.view(), &labels, Distance::Euclidean, 0));
 }

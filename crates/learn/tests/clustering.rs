@@ -4,6 +4,7 @@ mod common;
 
 use common::{assert_close, reference};
 use modelmend_learn::kmeans::{KmeansParams, kmeans};
+use modelmend_learn::projection::GaussianProjection;
 use modelmend_learn::scores::*;
 use modelmend_learn::silhouette::*;
 use ndarray::{Array2, array};
@@ -16,8 +17,8 @@ fn scores_match_scikit_learn() {
     for name in ["true", "noisy", "random", "singleton"] {
         let labels = r.labels(&format!("labels_{name}"));
         let found = [
-            ("silhouette_euclidean", silhouette(x.view(), &labels, Distance::Euclidean).unwrap()),
-            ("silhouette_cosine", silhouette(x.view(), &labels, Distance::Cosine).unwrap()),
+            ("silhouette_euclidean", silhouette(x.view(), &labels, Distance::Euclidean, 0).unwrap()),
+            ("silhouette_cosine", silhouette(x.view(), &labels, Distance::Cosine, 0).unwrap()),
             ("calinski", calinski_harabasz(x.view(), &labels).unwrap()),
             ("davies_bouldin", davies_bouldin(x.view(), &labels).unwrap()),
         ];
@@ -104,4 +105,47 @@ fn kmeans_of_duplicates_and_few_samples() {
     assert_eq!(select_k(x.view(), 3..=10, &KmeansParams::new(0, 0)).unwrap().curve.len(), 1);
     assert!(select_k(x.slice(ndarray::s![..3, ..]), 3..=10, &KmeansParams::new(0, 0)).is_err());
     assert!(select_k(Array2::zeros((9, 2)).view(), 3..=10, &KmeansParams::new(0, 0)).is_err());
+}
+
+/// Two overlapping clouds.
+fn clouds(rows: usize, seed: u64) -> (Array2<f32>, Vec<usize>) {
+    let mut noise = vec![0.0; rows * 3];
+    GaussianProjection::new(seed, 3).fill(0, &mut noise);
+    let labels: Vec<usize> = (0..rows).map(|i| i % 2).collect();
+    let x = Array2::from_shape_fn((rows, 3), |(i, j)| noise[3 * i + j] + labels[i] as f32 * 0.8);
+    (x, labels)
+}
+
+#[test]
+fn an_estimated_silhouette_is_as_close_as_it_says() {
+    let (x, labels) = clouds(400, 1);
+    let samples = silhouette_samples(x.view(), &labels, Distance::Euclidean).unwrap();
+    let exact = samples.iter().sum::<f64>() / 400.0;
+    let estimate =
+        |drawn, seed| silhouette_estimate(x.view(), &labels, Distance::Euclidean, drawn, seed).unwrap();
+    let repeats = 200;
+    let errors: Vec<f64> = (0..repeats)
+        .map(|seed| estimate(200, seed))
+        .map(|found| (found.mean - exact) / found.standard_error)
+        .collect();
+    let bias = errors.iter().sum::<f64>() / repeats as f64;
+    assert!(bias.abs() < 4.0 / (repeats as f64).sqrt(), "mean error of {bias} standard errors");
+    let spread = errors.iter().map(|e| e * e).sum::<f64>() / repeats as f64;
+    assert!((0.7..1.4).contains(&spread), "mean squared error of {spread} squared standard errors");
+    let all = estimate(400, 3);
+    assert_close("mean of all", all.mean, exact, 1e-12);
+    assert_eq!(all.standard_error, 0.0);
+    assert!(silhouette_estimate(x.view(), &labels, Distance::Euclidean, 1, 0).is_err());
+}
+
+#[test]
+fn many_samples_are_estimated_few_are_not() {
+    for (rows, exactly) in [(EXACT_UP_TO, true), (EXACT_UP_TO + 1, false)] {
+        let (x, labels) = clouds(rows, 2);
+        let found = silhouette(x.view(), &labels, Distance::Euclidean, 5).unwrap();
+        let samples = silhouette_samples(x.view(), &labels, Distance::Euclidean).unwrap();
+        let exact = samples.iter().sum::<f64>() / rows as f64;
+        assert_eq!(found == exact, exactly, "{rows} samples");
+        assert_close("silhouette", found, exact, 0.01);
+    }
 }

@@ -4,7 +4,7 @@
 use modelmend_learn::kmeans::{KmeansParams, kmeans};
 use modelmend_learn::neighbors::nearest_neighbors;
 use modelmend_learn::projection::GaussianProjection;
-use modelmend_learn::silhouette::{Distance, select_k, silhouette_samples};
+use modelmend_learn::silhouette::{Distance, select_k, silhouette_estimate, silhouette_samples};
 use modelmend_learn::stats::{BootstrapParams, Method, Units, bootstrap, sign_flip};
 use modelmend_learn::umap::{UmapParams, umap};
 use ndarray::Array2;
@@ -33,6 +33,10 @@ fn everything(x: &Array2<f32>) -> Vec<(&'static str, Vec<u64>)> {
         ("neighbours", near.indices.iter().map(|&i| i as u64).chain(bits32(near.distances)).collect()),
         ("k-means", bits64(clusters.centers.iter().copied().chain([clusters.inertia]))),
         ("silhouette", bits64(silhouette_samples(x, &clusters.labels, Distance::Cosine).unwrap())),
+        ("estimate", {
+            let found = silhouette_estimate(x, &clusters.labels, Distance::Euclidean, 100, 7).unwrap();
+            bits64([found.mean, found.standard_error])
+        }),
         ("k", bits64(chosen.curve.iter().map(|&(_, score)| score))),
         ("projection", bits32(GaussianProjection::new(7, 20).project(x))),
         ("bootstrap", bits64([interval.low, interval.high])),

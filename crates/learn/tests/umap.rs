@@ -32,7 +32,7 @@ fn quality(x: ArrayView2<'_, f32>, y: &[usize], embedding: ArrayView2<'_, f32>) 
         trustworthiness(x, embedding, 15).unwrap(),
         five_neighbour_accuracy(embedding, y),
         adjusted_rand_index(y, &clusters.labels).unwrap(),
-        silhouette(embedding, y, Distance::Euclidean).unwrap(),
+        silhouette(embedding, y, Distance::Euclidean, 0).unwrap(),
     ]
 }
 

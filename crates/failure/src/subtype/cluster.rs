@@ -83,7 +83,7 @@ pub fn picture(
 /// Fewer failures than clusters.
 pub fn clusters(embedding: ArrayView2<'_, f32>, settings: &ClusterSettings) -> Result<Clustering> {
     let result = kmeans(embedding, &KmeansParams::new(settings.k, settings.seed))?;
-    let score = silhouette(embedding, &result.labels, Distance::Euclidean).ok();
+    let score = silhouette(embedding, &result.labels, Distance::Euclidean, settings.seed).ok();
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); settings.k];
     for (case, &label) in result.labels.iter().enumerate() {
         members[label].push(case);

@@ -2,13 +2,15 @@
 //!
 //! Our own because umap-rs 0.4.5 and annembed 0.1.6 move points from several threads without order (Hogwild)
 //! and annembed takes no seed: neither gives the same picture twice. Here neighbours are exact, and the
-//! layout runs on one thread, so that a seed fixes every bit on any number of threads; several embeddings can
-//! run side by side. Across machines the last bits may differ with the system's `powf`.
+//! layout makes its moves in an order in which many do not touch each other, with the result of one after
+//! another, so that a seed fixes every bit on any number of threads; several embeddings can run side by side.
+//! Across machines the last bits may differ with the system's `powf`.
 
 mod curve;
 mod graph;
 mod init;
 mod layout;
+mod order;
 
 pub use curve::{Curve, find_ab};
 pub use graph::{FuzzyGraph, SmoothedKnn, fuzzy_simplicial_set, smooth_knn_dist};
