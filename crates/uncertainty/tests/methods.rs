@@ -23,7 +23,7 @@ const TRAINING: Training = Training { learning_rate: 2e-3, batch_size: 16, steps
 
 fn signals() -> Signals {
     let request = Jumps { length: 96, seed: 5, ..Jumps::default() };
-    Signals::new(request, [320, 60, 60], 0.05).unwrap()
+    Signals::new(request, [320, 200, 200], 0.05).unwrap()
 }
 
 /// Wants to stop after three steps.
@@ -132,7 +132,7 @@ fn methods_mark_errors_and_can_be_calibrated() {
         let calibrated = evaluate(method, &source, (Part::Test, Some(&calibration))).unwrap().calibrated;
         let coverage = mean(calibrated.into_iter().map(|(coverage, _)| coverage));
         assert!((coverage - 0.9).abs() < 0.04, "{name}: {coverage}");
-        // 60 signals cannot promise the first, and the second asks for more than the mean.
+        // 200 signals cannot promise the first, and the second asks for more than the mean.
         let promise = |wish| Calibration::fit(method, &source, wish).unwrap().unwrap().promise();
         assert_eq!(promise(wish(0.999, None)), Promise::Nothing);
         assert_eq!(promise(wish(0.7, Some(0.1))), Promise::Confident);
