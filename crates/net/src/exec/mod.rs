@@ -6,13 +6,12 @@
 
 mod backward;
 pub(crate) mod chain;
-mod cut;
 pub(crate) mod denormals;
 mod forward;
 mod images;
 mod plan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +22,7 @@ pub use plan::Plan;
 pub(crate) use plan::constant_outputs;
 
 use crate::error::NetError;
-use crate::graph::{Graph, Parameters, ValueId};
+use crate::graph::{Dim, Graph, Parameters, ValueId};
 use crate::kernels::Precision;
 use crate::loss::Loss;
 use crate::op::Scratch;
@@ -31,7 +30,7 @@ use crate::scratch::Pool;
 use crate::tensor::{Element, Tensor, Value};
 use backward::{Accumulators, Outlet, Reverse, evaluate, wanted};
 use forward::{Shared, Tape, TapeOptions, leading_to};
-use images::{concatenate, concatenate_options, shapes, slice};
+use images::{concatenate, concatenate_options, images, shapes, slice};
 
 /// How a run is cut up and where its random numbers come from.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +86,11 @@ pub struct Runtime<T> {
     pool: Arc<Pool<T>>,
 }
 
+/// Images whose gradients are added up by one thread before the partial sums are merged.
+const LANE: usize = 4;
+/// At most this many partial sums: each costs a copy of the parameters.
+const MAX_LANES: usize = 4;
+
 impl<T: Element> Runtime<T> {
     /// A runtime for a graph.
     pub fn new(graph: Arc<Graph>) -> Self {
@@ -126,7 +130,7 @@ impl<T: Element> Runtime<T> {
         watch: &[ValueId],
         settings: Settings,
     ) -> Result<Vec<Tensor<T>>, NetError> {
-        let chunks = self.portions(inputs, settings.chunk)?;
+        let chunks = self.chunks(inputs, settings.chunk)?;
         let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
         let parts = chunks.par_iter().map(|chunk| {
@@ -163,33 +167,41 @@ impl<T: Element> Runtime<T> {
         with_inputs: bool,
         settings: Settings,
     ) -> Result<Gradient<T>, NetError> {
-        let lanes = self.lanes(inputs)?;
-        let plans = self.plans(inputs, lanes.iter().flatten())?;
+        let images = images(inputs);
+        let lanes = (images / LANE).clamp(1, MAX_LANES);
+        let chunks = self.chunks(inputs, images.div_ceil(lanes))?;
+        let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
-        let fresh = || -> Vec<Accumulators<T>> {
-            kinds.iter().map(|_| Accumulators::new(self.graph.value_count(), false)).collect()
-        };
-        let parts = lanes.par_iter().map(|portions| {
-            let (mut losses, mut input_parts, mut sums) = (Vec::new(), Vec::new(), fresh());
-            for portion in portions {
-                let (kind, sum) = Kind::with(&kinds, &mut sums, portion)?;
-                let (more, inputs) =
-                    self.reverse(kind, inputs, portion, terms, (with_inputs, settings), sum, None)?;
-                losses.extend(more);
-                input_parts.push(inputs);
-            }
-            Ok((losses, input_parts, sums))
-        });
-        let parts = parts.collect::<Result<Vec<_>, NetError>>()?;
-        let (mut losses, mut input_parts, mut sums) = (Vec::new(), Vec::new(), fresh());
-        for (part_losses, part_inputs, part_sums) in parts {
+        let parts: Vec<_> = chunks
+            .par_iter()
+            .map(|chunk| {
+                let mut accumulators = Accumulators::new(self.graph.value_count(), false);
+                let (losses, inputs) = self.reverse(
+                    Kind::of(&kinds, chunk)?,
+                    inputs,
+                    chunk,
+                    terms,
+                    (with_inputs, settings),
+                    &mut accumulators,
+                    None,
+                )?;
+                Ok((losses, inputs, accumulators))
+            })
+            .collect::<Result<Vec<_>, NetError>>()?;
+        let mut losses = Vec::with_capacity(images);
+        let mut input_parts = Vec::with_capacity(parts.len());
+        let mut sums: Vec<Accumulators<T>> =
+            kinds.iter().map(|_| Accumulators::new(self.graph.value_count(), false)).collect();
+        for (chunk, (part_losses, part_inputs, part)) in chunks.iter().zip(parts) {
             losses.extend(part_losses);
-            input_parts.extend(part_inputs);
-            sums.iter_mut().zip(part_sums).for_each(|(sum, part)| sum.merge(part, &self.pool));
+            input_parts.push(part_inputs);
+            if let Some(sum) = kinds.iter().position(|kind| kind.images == chunk.len()) {
+                sums[sum].merge(part, &self.pool);
+            }
         }
         let mut total = Accumulators::new(self.graph.value_count(), false);
         for (kind, mut sum) in kinds.iter().zip(sums) {
-            // What is computed from parameters alone is the same for all portions of a kind: the way back from it is taken once.
+            // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
             let wants = wanted(&self.graph, kind.plan, with_inputs);
             self.with_scratch(settings.precision, |scratch| {
                 self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
@@ -362,13 +374,14 @@ impl<T: Element> Runtime<T> {
         result
     }
 
-    /// The plans of some chunks: one for each number of images.
-    fn plans<'c>(
+    /// The plans of some chunks: all have as many images as the first, but perhaps the last.
+    fn plans(
         &self,
         inputs: &[Tensor<T>],
-        chunks: impl IntoIterator<Item = &'c Range<usize>>,
+        chunks: &[Range<usize>],
     ) -> Result<Vec<(usize, Arc<Plan<T>>)>, NetError> {
-        let sizes: BTreeSet<usize> = chunks.into_iter().map(Range::len).collect();
+        let mut sizes: Vec<usize> = chunks.first().into_iter().chain(chunks.last()).map(Range::len).collect();
+        sizes.dedup();
         sizes.into_iter().map(|n| Ok((n, self.plan_for(shapes(inputs, n))?))).collect()
     }
 
@@ -417,6 +430,70 @@ impl<T: Element> Runtime<T> {
             None => Err(NetError::input(format!("value `{}` is not computed", self.graph.name(value)))),
         }
     }
+
+    /// Checks the inputs against the declared ones and cuts the batch.
+    fn chunks(&self, inputs: &[Tensor<T>], size: usize) -> Result<Vec<Range<usize>>, NetError> {
+        self.check(inputs)?;
+        let images = images(inputs);
+        let fixed = self.graph.inputs().iter().find_map(|i| i.fixed_batch());
+        let size = match fixed {
+            Some(batch) if batch == 0 || !images.is_multiple_of(batch) => {
+                return Err(NetError::input(format!(
+                    "the model takes exactly {batch} images at a time, {images} given"
+                )));
+            }
+            Some(batch) => batch,
+            None if images > 1 && !self.separable(inputs)? => images,
+            None => size.max(1),
+        };
+        Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
+    }
+
+    /// Whether the batch may be cut. One size alone can look so by chance: a reshape to `1 x -1` keeps the first axis
+    /// of one image.
+    fn separable(&self, inputs: &[Tensor<T>]) -> Result<bool, NetError> {
+        let cut = |n: usize| self.plan_for(shapes(inputs, n)).map(|plan| plan.separable);
+        Ok(cut(1)? && cut(2)?)
+    }
+
+    fn check(&self, inputs: &[Tensor<T>]) -> Result<(), NetError> {
+        let declared = self.graph.inputs();
+        if declared.is_empty() {
+            return Err(NetError::input("the model takes no inputs: there is nothing to run it on"));
+        }
+        if inputs.len() != declared.len() {
+            return Err(NetError::input(format!(
+                "{} inputs given, the model takes {}",
+                inputs.len(),
+                declared.len()
+            )));
+        }
+        for (tensor, input) in inputs.iter().zip(declared) {
+            let fits = |(d, n): (&Dim, &usize)| matches!(d, Dim::Free(_)) || *d == Dim::Fixed(*n);
+            let rank = tensor.shape().len() == input.dims.len();
+            if !rank || !input.dims.iter().zip(tensor.shape()).skip(1).all(fits) {
+                let list = |dims: Vec<String>| dims.join("x");
+                return Err(NetError::input(format!(
+                    "input `{}`: expected {} per image, got {}",
+                    input.name,
+                    list(input.dims.iter().skip(1).map(ToString::to_string).collect()),
+                    list(tensor.shape().iter().skip(1).map(ToString::to_string).collect()),
+                )));
+            }
+            if tensor.rows() != images(inputs) {
+                return Err(NetError::input(format!(
+                    "input `{}` has {} images, another has {}",
+                    input.name,
+                    tensor.rows(),
+                    images(inputs)
+                )));
+            }
+            if tensor.is_empty() {
+                return Err(NetError::input(format!("input `{}`: no samples", input.name)));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
@@ -432,19 +509,8 @@ struct Kind<'a, T> {
 }
 
 impl<'a, T> Kind<'a, T> {
-    /// The kind of a chunk.
     fn of<'k>(kinds: &'k [Self], chunk: &Range<usize>) -> Result<&'k Self, NetError> {
         let kind = kinds.iter().find(|kind| kind.images == chunk.len());
         kind.ok_or_else(|| NetError::input("there are no images"))
-    }
-
-    /// The kind of a chunk and its own of what there is for each kind.
-    fn with<'k, S>(
-        kinds: &'k [Self],
-        each: &'k mut [S],
-        chunk: &Range<usize>,
-    ) -> Result<(&'k Self, &'k mut S), NetError> {
-        let pair = kinds.iter().zip(each).find(|(kind, _)| kind.images == chunk.len());
-        pair.ok_or_else(|| NetError::input("there are no images"))
     }
 }

@@ -69,12 +69,6 @@ impl<T: Element> Plan<T> {
         self.separable
     }
 
-    /// Elements of all values that depend on the data.
-    pub(super) fn elements(&self) -> usize {
-        let computed = self.facts.iter().zip(&self.data).filter(|(_, data)| **data);
-        computed.filter_map(|(fact, _)| Some(fact.as_ref()?.shape.iter().product::<usize>())).sum()
-    }
-
     /// The shape of a value.
     pub fn shape(&self, value: ValueId) -> Option<&[usize]> {
         self.facts.get(value.0)?.as_ref().map(|f| f.shape.as_slice())

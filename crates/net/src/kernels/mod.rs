@@ -48,7 +48,7 @@ impl Kernels<f32> for SingleKernels {
     fn shortcut(&self, reading: Reading<'_, '_, f32>) -> bool {
         if let Some(parts) = reading.parts()
             && matrix_unit::available()
-            && matrix_unit::suits(&reading, parts)
+            && matrix_unit::suits(&reading)
         {
             matrix_unit::run(reading, parts);
             return true;

@@ -54,8 +54,8 @@ pub fn available() -> bool {
     false
 }
 
-/// Whether the unit computes this reading faster from so many parts of its factors. For output and input gradient that depends on the shapes of the layer alone.
-pub(super) fn suits(reading: &Reading<'_, '_, f32>, parts: usize) -> bool {
+/// Whether the unit computes this reading faster. For output and input gradient that depends on the shapes of the layer alone.
+pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
     match reading {
         Reading::Forward(forward) => {
             let g = forward.geometry;
@@ -65,10 +65,8 @@ pub(super) fn suits(reading: &Reading<'_, '_, f32>, parts: usize) -> bool {
         Reading::Weights(weights) => {
             let g = weights.geometry;
             let positions = weights.dy.len() / g.out_channels.max(1);
-            // Sums over a plane are so much faster that empty rows of one factor do not matter, such as those of a picture with one channel.
-            let narrow = if parts == 1 { 1 } else { CHANNELS };
-            let (few, many) = (g.in_channels.min(g.out_channels), g.in_channels.max(g.out_channels));
-            line::covers(g) && few >= narrow && many >= CHANNELS && positions >= POSITIONS
+            let wide = [g.in_channels, g.out_channels].iter().all(|&c| c >= CHANNELS);
+            line::covers(g) && wide && positions >= POSITIONS
         }
     }
 }
