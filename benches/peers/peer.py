@@ -6,16 +6,10 @@ import importlib
 import os
 import sys
 
-from sides import timed
+from sides import peak, timed
 
 # The module whose `work` makes a task of a peer; ONNX Runtime does without PyTorch.
 MODULES = {"infer": "steps", "train": "steps", "per-sample": "per_sample", "matrix": "matrix"}
-
-
-def peak():
-    """The most memory that this process held, in MiB."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def main():

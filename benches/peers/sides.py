@@ -39,3 +39,9 @@ def timed(work, repeats=1):
     for _ in range(repeats):
         work()
     return (time.perf_counter() - start) / repeats
+
+
+def peak():
+    """The most memory that this process held, in MiB."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))

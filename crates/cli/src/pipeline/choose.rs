@@ -85,7 +85,7 @@ impl Choice<'_> {
     fn search(&self) -> Result<Vec<Tried>> {
         let kind = represent::kind_name(self.material.kind);
         let label = format!("{kind}: candidates");
-        let title = Title { name: StepName::Subtype, label: &label, version: 3 };
+        let title = Title { name: StepName::Subtype, label: &label, version: 4 };
         let embedding = represent::settings(self.subtype);
         let parameters = (&self.subtype.clustering, embedding, self.trial.finetune, self.context.seed);
         let mut inputs = self.inputs().to_vec();
@@ -168,7 +168,7 @@ impl Choice<'_> {
 
     fn division(&self, best: usize, tried: Vec<Tried>) -> Result<(Division, Hash)> {
         let title =
-            Title { name: StepName::Subtype, label: represent::kind_name(self.material.kind), version: 2 };
+            Title { name: StepName::Subtype, label: represent::kind_name(self.material.kind), version: 3 };
         let embedding = represent::settings(self.subtype);
         let (scaling, k) = (tried[best].scaling, tried[best].k);
         let embedded = self.material.embeddings.iter().find(|(s, _)| *s == scaling);
@@ -262,7 +262,7 @@ fn learning_rate(
     material: &Material,
     subtype: &Subtype,
 ) -> Result<f64> {
-    let title = Title { name: StepName::Subtype, label: "learning rate", version: 2 };
+    let title = Title { name: StepName::Subtype, label: "learning rate", version: 1 };
     let inputs = [trial.judged, trial.parts_hash, material.represented.hash];
     let step = context.step(
         title,

@@ -238,7 +238,7 @@ impl<'a> Work<'a> {
 
     /// A method on the study's split.
     fn tried(&self, method: &dyn Method, aimed: &Aimed) -> Result<Tried> {
-        let title = Title { name: StepName::Repair, label: method.name(), version: 4 };
+        let title = Title { name: StepName::Repair, label: method.name(), version: 3 };
         let inputs = [self.setting.judged.hash, self.setting.trial.parts_hash];
         let step = self.context.step(title, self.key(method, aimed), &inputs, |scope| {
             self.search((&self.layout, aimed), method, &Watch(scope))
@@ -288,7 +288,7 @@ impl<'a> Work<'a> {
     /// The whole procedure in every fold: its test cases take no part in any choice. The first fold is the study's own
     /// split, which `first` has already been through.
     fn cross_fit(&self, method: &dyn Method, first: Tried) -> Result<Vec<Tried>> {
-        let title = Title { name: StepName::Repair, label: "cross-fit", version: 4 };
+        let title = Title { name: StepName::Repair, label: "cross-fit", version: 3 };
         let key = (self.key(method, &self.aimed), &self.folds);
         let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
             let others = self.gate().folds as usize - 1;
@@ -335,7 +335,7 @@ impl<'a> Work<'a> {
 
     /// The setting that the folds agree on, followed on all cases, and what the product checks of it.
     fn deliver(&self, chosen: &Found, targets: &[usize]) -> Result<(Model, Vec<Check>)> {
-        let title = Title { name: StepName::Repair, label: "delivered", version: 2 };
+        let title = Title { name: StepName::Repair, label: "delivered", version: 1 };
         let labels = (&self.layout.subtype, &self.layout.failure, self.cases);
         let key = (chosen, targets, self.aimed.excluded(), labels, self.context.seed);
         let problem = &self.problem;

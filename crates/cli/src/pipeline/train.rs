@@ -117,7 +117,7 @@ pub(crate) fn run(
     selection: serde_json::Value,
 ) -> Result<Trained> {
     let start = data.train.model();
-    let title = Title { name: StepName::Train, label: "", version: 2 };
+    let title = Title { name: StepName::Train, label: "", version: 1 };
     let inputs = [data.hash, Hash::of(&start.to_bytes())];
     let done = context.step(title, (plan, selection), &inputs, |scope| epochs(data, plan, scope))?;
     let model = |name: &str| -> Result<Model> {

@@ -51,7 +51,7 @@ pub(super) fn prepare(
     inputs.extend(others.iter().map(|other| Hash::of(&other.to_bytes())));
     let (mut model, mut note) = (None, None);
     if prepare::trains(wanted) {
-        let title = Title { name: StepName::Uncertainty, label: name, version: 7 };
+        let title = Title { name: StepName::Uncertainty, label: name, version: 6 };
         let key = (wanted, batch_size(study), context.seed);
         let step = context.step(title, key, &inputs, |scope| {
             let trained = prepare::train(context, study, source, (base, wanted), scope)?;

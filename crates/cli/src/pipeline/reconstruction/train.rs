@@ -76,7 +76,7 @@ pub(super) fn train(
             (format!("member {}", member + 1), Hash::of(format!("{data} for member {member}").as_bytes()))
         }
     };
-    let title = Title { name: StepName::Train, label: &label, version: 2 };
+    let title = Title { name: StepName::Train, label: &label, version: 1 };
     let inputs = [data, Hash::of(&start.to_bytes())];
     let step = context.step(title, (train, seed), &inputs, |scope| {
         let weights = fit(&learning, &source, &training, &Watch(scope))?;
