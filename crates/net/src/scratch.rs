@@ -43,6 +43,10 @@ pub struct Scratch<T> {
     pub(crate) cut: Cut,
     /// How exactly kernels compute.
     pub(crate) precision: Precision,
+    /// Threads that may work together on one kernel.
+    pub(crate) team: usize,
+    /// Memory of the other threads of a team.
+    helpers: Vec<Scratch<T>>,
     pool: Arc<Pool<T>>,
 }
 
@@ -81,12 +85,33 @@ impl<T> Default for Scratch<T> {
 impl<T> Scratch<T> {
     /// An empty scratch that shares what it has too much of.
     pub(crate) fn of(pool: Arc<Pool<T>>) -> Self {
-        Self { free: Vec::new(), tables: Vec::new(), cut: Cut::default(), precision: Precision::Single, pool }
+        Self {
+            free: Vec::new(),
+            tables: Vec::new(),
+            cut: Cut::default(),
+            precision: Precision::Single,
+            team: 1,
+            helpers: Vec::new(),
+            pool,
+        }
     }
 
     /// An empty scratch for kernels that compute so exactly.
     pub fn with_precision(precision: Precision) -> Self {
         Self { precision, ..Self::default() }
+    }
+
+    /// Memory for so many other threads, which must come back.
+    pub(crate) fn take_helpers(&mut self, count: usize) -> Vec<Self> {
+        let mut helpers = std::mem::take(&mut self.helpers);
+        helpers.resize_with(count.max(helpers.len()), || Self::of(Arc::clone(&self.pool)));
+        self.helpers = helpers.split_off(count);
+        helpers
+    }
+
+    /// Gives the memory of other threads back.
+    pub(crate) fn give_helpers(&mut self, helpers: Vec<Self>) {
+        self.helpers.extend(helpers);
     }
 
     /// Gives a buffer back.

@@ -169,13 +169,13 @@ fn run_node<'v, T: Element + 'v>(
     let mut outputs: Vec<Value<T>> = node.outputs.iter().map(blank).collect();
     let mask = chain.map(|chain| chain.mask(graph, get, noise)).transpose()?.flatten();
     let row = outputs.first().and_then(Value::as_float).map_or(0, Tensor::row_len);
-    let mut finish = |start: usize, values: &mut [T]| {
+    let finish = |start: usize, values: &mut [T]| {
         if chain.is_some() {
             chain::apply(mask.as_ref(), row, start, values);
         }
     };
     let inputs = Inputs(&inputs);
-    let mut cx = Forward { inputs, outputs: &mut outputs, scratch, noise, finish: &mut finish };
+    let mut cx = Forward { inputs, outputs: &mut outputs, scratch, noise, finish: &finish };
     T::readings(&*node.operator).forward(&mut cx).map_err(|e| node.error(e))?;
     Ok(outputs)
 }

@@ -86,10 +86,12 @@ pub struct Runtime<T> {
     pool: Arc<Pool<T>>,
 }
 
-/// Images whose gradients are added up by one thread before the partial sums are merged.
+/// Images whose gradients are added up by one thread before the partial sums are merged, where an image is small beside the parameters.
 const LANE: usize = 4;
 /// At most this many partial sums: each costs a copy of the parameters.
 const MAX_LANES: usize = 4;
+/// Elements of values that are worth a thread.
+const WORTH: usize = 1 << 14;
 
 impl<T: Element> Runtime<T> {
     /// A runtime for a graph.
@@ -130,12 +132,13 @@ impl<T: Element> Runtime<T> {
         watch: &[ValueId],
         settings: Settings,
     ) -> Result<Vec<Tensor<T>>, NetError> {
-        let chunks = self.chunks(inputs, settings.chunk)?;
+        let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
         let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
+        let how = (settings.precision, team(&chunks));
         let parts = chunks.par_iter().map(|chunk| {
             let kind = Kind::of(&kinds, chunk)?;
-            self.on_chunk(inputs, (chunk, settings.precision), |part, scratch| {
+            self.on_chunk(inputs, (chunk, how), |part, scratch| {
                 let options = TapeOptions {
                     keep: false,
                     only: None,
@@ -168,8 +171,11 @@ impl<T: Element> Runtime<T> {
         settings: Settings,
     ) -> Result<Gradient<T>, NetError> {
         let images = images(inputs);
-        let lanes = (images / LANE).clamp(1, MAX_LANES);
-        let chunks = self.chunks(inputs, images.div_ceil(lanes))?;
+        let chunks = self.chunks(inputs, |images, values| {
+            let lane = if values > parameters.scalars() { 1 } else { LANE };
+            images.div_ceil((images / lane).clamp(1, MAX_LANES))
+        })?;
+        let team = team(&chunks);
         let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
         let parts: Vec<_> = chunks
@@ -181,7 +187,7 @@ impl<T: Element> Runtime<T> {
                     inputs,
                     chunk,
                     terms,
-                    (with_inputs, settings),
+                    (with_inputs, settings, team),
                     &mut accumulators,
                     None,
                 )?;
@@ -203,7 +209,7 @@ impl<T: Element> Runtime<T> {
         for (kind, mut sum) in kinds.iter().zip(sums) {
             // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
             let wants = wanted(&self.graph, kind.plan, with_inputs);
-            self.with_scratch(settings.precision, |scratch| {
+            self.with_scratch((settings.precision, rayon::current_num_threads()), |scratch| {
                 self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
             })?;
             total.merge(sum, &self.pool);
@@ -242,7 +248,8 @@ impl<T: Element> Runtime<T> {
         settings: Settings,
         make: impl Fn(Range<usize>) -> S + Sync,
     ) -> Result<PerSample<T, S>, NetError> {
-        let chunks = self.chunks(inputs, settings.chunk)?;
+        let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
+        let team = team(&chunks);
         let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
         let index: BTreeMap<ValueId, usize> =
@@ -264,7 +271,7 @@ impl<T: Element> Runtime<T> {
                     inputs,
                     chunk,
                     terms,
-                    (false, settings),
+                    (false, settings, team),
                     &mut accumulators,
                     Some(outlet),
                 )?;
@@ -289,13 +296,13 @@ impl<T: Element> Runtime<T> {
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
         terms: &[&dyn Loss<T>],
-        (with_inputs, Settings { seed, precision, .. }): (bool, Settings),
+        (with_inputs, Settings { seed, precision, .. }, team): (bool, Settings, usize),
         accumulators: &mut Accumulators<T>,
         outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
         self.check_differentiable()?;
         let Kind { plan, shared, .. } = kind;
-        self.on_chunk(inputs, (chunk, precision), |part, scratch| {
+        self.on_chunk(inputs, (chunk, (precision, team)), |part, scratch| {
             if accumulators.per_image && !plan.separable {
                 return Err(NetError::input(
                     "this model mixes the images of a batch: per-sample gradients do not exist",
@@ -355,20 +362,25 @@ impl<T: Element> Runtime<T> {
     fn on_chunk<R>(
         &self,
         inputs: &[Tensor<T>],
-        (chunk, precision): (&Range<usize>, Precision),
+        (chunk, how): (&Range<usize>, (Precision, usize)),
         work: impl FnOnce(Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
     ) -> Result<R, NetError> {
-        self.with_scratch(precision, |scratch| {
+        self.with_scratch(how, |scratch| {
             let parts: Vec<Tensor<T>> = inputs.iter().map(|t| slice(t, chunk, scratch)).collect();
             work(parts, scratch)
         })
     }
 
-    /// Calls `work` with memory for kernels that compute so exactly.
-    fn with_scratch<R>(&self, precision: Precision, work: impl FnOnce(&mut Scratch<T>) -> R) -> R {
+    /// Calls `work` with memory for kernels that compute so exactly, on so many threads.
+    fn with_scratch<R>(
+        &self,
+        (precision, team): (Precision, usize),
+        work: impl FnOnce(&mut Scratch<T>) -> R,
+    ) -> R {
         let _guard = denormals::flush();
         let mut scratch = lock(&self.scratch).pop().unwrap_or_else(|| Scratch::of(Arc::clone(&self.pool)));
         scratch.precision = precision;
+        scratch.team = team;
         let result = work(&mut scratch);
         lock(&self.scratch).push(scratch);
         result
@@ -393,7 +405,7 @@ impl<T: Element> Runtime<T> {
         precision: Precision,
     ) -> Result<Vec<Kind<'a, T>>, NetError> {
         let kind = |(images, plan): &'a (usize, Arc<Plan<T>>)| {
-            self.with_scratch(precision, |scratch| {
+            self.with_scratch((precision, rayon::current_num_threads()), |scratch| {
                 let shared = Shared::new(&self.graph, plan, &self.constants, parameters, scratch)?;
                 Ok(Kind { images: *images, plan, shared })
             })
@@ -431,8 +443,13 @@ impl<T: Element> Runtime<T> {
         }
     }
 
-    /// Checks the inputs against the declared ones and cuts the batch.
-    fn chunks(&self, inputs: &[Tensor<T>], size: usize) -> Result<Vec<Range<usize>>, NetError> {
+    /// Checks the inputs against the declared ones and cuts the batch: `size` says how many images to take at a time, from their number and
+    /// the elements of the values of one.
+    fn chunks(
+        &self,
+        inputs: &[Tensor<T>],
+        size: impl FnOnce(usize, usize) -> usize,
+    ) -> Result<Vec<Range<usize>>, NetError> {
         self.check(inputs)?;
         let images = images(inputs);
         let fixed = self.graph.inputs().iter().find_map(|i| i.fixed_batch());
@@ -443,8 +460,8 @@ impl<T: Element> Runtime<T> {
                 )));
             }
             Some(batch) => batch,
-            None if images > 1 && !self.separable(inputs)? => images,
-            None => size.max(1),
+            None if images == 1 || !self.separable(inputs)? => images,
+            None => size(images, self.plan_for(shapes(inputs, 1))?.values).max(1),
         };
         Ok((0..images).step_by(size).map(|start| start..(start + size).min(images)).collect())
     }
@@ -494,6 +511,18 @@ impl<T: Element> Runtime<T> {
         }
         Ok(())
     }
+}
+
+/// Images of a chunk, so that all threads have as many to do; `most` at a time.
+fn evenly(images: usize, values: usize, most: usize) -> usize {
+    let threads = rayon::current_num_threads();
+    let chunks = images.div_ceil(most.max(1)).next_multiple_of(threads);
+    images.div_ceil(chunks).max(WORTH / values.max(1)).min(most)
+}
+
+/// Threads that can work together on one chunk.
+fn team(chunks: &[Range<usize>]) -> usize {
+    (rayon::current_num_threads() / chunks.len().max(1)).max(1)
 }
 
 fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {

@@ -28,6 +28,8 @@ pub struct Plan<T> {
     pub(crate) separable: bool,
     /// Which steps read a value.
     pub(crate) readers: Vec<Readers>,
+    /// Elements of all values that depend on the data.
+    pub(super) values: usize,
     /// Steps that are computed together.
     pub(super) chains: Chains,
 }
@@ -185,7 +187,10 @@ impl<'a> Planner<'a> {
         let touched = |&index: &usize| graph.nodes()[index].outputs.iter().flatten().all(batched);
         let separable =
             self.steps.iter().all(touched) && graph.outputs().iter().all(|v| self.data[v.0] && batched(v));
+        let elements = |v: usize| self.facts[v].as_ref().map_or(0, |fact| fact.shape.iter().product());
+        let values = (0..self.data.len()).filter(|&v| self.data[v]).map(elements).sum();
         Plan {
+            values,
             chains: Chains::find(graph, &self.steps, &readers),
             folded: self.folded.iter().map(|(v, c)| (*v, c.cast())).collect(),
             facts: self.facts,
@@ -224,7 +229,7 @@ fn fold(
         outputs: &mut outputs,
         scratch: &mut scratch,
         noise,
-        finish: &mut |_, _| {},
+        finish: &|_, _| {},
     })?;
     for (fact, output) in facts.iter_mut().zip(outputs) {
         fact.value.get_or_insert(Arc::new(output));

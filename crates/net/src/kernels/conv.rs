@@ -229,7 +229,7 @@ pub fn forward<T: Element>(
     y: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
-    forward_and(g, x, (w, bias), (y, &mut |_, _| {}), scratch);
+    forward_and(g, x, (w, bias), (y, &|_, _| {}), scratch);
 }
 
 /// [`forward`], with something to be done with the output while it is in cache.
@@ -247,7 +247,7 @@ pub fn forward_and<T: Element>(
         weights: w,
         bias,
         to: &mut *y,
-        finish: &mut *finish,
+        finish,
         scratch: &mut *scratch,
     };
     if T::kernels().shortcut(Reading::Forward(work)) {
@@ -281,7 +281,7 @@ pub fn forward_and<T: Element>(
 /// The gradient of the input, from that of the output; overwrites `dx`. It is also the forward reading of the
 /// transposed convolution.
 pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], scratch: &mut Scratch<T>) {
-    backward_input_and(g, w, dy, (dx, &mut |_, _| {}), scratch);
+    backward_input_and(g, w, dy, (dx, &|_, _| {}), scratch);
 }
 
 /// [`backward_input`], with something to be done with the gradient while it is in cache.
@@ -299,7 +299,7 @@ pub fn backward_input_and<T: Element>(
         weights: w,
         bias: None,
         to: &mut *dx,
-        finish: &mut *finish,
+        finish,
         scratch: &mut *scratch,
     };
     if T::kernels().shortcut(Reading::Forward(work)) {

@@ -14,6 +14,7 @@ mod product;
 mod reading;
 pub mod select;
 mod simd;
+mod team;
 #[cfg(test)]
 mod tests;
 mod tile;

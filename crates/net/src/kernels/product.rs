@@ -9,6 +9,7 @@ use std::ops::Range;
 use pulp::NullaryFnOnce;
 
 use super::simd::{Vectors, Work};
+use super::team::{self, Common};
 use super::tile::{ROWS, Tile, height};
 use crate::op::Scratch;
 use crate::tensor::Element;
@@ -187,27 +188,45 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
         let block = steps.div_ceil(steps.div_ceil(BLOCK).max(1)).max(1);
         let mut cut = std::mem::take(&mut scratch.cut);
         cut.columns(product.runs, width, (product.b_column, product.c_column));
-        let group = (PACKED / (block * width)).clamp(1, cut.panels.len().max(1));
-        let mut memory = scratch.take_aligned(group * block * width);
-        let mut spill = scratch.take(ROWS[0] * width);
-        for first in (0..steps.max(1)).step_by(block) {
-            let last = (first + block).min(steps);
-            for panels in cut.panels.chunks(group) {
-                let mut pass = Pass {
-                    simd,
-                    product,
-                    c: &mut *c,
-                    packed: &mut memory,
-                    spill: &mut spill,
-                    pieces: &cut.pieces,
-                    first,
-                    last,
-                };
-                pass.run(panels, block * width);
+        // Threads share panels, or, where there are too few of these, rows.
+        let (panels, tall) = (cut.panels.len(), product.rows.div_ceil(ROWS[0]));
+        let columns: usize = cut.panels.iter().map(|panel| panel.columns).sum();
+        let members = match scratch.team > 1 && product.divides() {
+            true => team::members(scratch, product.rows * steps * columns, panels.max(tall)),
+            false => 1,
+        };
+        let c = Common::new(c);
+        team::side_by_side(members, scratch, |member, scratch| {
+            let (panels, rows) = match panels >= members {
+                true => (team::share(member, members, panels), 0..product.rows),
+                false => {
+                    let rows = team::share(member, members, tall);
+                    (0..panels, rows.start * ROWS[0]..(rows.end * ROWS[0]).min(product.rows))
+                }
+            };
+            let panels = &cut.panels[panels];
+            let group = (PACKED / (block * width)).clamp(1, panels.len().max(1));
+            let mut memory = scratch.take_aligned(group * block * width);
+            let mut spill = scratch.take(ROWS[0] * width);
+            for first in (0..steps.max(1)).step_by(block) {
+                let last = (first + block).min(steps);
+                for panels in panels.chunks(group) {
+                    let mut pass = Pass {
+                        simd,
+                        product,
+                        c,
+                        packed: &mut memory,
+                        spill: &mut spill,
+                        pieces: &cut.pieces,
+                        first,
+                        last,
+                    };
+                    pass.run((panels, block * width), rows.clone());
+                }
             }
-        }
-        scratch.give_aligned(memory);
-        scratch.give(spill);
+            scratch.give_aligned(memory);
+            scratch.give(spill);
+        });
         scratch.cut = cut;
     }
 }
@@ -231,11 +250,29 @@ impl<T> Product<'_, T> {
     }
 }
 
+impl<T> Product<'_, T> {
+    /// Whether no two rows and no two runs overlap in the result, as far as a look at one run after the other shows: rows are cells of
+    /// `c_row` elements, a run lies within one, and the cells of further images are beyond those of all rows.
+    fn divides(&self) -> bool {
+        let cell = |c: usize| (c / self.c_row.max(1), c % self.c_row.max(1));
+        let mut before: Option<(usize, usize)> = None;
+        self.runs.iter().filter(|run| run.len > 0).all(|run| {
+            let ((image, first), len) = (cell(run.c), (run.len - 1) * self.c_column + 1);
+            let apart = before.is_none_or(|(last, end)| match image == last {
+                true => first >= end,
+                false => image >= last + self.rows,
+            });
+            before = Some((image, first + len));
+            apart && first + len <= self.c_row
+        })
+    }
+}
+
 /// One block of steps over one group of panels.
 struct Pass<'a, 'b, T, S> {
     simd: S,
     product: &'b Product<'a, T>,
-    c: &'b mut [T],
+    c: Common<'b, T>,
     packed: &'b mut [T],
     spill: &'b mut [T],
     pieces: &'b [Piece],
@@ -244,7 +281,7 @@ struct Pass<'a, 'b, T, S> {
 }
 
 impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
-    fn run(&mut self, panels: &[Panel], size: usize) {
+    fn run(&mut self, (panels, size): (&[Panel], usize), rows: Range<usize>) {
         for (slot, panel) in panels.iter().enumerate() {
             self.simd.vectorize(Pack {
                 product: self.product,
@@ -254,9 +291,9 @@ impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
                 packed: &mut self.packed[slot * size..],
             });
         }
-        let (mut row, rows) = (0, self.product.rows);
-        while row < rows {
-            let height = height::<T, S>(rows - row);
+        let mut row = rows.start;
+        while row < rows.end {
+            let height = height::<T, S>(rows.end - row);
             for (slot, panel) in panels.iter().enumerate() {
                 match height {
                     8 => self.tile::<8>(row, panel, slot * size),
@@ -283,22 +320,21 @@ impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
         let (c_row, c_column) = (self.product.c_row, self.product.c_column);
         let place = Place { c_row, c_column, pieces, rows: row..row + M, width };
         let direct = panel.dense && panel.columns == width && !pieces.is_empty();
+        assert!(packed + (self.last - self.first) * width <= self.packed.len());
         let (c, c_row) = if direct {
-            (&mut self.c[row * self.product.c_row + pieces[0].c..], self.product.c_row)
+            let (at, c_row) = (row * self.product.c_row + pieces[0].c, self.product.c_row);
+            (self.c.place(at, (M - 1) * c_row + width), c_row)
         } else {
             if start.is_none() {
                 place.gather(self.c, self.spill);
             }
-            (&mut *self.spill, width)
+            assert!(M * width <= self.spill.len());
+            (self.spill.as_mut_ptr(), width)
         };
-        assert!(
-            (M - 1) * c_row + width <= c.len()
-                && packed + (self.last - self.first) * width <= self.packed.len()
-        );
         let steps = &self.product.a_steps[self.first..self.last];
         let a = self.product.a[row * self.product.a_row..].as_ptr();
         let panel = self.packed[packed..].as_ptr();
-        let (simd, a_row, c) = (self.simd, self.product.a_row, c.as_mut_ptr());
+        let (simd, a_row) = (self.simd, self.product.a_row);
         match vectors {
             1 => simd.vectorize(Tile::<T, S, M, 1> { simd, a, a_row, steps, panel, c, c_row, start }),
             2 => simd.vectorize(Tile::<T, S, M, 2> { simd, a, a_row, steps, panel, c, c_row, start }),
@@ -323,28 +359,37 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// Copies the result into a dense tile.
-    fn gather<T: Copy>(&self, c: &[T], tile: &mut [T]) {
+    fn gather<T: Copy>(&self, c: Common<'_, T>, tile: &mut [T]) {
         for (row, target) in self.rows.clone().zip(tile.chunks_exact_mut(self.width)) {
             for piece in self.pieces {
-                let source = c[row * self.c_row + piece.c..].iter().step_by(self.c_column);
+                let source = self.span(c, row, piece).iter().step_by(self.c_column);
                 target[piece.at..piece.at + piece.len].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
             }
         }
     }
 
     /// Copies a dense tile into the result.
-    fn scatter<T: Copy>(&self, tile: &[T], c: &mut [T]) {
+    fn scatter<T: Copy>(&self, tile: &[T], c: Common<'_, T>) {
         for (row, source) in self.rows.clone().zip(tile.chunks_exact(self.width)) {
             for piece in self.pieces {
                 let source = &source[piece.at..piece.at + piece.len];
-                let to = &mut c[row * self.c_row + piece.c..];
+                let to = self.span(c, row, piece);
                 if self.c_column == 1 {
-                    to[..piece.len].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
+                    to.iter_mut().zip(source).for_each(|(t, &s)| *t = s);
                 } else {
                     to.iter_mut().step_by(self.c_column).zip(source).for_each(|(t, &s)| *t = s);
                 }
             }
         }
+    }
+
+    /// From the first to the last column of a piece in one row.
+    #[inline(always)]
+    fn span<'c, T>(&self, c: Common<'c, T>, row: usize, piece: &Piece) -> &'c mut [T] {
+        let at = row * self.c_row + piece.c;
+        // SAFETY: a product that is shared has no columns between those of another part (`Product::divides`), and within a part one span
+        // is borrowed at a time.
+        unsafe { c.part(at..at + (piece.len - 1) * self.c_column + 1) }
     }
 }
 

@@ -5,7 +5,7 @@ use super::conv::Geometry;
 use crate::op::Scratch;
 
 /// Called with every piece of a result as soon as it is complete and still in cache, with the place of its first element.
-pub type Finish<'b, T> = &'b mut dyn FnMut(usize, &mut [T]);
+pub type Finish<'b, T> = &'b (dyn Fn(usize, &mut [T]) + Sync);
 
 /// A reading of a convolution.
 pub enum Reading<'a, 'b, T> {

@@ -4,7 +4,7 @@ use crate::tensor::Element;
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Vectors of `T` in one instruction set.
-pub(super) trait Vectors<T>: Copy {
+pub(super) trait Vectors<T>: Copy + Send + Sync {
     /// A vector register.
     type V: Copy;
     /// Elements of a register.

@@ -200,7 +200,7 @@ fn readings<T: Element>(
             weights,
             bias: None,
             to,
-            finish: &mut |_, _| {},
+            finish: &|_, _| {},
             scratch,
         }));
     }
@@ -275,6 +275,45 @@ fn an_image_has_the_same_bits_in_any_batch() {
             conv::backward_input(&g, &w, &dy[i * row_y..][..row_y], &mut dx1, &mut scratch);
             assert!(y1 == y[i * row_y..][..row_y] && dx1 == dx[i * row_x..][..row_x], "image {i} of {g:?}");
         }
+    }
+}
+
+/// Large enough to be shared: by panels, by rows of the first factor, with strides, over two images, by strips.
+#[test]
+fn a_team_computes_the_same_bits() {
+    let square = |ic, oc, s, k, pad| Geometry {
+        in_channels: ic,
+        out_channels: oc,
+        input: [1, s, s],
+        output: [1, s, s],
+        kernel: [1, k, k],
+        pad: [0, pad, pad],
+        ..geometries().swap_remove(0)
+    };
+    let layers = [
+        square(64, 1, 100, 3, 1),
+        square(150, 140, 17, 1, 0),
+        square(256, 300, 3, 3, 1),
+        Geometry { output: [1, 20, 20], stride: [1, 2, 2], ..square(70, 90, 40, 3, 1) },
+        Geometry { groups: 2, ..square(80, 90, 20, 5, 2) },
+        square(70, 70, 40, 3, 1),
+    ];
+    for g in layers {
+        let images = 2;
+        let lens = [images * g.input_len(), g.weights(), images * g.output_len()].map(|len| len * g.groups);
+        let [x, w, dy]: [Vec<f32>; 3] = std::array::from_fn(|i| random(lens[i], 10 + i as u64));
+        let computed = |team: usize| {
+            let mut scratch = Scratch::default();
+            scratch.team = team;
+            let mut results = lens.map(|len| vec![f32::NAN; len]);
+            let [dx, dw, y] = &mut results;
+            conv::forward(&g, &x, &w, None, y, &mut scratch);
+            conv::backward_input(&g, &w, &dy, dx, &mut scratch);
+            conv::backward_weight(&g, &x, &dy, (dw, Start::Zero), &mut scratch);
+            results
+        };
+        let alone = computed(1);
+        assert!([2, 3].into_iter().all(|team| computed(team) == alone), "other bits: {g:?}");
     }
 }
 

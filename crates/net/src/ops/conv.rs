@@ -162,12 +162,12 @@ impl<T: Element> Op<T> for Conv {
         let g = self.geometry(x.shape(), w.shape())?;
         let gate = cx.gate;
         if let Some((dx, scratch)) = cx.input_and_scratch(0) {
-            let mut finish = |start: usize, dx: &mut [T]| {
+            let finish = |start: usize, dx: &mut [T]| {
                 if let Some(scale) = gate {
                     chain::gate(dx, &x.data()[start..], scale);
                 }
             };
-            conv::backward_input_and(&g, w.data(), dy.data(), (dx, &mut finish), scratch);
+            conv::backward_input_and(&g, w.data(), dy.data(), (dx, &finish), scratch);
         }
         let (per_x, per_y) = (x.row_len(), dy.row_len());
         cx.shared_or_fresh(1, |images, fresh, dw, scratch| {

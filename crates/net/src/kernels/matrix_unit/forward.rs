@@ -47,7 +47,7 @@ pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
             layer.rows.split(from, words, parts);
         }
         let first = i * group * written_len;
-        layer.products(&packed, &split_images, to, &mut |start, piece| finish(first + start, piece));
+        layer.products(&packed, &split_images, to, &|start, piece| finish(first + start, piece));
     }
     drop(layer);
     scratch.give_aligned(packed);

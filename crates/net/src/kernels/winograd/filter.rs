@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use pulp::NullaryFnOnce;
 
-use super::layout::Stack;
+use super::layout::{Panels, Stack};
 use super::minimal::{Filter, FilterGradient, PRODUCTS, transform};
 use super::tiles::read_four;
 use crate::kernels::simd::{Vectors, group_order};
+use crate::kernels::team::{self, Common};
+use crate::op::Scratch;
+use crate::scratch::Aligned;
 use crate::tensor::Element;
 
 /// Filters of 3x3 taps, for each pair of a channel read and a channel written.
@@ -21,6 +24,80 @@ pub(super) struct Filters<'a, T> {
     /// Whether the taps are read in reverse order.
     pub(super) flipped: bool,
 }
+
+/// Panels of channels read and of channels written, whose filters are transformed pair by pair.
+#[derive(Clone, Copy)]
+pub(super) struct Pairs {
+    reads: Panels,
+    pub(super) writes: Panels,
+    /// Elements of the largest pair.
+    len: usize,
+}
+
+impl Pairs {
+    pub(super) fn new(reads: Panels, writes: Panels) -> Self {
+        let len = Stack { rows: reads.widest(), width: writes.widest(), lanes: writes.lanes }.len();
+        Self { reads, writes, len }
+    }
+
+    /// Elements of the largest pair.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where the filters of a pair begin, where all are kept.
+    pub(super) fn place(&self, part: usize, panel: usize) -> usize {
+        (part * self.writes.count + panel) * self.len
+    }
+}
+
+impl<T: Element> Filters<'_, T> {
+    /// The transformed filters of one pair of panels.
+    pub(super) fn pair<S: Vectors<T>>(
+        self,
+        simd: S,
+        (pairs, part, panel): (Pairs, usize, usize),
+        room: &mut [T],
+        stack: &mut [T],
+    ) {
+        simd.vectorize(Spread {
+            simd,
+            filters: self,
+            read: pairs.reads.existing(part),
+            written: pairs.writes.existing(panel),
+            room,
+            width: pairs.writes.range(panel).len(),
+            stack,
+        });
+    }
+
+    /// The transformed filters of all pairs of panels.
+    pub(super) fn transformed<S: Vectors<T>>(
+        self,
+        simd: S,
+        pairs: Pairs,
+        scratch: &mut Scratch<T>,
+    ) -> Aligned<T> {
+        let count = pairs.reads.count * pairs.writes.count;
+        let mut stacks = scratch.take_aligned(count * pairs.len);
+        let members = team::members(scratch, stacks.len() * COST, count);
+        let common = Common::new(&mut stacks);
+        team::side_by_side(members, scratch, |member, scratch| {
+            let mut room = scratch.take_aligned(Spread::<T, S>::room(pairs.writes.widest()));
+            for pair in team::share(member, members, count) {
+                let (part, panel) = (pair / pairs.writes.count, pair % pairs.writes.count);
+                // SAFETY: each pair has a stack of its own, and one member.
+                let stack = unsafe { common.part(pairs.place(part, panel)..(pair + 1) * pairs.len) };
+                self.pair(simd, (pairs, part, panel), &mut room, stack);
+            }
+            scratch.give_aligned(room);
+        });
+        stacks
+    }
+}
+
+/// Multiply-adds that take as long as one element of a transformed filter.
+const COST: usize = 8;
 
 /// Taps of a filter.
 const TAPS: usize = 9;

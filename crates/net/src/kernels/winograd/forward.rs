@@ -3,13 +3,14 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::filter::{Filters, Spread};
+use super::filter::{Filters, Pairs, Spread};
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Input, OUTPUTS, Output, PRODUCTS};
 use super::plane;
 use super::tiles::{Gather, Scatter, Source};
 use crate::kernels::reading::{Forward, Side};
 use crate::kernels::simd::Vectors;
+use crate::kernels::team::{self, Common};
 use crate::kernels::tile::Block;
 use crate::op::Scratch;
 use crate::scratch::Aligned;
@@ -36,13 +37,26 @@ impl<T: Element> Forward<'_, '_, T> {
         // A unit is a strip of tiles in one image.
         let units = self.to.len() / (written * to[0] * to[1]) * grid.rows;
         let group = source.group(units, HELD);
-        let mut memory = Memory::take::<S>(&source, writes, group, group < units, self.scratch);
-        let mut layer = Layer { simd, source, writes, filters, bias: self.bias, size: to, planes: self.to };
-        for first in (0..units).step_by(group) {
-            layer.strips(first..(first + group).min(units), &mut memory);
+        let products = PRODUCTS * PRODUCTS * read * written * units * grid.columns;
+        let members = team::members(self.scratch, products, units);
+        // What several groups of strips or several threads need is transformed once.
+        let pairs = Pairs::new(reads, writes);
+        let kept = (group < units || members > 1).then(|| filters.transformed(simd, pairs, self.scratch));
+        let (kept_stacks, planes) = (kept.as_deref(), Common::new(&mut *self.to));
+        let layer =
+            Layer { simd, source, pairs, filters, kept: kept_stacks, bias: self.bias, size: to, planes };
+        team::side_by_side(members, self.scratch, |member, scratch| {
+            let units = team::share(member, members, units);
+            let mut memory = Memory::take::<S>(&layer, group.min(units.len()), scratch);
+            for first in units.clone().step_by(group) {
+                layer.strips(first..(first + group).min(units.end), &mut memory);
+            }
+            memory.give(scratch);
+        });
+        if let Some(kept) = kept {
+            self.scratch.give_aligned(kept);
         }
-        memory.give(self.scratch);
-        (self.finish)(0, layer.planes);
+        (self.finish)(0, self.to);
     }
 }
 
@@ -50,11 +64,13 @@ impl<T: Element> Forward<'_, '_, T> {
 struct Layer<'a, 'b, T, S> {
     simd: S,
     source: Source<'a, T>,
-    writes: Panels,
+    pairs: Pairs,
     filters: Filters<'a, T>,
+    /// Transformed filters of all pairs of panels, where they are kept.
+    kept: Option<&'b [T]>,
     bias: Option<&'a [T]>,
     size: [usize; 2],
-    planes: &'b mut [T],
+    planes: Common<'b, T>,
 }
 
 /// What the steps hand to each other.
@@ -63,12 +79,8 @@ struct Memory<T> {
     tiles: Aligned<T>,
     /// Elements of such a stack.
     tiles_len: usize,
-    /// Transformed filters of one pair of panels, or of all pairs.
+    /// Transformed filters of one pair of panels, where those of all pairs are not kept.
     filters: Aligned<T>,
-    /// Elements of the filters of one pair of panels.
-    filters_len: usize,
-    /// Whether the filters of all pairs are kept for the next strips.
-    kept: bool,
     /// Products of one panel of channels written.
     products: Aligned<T>,
     strip: Aligned<T>,
@@ -78,24 +90,16 @@ struct Memory<T> {
 }
 
 impl<T: Element> Memory<T> {
-    fn take<S: Vectors<T>>(
-        source: &Source<'_, T>,
-        writes: Panels,
-        units: usize,
-        kept: bool,
-        scratch: &mut Scratch<T>,
-    ) -> Self {
+    fn take<S: Vectors<T>>(layer: &Layer<'_, '_, T, S>, units: usize, scratch: &mut Scratch<T>) -> Self {
+        let source = &layer.source;
         let (rows, lanes, columns) = (units * source.grid.columns, S::LANES, source.grid.columns);
-        let (read, written) = (source.panels.widest(), writes.widest());
+        let (read, written) = (source.panels.widest(), layer.pairs.writes.widest());
         let tiles_len = Stack { rows, width: read, lanes }.len();
-        let filters_len = Stack { rows: read, width: written, lanes }.len();
-        let pairs = if kept { source.panels.count * writes.count } else { 1 };
+        let filters = if layer.kept.is_some() { 0 } else { layer.pairs.len() };
         Self {
             tiles: scratch.take_aligned(source.panels.count * tiles_len),
             tiles_len,
-            filters: scratch.take_aligned(pairs * filters_len),
-            filters_len,
-            kept,
+            filters: scratch.take_aligned(filters),
             products: scratch.take_aligned(Stack { rows, width: written, lanes }.len()),
             strip: scratch.take_aligned(source.strip_len::<S>(PRODUCTS)),
             output: scratch.take_aligned(OUTPUTS * OUTPUTS * columns * written + 4 * lanes),
@@ -114,7 +118,7 @@ impl<T: Element> Memory<T> {
 
 impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
     /// The output of some strips.
-    fn strips(&mut self, units: Range<usize>, memory: &mut Memory<T>) {
+    fn strips(&self, units: Range<usize>, memory: &mut Memory<T>) {
         let simd = self.simd;
         simd.vectorize(Scatter {
             simd,
@@ -125,21 +129,21 @@ impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
             stacks: &mut memory.tiles,
             distance: memory.tiles_len,
         });
-        for panel in 0..self.writes.count {
+        for panel in 0..self.pairs.writes.count {
             for part in 0..self.source.panels.count {
                 self.products((part, panel), units.clone(), memory);
             }
             simd.vectorize(Gather {
                 simd,
                 transform: PhantomData::<Output>,
-                panels: self.writes,
+                panels: self.pairs.writes,
                 panel,
                 grid: self.source.grid,
                 units: units.clone(),
                 stack: &memory.products,
                 bias: self.bias,
                 strip: &mut memory.output,
-                planes: &mut *self.planes,
+                planes: self.planes,
                 size: self.size,
             });
         }
@@ -148,22 +152,16 @@ impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
     /// Adds the products of one panel of channels read to those of one panel of channels written.
     fn products(&self, (part, panel): (usize, usize), units: Range<usize>, memory: &mut Memory<T>) {
         let (simd, lanes, rows) = (self.simd, S::LANES, units.len() * self.source.grid.columns);
-        let (read, width) = (self.source.panels.range(part).len(), self.writes.range(panel).len());
+        let (read, width) = (self.source.panels.range(part).len(), self.pairs.writes.range(panel).len());
         let channels = self.source.panels.existing(part);
         let filters = Stack { rows: channels.len(), width, lanes };
-        let slot = if memory.kept { part * self.writes.count + panel } else { 0 };
-        let stack = &mut memory.filters[slot * memory.filters_len..];
-        if units.start == 0 || !memory.kept {
-            simd.vectorize(Spread {
-                simd,
-                filters: self.filters,
-                read: channels.clone(),
-                written: self.writes.existing(panel),
-                room: &mut memory.room,
-                width,
-                stack: &mut *stack,
-            });
-        }
+        let stack = match self.kept {
+            Some(kept) => &kept[self.pairs.place(part, panel)..],
+            None => {
+                self.filters.pair(simd, (self.pairs, part, panel), &mut memory.room, &mut memory.filters);
+                &*memory.filters
+            }
+        };
         let (tiles, products) = (Stack { rows, width: read, lanes }, Stack { rows, width, lanes });
         for product in 0..PRODUCTS * PRODUCTS {
             let block = Block {

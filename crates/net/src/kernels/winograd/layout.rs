@@ -12,7 +12,7 @@ pub(super) struct Panels {
     pub(super) channels: usize,
     pub(super) count: usize,
     vectors: usize,
-    lanes: usize,
+    pub(super) lanes: usize,
 }
 
 impl Panels {

@@ -8,6 +8,7 @@ use pulp::NullaryFnOnce;
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{PRODUCTS, Transform, transform};
 use crate::kernels::simd::{Vectors, group_order};
+use crate::kernels::team::Common;
 use crate::tensor::Element;
 
 /// Planes that are cut into tiles of `C x C`, `step` apart.
@@ -156,7 +157,7 @@ pub(super) struct Gather<'a, T, S, X, const R: usize, const C: usize> {
     /// Room for a strip of one panel and four vectors.
     pub(super) strip: &'a mut [T],
     /// `images x channels x size`.
-    pub(super) planes: &'a mut [T],
+    pub(super) planes: Common<'a, T>,
     pub(super) size: [usize; 2],
 }
 
@@ -211,7 +212,7 @@ impl<T: Element> Planes<'_, T> {
         (image, channels, y): (usize, Range<usize>, usize),
         (from, width): (&[T], usize),
         (groups, order): (&mut [T], &[usize]),
-        planes: &mut [T],
+        planes: Common<'_, T>,
     ) {
         let [height, columns] = self.size;
         for lane in (0..channels.len()).step_by(S::LANES) {
@@ -223,8 +224,9 @@ impl<T: Element> Planes<'_, T> {
                 for (channel, &group) in (channels.start + lane..channels.end).zip(order) {
                     let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
                     let at = ((image * self.channels + channel) * height + y) * columns + start;
-                    let to = planes[at..at + 4].iter_mut().zip(&groups[group * 4..][..4]);
-                    to.for_each(|(t, &s)| *t = s + bias);
+                    // SAFETY: a row of a plane belongs to one strip, which one thread computes, and is written once at a time.
+                    let to = unsafe { planes.part(at..at + 4) };
+                    to.iter_mut().zip(&groups[group * 4..][..4]).for_each(|(t, &s)| *t = s + bias);
                 }
             }
         }
