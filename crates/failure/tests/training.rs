@@ -6,13 +6,18 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use modelmend_data::{Cases, Images, Pixels};
 use modelmend_failure::finetune::{FinetuneCases, FinetuneSettings, finetune};
 use modelmend_failure::represent::gradients;
 use modelmend_failure::train::{TrainSettings, Training};
 use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Silent;
+use modelmend_net::Settings;
 use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
+use modelmend_net::exec::Sink;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -144,4 +149,67 @@ fn projected_gradients_do_not_depend_on_threads_or_on_the_other_cases() {
     assert_eq!(whole.matrix.ncols(), 12 * whole.layers.len());
     assert_eq!(run(4, &failures), whole);
     assert_eq!(run(2, &failures[7..9]).matrix, whole.matrix.slice(ndarray::s![7..9, ..]));
+}
+
+/// Exact gradients, parameter by parameter.
+#[derive(Default)]
+struct Keep(BTreeMap<usize, Vec<f32>>);
+
+impl Sink<f32> for Keep {
+    fn parameter(&mut self, parameter: usize, _: Range<usize>, rows: &[f32]) {
+        self.0.entry(parameter).or_default().extend(rows);
+    }
+}
+
+/// Squared distances of all pairs of rows.
+fn distances(rows: &[f32], count: usize) -> Vec<f64> {
+    let rows: Vec<&[f32]> = rows.chunks_exact(rows.len() / count).collect();
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    (0..count).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| distance(rows[i], rows[j])).collect()
+}
+
+/// Of the largest layer, whose gradients are sketched: as theory says of a Gaussian matrix with as many columns.
+#[test]
+fn projected_gradients_keep_their_distances() {
+    let (problem, failures, correct) = trained();
+    let cases = [&failures[..6], &correct[..6]].concat();
+    let layers = problem.graph().layers();
+    let size = |p: usize| problem.graph().parameters()[p].shape.iter().product::<usize>();
+    let largest = (0..layers.len()).max_by_key(|&l| size(layers[l].parameters[0])).unwrap();
+    let weight = layers[largest].parameters[0];
+    assert!(size(weight) > 2 * 4096);
+    let (loss, input) = (problem.loss_of(&cases, 1.0), [problem.input(&cases).unwrap()]);
+    let settings = Settings { chunk: cases.len(), ..Settings::default() };
+    let exact = problem
+        .runtime()
+        .per_sample(problem.parameters(), &input, &[loss.as_ref()], settings, |_| Keep::default())
+        .unwrap();
+    let row = |case: usize, p: usize| {
+        let mut before = case;
+        for sink in &exact.sinks {
+            let rows = &sink.0[&p];
+            let count = rows.len() / size(p);
+            if before < count {
+                return rows[before * size(p)..][..size(p)].to_vec();
+            }
+            before -= count;
+        }
+        panic!("no case {case}")
+    };
+    let of_layer = |case: usize| layers[largest].parameters.iter().flat_map(|&p| row(case, p)).collect();
+    let whole: Vec<Vec<f32>> = (0..cases.len()).map(of_layer).collect();
+    let expected = distances(&whole.concat(), cases.len());
+    let dims = 50;
+    let mut ratios = Vec::new();
+    for seed in 0..20 {
+        let found = gradients(&problem, problem.parameters(), &cases, (dims, seed), &Silent).unwrap();
+        let columns = found.matrix.slice(ndarray::s![.., largest * dims..(largest + 1) * dims]);
+        let found = distances(&columns.iter().copied().collect::<Vec<f32>>(), cases.len());
+        ratios.extend(found.iter().zip(&expected).map(|(found, expected)| found / expected));
+    }
+    let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+    let spread = (ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / ratios.len() as f64).sqrt();
+    let theory = (2.0 / dims as f64).sqrt();
+    assert!((mean - 1.0).abs() < 4.0 * theory / f64::sqrt(20.0), "{mean}");
+    assert!((0.5 * theory..1.5 * theory).contains(&spread), "{spread}, {theory} expected");
 }

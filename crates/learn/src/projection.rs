@@ -1,14 +1,18 @@
-//! Gaussian random projection R ~ N(0, 1/d), addressed like an array and never stored.
+//! Gaussian random projection R ~ N(0, 1/d), addressed like an array, and its composition with a count sketch for long rows.
 //!
 //! The normals come from one ChaCha8 stream that can be entered at any word, so any range of rows is drawn
 //! without the rows before it. A tile of 64 stream words gives 64 normals by the Box-Muller transform, whose
 //! logarithm, sine and cosine are polynomials in plain `f32` operations: they vectorise, and they give the
 //! same bits on every CPU.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+mod sketch;
+
+use ndarray::{Array2, ArrayView2, Axis};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+
+use sketch::{CountSketch, MOST};
 
 /// Normals that one tile of the stream yields: half by cosine, half by sine.
 const TILE: usize = 64;
@@ -16,8 +20,9 @@ const HALF: usize = TILE / 2;
 /// Tiles drawn at once: 4 KiB of words stay in the first-level cache.
 const TILES_AT_ONCE: usize = 16;
 const BATCH: usize = TILE * TILES_AT_ONCE;
-/// Rows of R drawn at once in [`GaussianProjection::project`].
-const ROWS_AT_ONCE: usize = 512;
+/// A sketch has at least so many numbers, and so many times the columns: what it adds to the variance of squared distances is then at
+/// most a thirty-second of what the Gaussian matrix does.
+const SKETCHED: (usize, usize) = (4096, 32);
 
 /// A random matrix R of any number of rows (parameters) and `dim` columns, entries N(0, 1/dim), that
 /// preserves distances: E |x R|^2 = |x|^2 (Johnson and Lindenstrauss 1984; Dasgupta and Gupta 2003).
@@ -70,26 +75,75 @@ impl GaussianProjection {
         }
     }
 
-    /// `x` R: `x` is (cases, parameters), the result (cases, dim). Sums run in `f64`, in blocks of rows of R
-    /// whose size is fixed; memory beyond the result is one such block.
-    pub fn project(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
-        let mut sums = Array2::<f64>::zeros((x.nrows(), self.dim));
-        let mut block = vec![0.0f32; ROWS_AT_ONCE.min(x.ncols()) * self.dim];
-        for first in (0..x.ncols()).step_by(ROWS_AT_ONCE) {
-            let rows = ROWS_AT_ONCE.min(x.ncols() - first);
-            let block = &mut block[..rows * self.dim];
-            self.fill(first, block);
-            let columns = x.slice(s![.., first..first + rows]);
-            sums.axis_iter_mut(Axis(0)).into_par_iter().zip(columns.axis_iter(Axis(0))).for_each(
-                |(mut sum, values)| {
-                    for (value, row) in values.iter().zip(block.chunks_exact(self.dim)) {
-                        let value = f64::from(*value);
-                        sum.iter_mut().zip(row).for_each(|(s, r)| *s += value * f64::from(*r));
-                    }
-                },
-            );
+    /// The projection of rows of so many elements, drawn: `self` where they are few, and otherwise a count sketch with `self` behind it.
+    /// Memory: a matrix of at most 8192 rows (64 times `dim`, if that is more), and a quarter of a byte for each element.
+    pub fn drawn(&self, elements: usize) -> Projection {
+        let len = SKETCHED.0.max(SKETCHED.1 * self.dim).next_power_of_two().min(MOST);
+        let sketch = (elements > 2 * len).then(|| {
+            // The words of the sketch come from streams of their own, far from those of the matrices.
+            CountSketch::draw((self.seed, !self.stream), elements, len)
+        });
+        let rows = sketch.as_ref().map_or(elements, CountSketch::len);
+        let mut matrix = vec![0.0; rows * self.dim];
+        let block = ROWS_AT_ONCE * self.dim.max(1);
+        matrix.par_chunks_mut(block).enumerate().for_each(|(i, part)| self.fill(i * ROWS_AT_ONCE, part));
+        Projection { sketch, matrix, rows, dim: self.dim }
+    }
+}
+
+/// Rows of R that one thread draws at a time.
+const ROWS_AT_ONCE: usize = 512;
+
+/// A projection of rows of a certain length that preserves distances, drawn once for all of them: E |x P|^2 = |x|^2, and the variance is that
+/// of a Gaussian matrix (2 / `dim` for unit rows), or at most 1/32 more where long rows are sketched first (Clarkson and Woodruff, arXiv 1207.6365;
+/// Woodruff, arXiv 1411.4357, section 2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    sketch: Option<CountSketch>,
+    /// `rows x dim`.
+    matrix: Vec<f32>,
+    rows: usize,
+    dim: usize,
+}
+
+impl Projection {
+    /// Numbers that a row is compressed to before the matrix.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The matrix behind the sketch, [`Self::rows`] x `dim`, row by row.
+    pub fn matrix(&self) -> &[f32] {
+        &self.matrix
+    }
+
+    /// Compresses a row to [`Self::rows`] numbers; short rows stay as they are. `room` is overwritten.
+    ///
+    /// # Panics
+    /// Where `out` has another length, or a short row has.
+    pub fn compress(&self, row: &[f32], room: &mut Vec<f32>, out: &mut [f32]) {
+        match &self.sketch {
+            Some(sketch) => sketch.apply(row, room, out),
+            None => out.copy_from_slice(row),
         }
-        sums.mapv(|sum| sum as f32)
+    }
+
+    /// `x` P: `x` is (cases, elements), the result (cases, dim). Sums behind the sketch run in `f64`.
+    pub fn apply(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
+        let mut projected = Array2::zeros((x.nrows(), self.dim));
+        projected.axis_iter_mut(Axis(0)).into_par_iter().zip(x.axis_iter(Axis(0))).for_each(
+            |(mut target, row)| {
+                let (mut room, mut short, mut sums) =
+                    (Vec::new(), vec![0.0; self.rows], vec![0.0f64; self.dim]);
+                self.compress(&row.to_vec(), &mut room, &mut short);
+                for (value, row) in short.iter().zip(self.matrix.chunks_exact(self.dim.max(1))) {
+                    let value = f64::from(*value);
+                    sums.iter_mut().zip(row).for_each(|(s, r)| *s += value * f64::from(*r));
+                }
+                target.iter_mut().zip(sums).for_each(|(t, sum)| *t = sum as f32);
+            },
+        );
+        projected
     }
 }
 

@@ -71,7 +71,7 @@ fn distances_are_preserved_as_often_as_theory_says() {
         let mut means = Vec::new();
         let mut ratios = Vec::new();
         for seed in 0..40 {
-            let y = GaussianProjection::new(seed, k).project(x.view());
+            let y = GaussianProjection::new(seed, k).drawn(x.ncols()).apply(x.view());
             let before = ratios.len();
             for i in 0..x.nrows() {
                 for j in 0..i {
@@ -102,14 +102,14 @@ fn std(values: &[f64]) -> f64 {
     (values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
 }
 
-/// `project` is the product with the matrix that `fill` writes, across its internal blocks.
+/// Short rows are multiplied by the matrix that `fill` writes, across its internal blocks.
 #[test]
-fn project_is_the_product_with_fill() {
+fn projection_is_the_product_with_fill() {
     let (rows, dim) = (1300, 9);
     let x = Array2::from_shape_fn((5, rows), |(i, j)| ((i * 31 + j * 7) % 23) as f32 - 11.0);
     let matrix = Array2::from_shape_vec((rows, dim), normals(3, rows, dim)).unwrap().mapv(f64::from);
     let expected = x.mapv(f64::from).dot(&matrix);
-    let found = GaussianProjection::new(3, dim).project(x.view());
+    let found = GaussianProjection::new(3, dim).drawn(rows).apply(x.view());
     for (found, expected) in found.iter().zip(&expected) {
         assert_close("projection", f64::from(*found), *expected, 1e-5 * expected.abs().max(1.0));
     }
@@ -122,4 +122,30 @@ fn least_dimension_matches_scikit_learn() {
         assert_eq!(jl_min_dim(row[0] as usize, row[1]), Some(row[2] as usize));
     }
     assert_eq!(jl_min_dim(100, 1.0), None);
+}
+
+/// Mean and variance of squared norms over many draws, for rows that are sketched: spread out, one element that outweighs the rest, and two
+/// that are placed by one word.
+#[test]
+fn sketched_norms_vary_as_those_of_a_gaussian_matrix() {
+    let (elements, dim, draws) = (10_007, 32, 300);
+    let spread = |i: usize| (i * 7919 % 1009) as f32 / 504.0 - 0.2;
+    let alone = |i: usize| if i == 10_006 { 3e3 } else { spread(i) };
+    let pair = |i: usize| if i / 2 == 48 { 1.0 } else { 0.0 };
+    let rows: [&dyn Fn(usize) -> f32; 3] = [&spread, &alone, &pair];
+    let x = Array2::from_shape_fn((3, elements), |(row, i)| rows[row](i));
+    let mut ratios = vec![Vec::new(); 3];
+    for seed in 0..draws {
+        let drawn = GaussianProjection::new(seed, dim).drawn(elements);
+        assert_eq!(drawn.rows(), 4096);
+        for ((y, x), ratios) in drawn.apply(x.view()).rows().into_iter().zip(x.rows()).zip(&mut ratios) {
+            let norm = |v: ndarray::ArrayView1<'_, f32>| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
+            ratios.push(norm(y) / norm(x));
+        }
+    }
+    for ratios in ratios {
+        let expected = f64::sqrt(2.0 / dim as f64);
+        assert_close("mean", mean(&ratios), 1.0, 4.0 * expected / f64::sqrt(draws as f64));
+        assert_close("standard deviation", std(&ratios), expected, 0.2 * expected);
+    }
 }

@@ -128,7 +128,7 @@ impl Sink<f32> for Rows<'_> {
         let width = rows.len() / images.len().max(1);
         self.rows[parameter] = match (self.projection, ArrayView2::from_shape((images.len(), width), rows)) {
             (Some(projection), Ok(view)) => {
-                projection.with_stream(parameter as u64).project(view).into_iter().collect()
+                projection.with_stream(parameter as u64).drawn(width).apply(view).into_iter().collect()
             }
             _ => rows.to_vec(),
         };

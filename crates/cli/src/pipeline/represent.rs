@@ -64,7 +64,9 @@ pub(crate) fn stored(
     (cases, inputs): (&[usize], &[Hash]),
     compute: impl FnOnce(&Watch<'_>, (usize, u64)) -> Result<Representation>,
 ) -> Result<Represented> {
-    let title = Title { name: StepName::Represent, label: kind_name(kind), version: 1 };
+    // Others are not projected.
+    let version = if matches!(kind, Kind::Gradients | Kind::FeaturesFlat) { 2 } else { 1 };
+    let title = Title { name: StepName::Represent, label: kind_name(kind), version };
     let parameters = serde_json::json!({
         "kind": kind_name(kind), "dims": dims, "seed": context.seed, "cases": Hash::of(&serde_json::to_vec(cases)?),
     });

@@ -1,6 +1,8 @@
 //! Activations after each layer.
 
-use modelmend_learn::projection::GaussianProjection;
+use std::collections::BTreeMap;
+
+use modelmend_learn::projection::{GaussianProjection, Projection};
 use modelmend_net::graph::ValueId;
 use modelmend_net::{Parameters, Settings, Tensor};
 use ndarray::{Array2, ArrayView2};
@@ -39,11 +41,13 @@ pub fn features_flat(
     monitor: &dyn Monitor,
 ) -> Result<Representation> {
     let projection = GaussianProjection::new(seed, dims);
+    let mut drawn: BTreeMap<usize, Projection> = BTreeMap::new();
     activations(problem, parameters, cases, monitor, |layer, tensor| {
         let view = ArrayView2::from_shape((tensor.rows(), tensor.row_len()), tensor.data())
             .map_err(|e| FailureError::invalid(format!("features: {e}")))?;
-        let projected = projection.with_stream(layer as u64).project(view);
-        Ok((projected.into_iter().collect(), dims))
+        let drawn =
+            drawn.entry(layer).or_insert_with(|| projection.with_stream(layer as u64).drawn(view.ncols()));
+        Ok((drawn.apply(view).into_iter().collect(), dims))
     })
 }
 
@@ -53,7 +57,7 @@ fn activations(
     parameters: &Parameters<f32>,
     cases: &[usize],
     monitor: &dyn Monitor,
-    reduce: impl Fn(usize, &Tensor<f32>) -> Result<(Vec<f32>, usize)>,
+    mut reduce: impl FnMut(usize, &Tensor<f32>) -> Result<(Vec<f32>, usize)>,
 ) -> Result<Representation> {
     let graph = problem.graph();
     let layers = graph.layers();

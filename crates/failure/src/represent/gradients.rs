@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use modelmend_learn::projection::GaussianProjection;
+use modelmend_learn::projection::{GaussianProjection, Projection};
 use modelmend_net::exec::Sink;
 use modelmend_net::kernels::{Matrix, gemm};
 use modelmend_net::op::Scratch;
@@ -14,15 +14,14 @@ use crate::error::{FailureError, Result};
 use crate::judge::{Judge, chunk};
 use modelmend_learn::monitor::Monitor;
 
-/// Most cases per chunk: the projection matrix is drawn once for each.
+/// Most cases per chunk: one product projects a parameter's gradients of all of them.
 const CHUNK: usize = 64;
-/// Rows of the projection matrix that are drawn at a time; with 100 dimensions they stay in the second-level cache.
-const SLAB: usize = 2048;
 
-/// Projected gradients of the cases chosen: a layer's weights and biases to `dims` columns by a Gaussian matrix of their
-/// own with entries of variance `1 / dims`, drawn from `seed` (Henn et al., section 3.1; one matrix per layer).
+/// Projected gradients of the cases chosen: a layer's weights and biases to `dims` columns by a projection of their
+/// own that preserves distances like a Gaussian matrix with entries of variance `1 / dims` ([`Projection`]), drawn from `seed` (Henn et al., section
+/// 3.1; one for each parameter, added up by layer).
 ///
-/// Memory: `CHUNK` x the elements of one parameter per thread, and cases x columns.
+/// Memory: the projections, and for each thread the elements of one parameter and `CHUNK` compressed rows; cases x columns.
 ///
 /// # Errors
 /// A model without parameters, or with an operator that has no gradient.
@@ -44,7 +43,10 @@ pub fn gradients(
     for (index, layer) in layers.iter().enumerate() {
         layer.parameters.iter().for_each(|&p| layer_of[p] = index);
     }
-    let projection = GaussianProjection::new(seed, dims);
+    let sizes: Vec<usize> = judge.graph().parameters().iter().map(|p| p.shape.iter().product()).collect();
+    let drawn =
+        |(p, &size): (usize, &usize)| GaussianProjection::new(seed, dims).with_stream(p as u64).drawn(size);
+    let projections: Vec<Projection> = sizes.iter().enumerate().map(drawn).collect();
     let values = cases.first().map_or(Ok(0), |&case| judge.input(&[case]).map(|input| input.len()))?;
     let chunk = chunk(values, CHUNK);
     let settings = Settings { chunk, ..Settings::default() };
@@ -53,11 +55,14 @@ pub fn gradients(
     for part in cases.chunks(batch).flat_map(|part| judge.batches(part)) {
         monitor.check()?;
         let make = |images: Range<usize>| Projector {
-            projection: &projection,
+            projections: &projections,
             layer_of: &layer_of,
             width,
             dims,
             rows: vec![0.0; images.len() * width],
+            images,
+            compressed: Vec::new(),
+            room: Vec::new(),
             scratch: Scratch::default(),
         };
         let loss = judge.loss_of(part, 1.0);
@@ -73,32 +78,37 @@ pub fn gradients(
 
 /// Projects the gradients of one chunk as they come.
 struct Projector<'a> {
-    projection: &'a GaussianProjection,
+    projections: &'a [Projection],
     layer_of: &'a [usize],
     width: usize,
     dims: usize,
     rows: Vec<f32>,
+    /// Images of the chunk.
+    images: Range<usize>,
+    /// A compressed row for each image.
+    compressed: Vec<f32>,
+    room: Vec<f32>,
     scratch: Scratch<f32>,
 }
 
 impl Sink<f32> for Projector<'_> {
     fn parameter(&mut self, parameter: usize, images: Range<usize>, gradients: &[f32]) {
-        let elements = gradients.len() / images.len().max(1);
-        let projection = self.projection.with_stream(parameter as u64);
-        let target = &mut self.rows[self.layer_of[parameter] * self.dims..];
-        let mut slab = vec![0.0; SLAB.min(elements) * self.dims];
-        for first in (0..elements).step_by(SLAB) {
-            let count = SLAB.min(elements - first);
-            let slab = &mut slab[..count * self.dims];
-            projection.fill(first, slab);
-            let part = Matrix {
-                data: &gradients[first..],
-                rows: images.len(),
-                columns: count,
-                row_stride: elements,
-                column_stride: 1,
-            };
-            gemm(part, Matrix::new(slab, count, self.dims), target, self.width, &mut self.scratch);
+        let (projection, count) = (&self.projections[parameter], self.images.len());
+        let len = projection.rows();
+        self.compressed.resize(count * len, 0.0);
+        let slots = self.compressed[(images.start - self.images.start) * len..].chunks_exact_mut(len.max(1));
+        let gradients = gradients.chunks_exact((gradients.len() / images.len().max(1)).max(1));
+        for (gradient, slot) in gradients.zip(slots) {
+            projection.compress(gradient, &mut self.room, slot);
         }
+        if images.end == self.images.end {
+            let target = &mut self.rows[self.layer_of[parameter] * self.dims..];
+            let matrix = Matrix::new(projection.matrix(), len, self.dims);
+            gemm(Matrix::new(&self.compressed, count, len), matrix, target, self.width, &mut self.scratch);
+        }
+    }
+
+    fn images_at_once(&self) -> usize {
+        1
     }
 }

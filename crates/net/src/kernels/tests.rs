@@ -297,6 +297,7 @@ fn a_team_computes_the_same_bits() {
         Geometry { output: [1, 20, 20], stride: [1, 2, 2], ..square(70, 90, 40, 3, 1) },
         Geometry { groups: 2, ..square(80, 90, 20, 5, 2) },
         square(70, 70, 40, 3, 1),
+        square(130, 200, 16, 3, 1),
     ];
     for g in layers {
         let images = 2;

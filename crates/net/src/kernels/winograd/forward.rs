@@ -17,7 +17,7 @@ use crate::scratch::Aligned;
 use crate::tensor::Element;
 
 /// Elements of transformed tiles that are held at a time.
-const HELD: usize = 1 << 19;
+const HELD: usize = 1 << 17;
 
 impl<T: Element> Forward<'_, '_, T> {
     pub(super) fn run<S: Vectors<T>>(self, simd: S) {
@@ -38,18 +38,24 @@ impl<T: Element> Forward<'_, '_, T> {
         let units = self.to.len() / (written * to[0] * to[1]) * grid.rows;
         let group = source.group(units, HELD);
         let products = PRODUCTS * PRODUCTS * read * written * units * grid.columns;
-        let members = team::members(self.scratch, products, units);
-        // What several groups of strips or several threads need is transformed once.
+        // Threads share strips, or, where there are more filters than tiles, panels of channels.
+        let deep = written > units * grid.columns;
+        let members = team::members(self.scratch, products, if deep { writes.count } else { units });
         let pairs = Pairs::new(reads, writes);
-        let kept = (group < units || members > 1).then(|| filters.transformed(simd, pairs, self.scratch));
+        // What several groups of strips or several threads need is transformed once.
+        let several = group < units || (members > 1 && !deep);
+        let kept = several.then(|| filters.transformed(simd, pairs, self.scratch));
         let (kept_stacks, planes) = (kept.as_deref(), Common::new(&mut *self.to));
         let layer =
             Layer { simd, source, pairs, filters, kept: kept_stacks, bias: self.bias, size: to, planes };
         team::side_by_side(members, self.scratch, |member, scratch| {
-            let units = team::share(member, members, units);
+            let (units, panels) = match deep {
+                true => (0..units, team::share(member, members, writes.count)),
+                false => (team::share(member, members, units), 0..writes.count),
+            };
             let mut memory = Memory::take::<S>(&layer, group.min(units.len()), scratch);
             for first in units.clone().step_by(group) {
-                layer.strips(first..(first + group).min(units.end), &mut memory);
+                layer.strips(first..(first + group).min(units.end), panels.clone(), &mut memory);
             }
             memory.give(scratch);
         });
@@ -117,8 +123,8 @@ impl<T: Element> Memory<T> {
 }
 
 impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
-    /// The output of some strips.
-    fn strips(&self, units: Range<usize>, memory: &mut Memory<T>) {
+    /// Some panels of the output of some strips.
+    fn strips(&self, units: Range<usize>, panels: Range<usize>, memory: &mut Memory<T>) {
         let simd = self.simd;
         simd.vectorize(Scatter {
             simd,
@@ -129,7 +135,7 @@ impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
             stacks: &mut memory.tiles,
             distance: memory.tiles_len,
         });
-        for panel in 0..self.pairs.writes.count {
+        for panel in panels {
             for part in 0..self.source.panels.count {
                 self.products((part, panel), units.clone(), memory);
             }

@@ -224,7 +224,7 @@ impl<T: Element> Planes<'_, T> {
                 for (channel, &group) in (channels.start + lane..channels.end).zip(order) {
                     let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
                     let at = ((image * self.channels + channel) * height + y) * columns + start;
-                    // SAFETY: a row of a plane belongs to one strip, which one thread computes, and is written once at a time.
+                    // SAFETY: a row of a plane belongs to one strip and one panel, which one thread computes, and is written once at a time.
                     let to = unsafe { planes.part(at..at + 4) };
                     to.iter_mut().zip(&groups[group * 4..][..4]).for_each(|(t, &s)| *t = s + bias);
                 }
