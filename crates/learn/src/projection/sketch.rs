@@ -109,6 +109,22 @@ mod tests {
         assert!(signs.iter().all(|&count| count > elements / 3), "{signs:?}");
     }
 
+    /// The variance of squared norms of rows whose elements are all alike, where signs that depend on each other add up.
+    #[test]
+    fn signs_are_independent() {
+        let (row, len, draws) = (vec![1.0; 1000], 64, 2000);
+        let norm = |seed| {
+            let drawn = CountSketch::draw((seed, 0), row.len(), len);
+            sketch(&drawn, &row).iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / row.len() as f64
+        };
+        let norms: Vec<f64> = (0..draws).map(norm).collect();
+        let mean = norms.iter().sum::<f64>() / draws as f64;
+        let variance = norms.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / draws as f64;
+        let theory = 2.0 / len as f64;
+        assert!((mean - 1.0).abs() < 4.0 * (theory / draws as f64).sqrt(), "{mean}");
+        assert!((0.8 * theory..1.2 * theory).contains(&variance), "{variance}, {theory} expected");
+    }
+
     #[test]
     fn vectors_do_not_change_a_bit() {
         let row: Vec<f32> = (0..5000).map(|i| ((i * 7919 % 1000) as f32 - 500.0) / 3.0).collect();
