@@ -71,19 +71,21 @@ impl<T: Element> Adam<T> {
             decay: T::of(s.weight_decay),
         };
         let moments = self.mean.iter_mut().zip(self.square.iter_mut());
-        for ((w, g), (m, v)) in parameters.iter_mut().zip(gradient.iter()).zip(moments) {
-            let moments = m.data_mut().par_chunks_mut(PART).zip(v.data_mut().par_chunks_mut(PART));
-            let parts = w.data_mut().par_chunks_mut(PART).zip(g.data().par_chunks(PART)).zip(moments);
-            parts.for_each(|((w, g), (m, v))| {
-                let _guard = denormals::flush();
-                widest(|| rule.apply(w, g, m, v));
-            });
-        }
+        let tensors = parameters.iter_mut().zip(gradient.iter()).zip(moments);
+        let parts = tensors.flat_map(|((w, g), (m, v))| {
+            let moments = m.data_mut().chunks_mut(PART).zip(v.data_mut().chunks_mut(PART));
+            w.data_mut().chunks_mut(PART).zip(g.data().chunks(PART)).zip(moments)
+        });
+        // One loop over the parts of all tensors: most are too small for a loop of their own.
+        parts.collect::<Vec<_>>().into_par_iter().for_each(|((w, g), (m, v))| {
+            let _guard = denormals::flush();
+            widest(|| rule.apply(w, g, m, v));
+        });
     }
 }
 
 /// Elements that one thread updates at a time.
-const PART: usize = 1 << 16;
+const PART: usize = 1 << 15;
 
 /// The update of one step, the same for every element.
 struct Rule<T> {

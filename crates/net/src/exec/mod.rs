@@ -132,6 +132,16 @@ impl<T: Element> Runtime<T> {
         watch: &[ValueId],
         settings: Settings,
     ) -> Result<Vec<Tensor<T>>, NetError> {
+        in_pool(|| self.observe_in_pool(parameters, inputs, watch, settings))
+    }
+
+    fn observe_in_pool(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        watch: &[ValueId],
+        settings: Settings,
+    ) -> Result<Vec<Tensor<T>>, NetError> {
         let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
         let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
@@ -163,6 +173,17 @@ impl<T: Element> Runtime<T> {
     /// # Errors
     /// As [`Self::forward`]; an operator without a gradient, with the node's name.
     pub fn gradient(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        terms: &[&dyn Loss<T>],
+        with_inputs: bool,
+        settings: Settings,
+    ) -> Result<Gradient<T>, NetError> {
+        in_pool(|| self.gradient_in_pool(parameters, inputs, terms, with_inputs, settings))
+    }
+
+    fn gradient_in_pool(
         &self,
         parameters: &Parameters<T>,
         inputs: &[Tensor<T>],
@@ -511,6 +532,11 @@ impl<T: Element> Runtime<T> {
         }
         Ok(())
     }
+}
+
+/// Does work on a thread of the pool: loops in it then start without waking another thread first.
+fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
 }
 
 /// Images of a chunk, so that all threads have as many to do; `most` at a time.

@@ -1,5 +1,6 @@
 //! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see [`super::Product`]).
 
+use super::bands::{Band, bands, within};
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
 use super::reading::{Finish, Forward, Reading, Side, Weights};
@@ -53,9 +54,14 @@ impl Geometry {
         self.out_channels * self.pixels()
     }
 
+    /// Taps of a kernel for one channel.
+    fn kernel_len(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
     /// Length of the reduction: input channels times kernel size.
     pub fn reduction(&self) -> usize {
-        self.in_channels * self.kernel.iter().product::<usize>()
+        self.in_channels * self.kernel_len()
     }
 
     /// Weights of one group.
@@ -117,24 +123,56 @@ impl Geometry {
         Frame::new(x, self.input, size, self.pad, scratch)
     }
 
+    /// The rows of the output with the rows of the kernel that read data.
+    fn output_bands(&self, images: usize) -> Vec<Band> {
+        let (taps, step) = (self.kernel[1], self.dilation[1]);
+        let first = |row: usize| (row * self.stride[1]) as isize - self.pad[1] as isize;
+        let width = images * self.output[0] * self.output[2];
+        bands((self.output[1], taps), width, |row| within((first(row), step, taps), self.input[1]))
+    }
+
+    /// The rows of the input with the rows of the kernel that read a gradient; all in one where strides divide them already.
+    fn input_bands(&self, images: usize) -> Vec<Band> {
+        let (taps, step) = (self.kernel[1], self.dilation[1]);
+        if self.stride != [1; 3] {
+            return vec![Band { rows: 0..self.input[1], taps: 0..taps }];
+        }
+        // Tap `j` reads output row `row + pad - j x step`: from the last tap on they ascend.
+        let last = ((taps - 1) * step) as isize;
+        let first = |row: usize| (row + self.pad[1]) as isize - last;
+        let width = images * self.input[0] * self.input[2];
+        bands((self.input[1], taps), width, |row| {
+            let ascending = within((first(row), step, taps), self.output[1]);
+            taps - ascending.end..taps - ascending.start
+        })
+    }
+
     /// Product rows for output channels: the weight of one group against windows of the frame.
-    fn forward_tables<T>(&self, frame: &Frame<'_, T>, group: usize, images: usize, tables: &mut Tables) {
+    fn forward_tables<T>(
+        &self,
+        frame: &Frame<'_, T>,
+        band: &Band,
+        (group, images): (usize, usize),
+        tables: &mut Tables,
+    ) {
         let (channel, image) = (frame.volume(), self.groups * self.in_channels * frame.volume());
         tables.clear();
-        tables.a_steps.extend(0..self.reduction());
         let [d, h, w] = strides(frame.size);
         for c in 0..self.in_channels {
-            let start = (group * self.in_channels + c) * channel;
-            for_each(self.kernel, |[i, j, k]| {
+            let (start, weight) = ((group * self.in_channels + c) * channel, c * self.kernel_len());
+            for_each([self.kernel[0], band.taps.len(), self.kernel[2]], |[i, j, k]| {
+                let j = band.taps.start + j;
                 let [z, y, x] = [i * self.dilation[0], j * self.dilation[1], k * self.dilation[2]];
+                tables.a_steps.push(weight + (i * self.kernel[1] + j) * self.kernel[2] + k);
                 tables.b_steps.push(start + z * d + y * h + x * w);
             });
         }
-        let (out, [rows, columns, len]) = (self.groups * self.output_len(), self.output);
+        let (out, [planes, lines, len]) = (self.groups * self.output_len(), self.output);
         for n in 0..images {
-            for_each([rows, columns, 1], |[i, j, _]| {
+            for_each([planes, band.rows.len(), 1], |[i, j, _]| {
+                let j = band.rows.start + j;
                 let b = n * image + i * self.stride[0] * d + j * self.stride[1] * h;
-                let c = n * out + group * self.output_len() + (i * columns + j) * len;
+                let c = n * out + group * self.output_len() + (i * lines + j) * len;
                 tables.push(Run { b, c, len }, self.stride[2]);
             });
         }
@@ -146,6 +184,7 @@ impl Geometry {
         &self,
         frame: &Frame<'_, T>,
         (phase, before): ([usize; 3], [usize; 3]),
+        band: &Band,
         (group, images): (usize, usize),
         tables: &mut Tables,
     ) {
@@ -160,7 +199,9 @@ impl Geometry {
                     let rest = shifted - k[a] * self.dilation[a];
                     rest.is_multiple_of(self.stride[a]).then_some(rest / self.stride[a])
                 };
-                if let (Some(z), Some(y), Some(x)) = (at(0), at(1), at(2)) {
+                if let (Some(z), Some(y), Some(x)) = (at(0), at(1), at(2))
+                    && band.taps.contains(&k[1])
+                {
                     tables.a_steps.push(c * self.reduction() + tap);
                     tables.b_steps.push(start + z * d + y * h + x * w);
                 }
@@ -170,8 +211,11 @@ impl Geometry {
         let count: [usize; 3] =
             std::array::from_fn(|a| self.input[a].saturating_sub(phase[a]).div_ceil(self.stride[a]));
         let (image, [_, height, width]) = (self.groups * self.out_channels * frame.volume(), self.input);
+        // A band is of all phases, or of the only one.
+        let lines = band.rows.start..count[1].min(band.rows.end);
         for n in 0..images {
-            for_each([count[0], count[1], 1], |[i, j, _]| {
+            for_each([count[0], lines.len(), 1], |[i, j, _]| {
+                let j = lines.start + j;
                 let (z, y) = (phase[0] + i * self.stride[0], phase[1] + j * self.stride[1]);
                 let c = (n * self.groups + group) * self.input_len() + (z * height + y) * width + phase[2];
                 tables.push(Run { b: n * image + i * d + j * h, c, len: count[2] }, self.stride[2]);
@@ -206,6 +250,11 @@ impl Geometry {
             });
         }
     }
+}
+
+/// Every band of every group.
+fn for_each_group(g: &Geometry, bands: Vec<Band>) -> impl Iterator<Item = (usize, Band)> {
+    (0..g.groups).flat_map(move |group| bands.clone().into_iter().map(move |band| (group, band)))
 }
 
 /// Calls `visit` for every index below `size`, the last axis fastest.
@@ -256,8 +305,8 @@ pub fn forward_and<T: Element>(
     let images = x.len() / (g.groups * g.input_len()).max(1);
     let frame = g.framed(x, scratch);
     let mut tables = scratch.take_tables();
-    for group in 0..g.groups {
-        g.forward_tables(&frame, group, images, &mut tables);
+    for (group, band) in for_each_group(g, g.output_bands(images)) {
+        g.forward_tables(&frame, &band, (group, images), &mut tables);
         let product = Product {
             a: &w[group * g.weights()..],
             rows: g.out_channels,
@@ -309,13 +358,13 @@ pub fn backward_input_and<T: Element>(
     let (before, size) = g.gradient_frame();
     let frame = Frame::new(dy, g.output, size, before, scratch);
     let mut tables = scratch.take_tables();
-    for group in 0..g.groups {
+    for (group, band) in for_each_group(g, g.input_bands(images)) {
         for_each(std::array::from_fn(|a| g.stride[a].min(g.input[a])), |phase| {
-            g.phase_tables(&frame, (phase, before), (group, images), &mut tables);
+            g.phase_tables(&frame, (phase, before), &band, (group, images), &mut tables);
             let product = Product {
                 a: &w[group * g.weights()..],
                 rows: g.in_channels,
-                a_row: g.kernel.iter().product(),
+                a_row: g.kernel_len(),
                 a_steps: &tables.a_steps,
                 b: frame.data(),
                 b_steps: &tables.b_steps,

@@ -4,6 +4,7 @@
 //! alone, never on how many other elements are computed beside it. Hence the same bits for any batch size, and,
 //! as every step is a fused multiply-add, for any instruction set; only training on a [`matrix_unit`] has bits of its own.
 
+mod bands;
 pub mod conv;
 mod frame;
 pub mod gemm;
