@@ -4,7 +4,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use modelmend_learn::kmeans::{KmeansParams, kmeans};
 use modelmend_learn::neighbors::nearest_neighbors;
-use modelmend_learn::projection::GaussianProjection;
+use modelmend_learn::projection::{GaussianProjection, Projection};
 use modelmend_learn::silhouette::{Distance, silhouette};
 use modelmend_learn::umap::{UmapParams, umap};
 use ndarray::Array2;
@@ -26,6 +26,16 @@ fn projection_fill(bencher: Bencher<'_, '_>) {
     let mut out = vec![0.0; 10_000 * 100];
     bencher.counter(ItemsCount::new(out.len())).bench_local(|| {
         GaussianProjection::new(1, 100).fill(12_345, black_box(&mut out));
+    });
+}
+
+#[divan::bench(sample_count = 20)]
+fn projection_reduce(bencher: Bencher<'_, '_>) {
+    let row = vec![0.5; 590_000];
+    let projection = Projection::new(GaussianProjection::new(1, 100), row.len());
+    let mut reduced = vec![0.0; projection.width()];
+    bencher.counter(ItemsCount::new(row.len())).bench_local(|| {
+        projection.reduce(black_box(&row), black_box(&mut reduced));
     });
 }
 

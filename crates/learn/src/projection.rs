@@ -1,149 +1,77 @@
-//! Gaussian random projection R ~ N(0, 1/d), addressed like an array, and its composition with a count sketch for long rows.
-//!
-//! The normals come from one ChaCha8 stream that can be entered at any word, so any range of rows is drawn
-//! without the rows before it. A tile of 64 stream words gives 64 normals by the Box-Muller transform, whose
-//! logarithm, sine and cosine are polynomials in plain `f32` operations: they vectorise, and they give the
-//! same bits on every CPU.
+//! Random projection of long rows to few columns, so that distances stay what they are.
 
+mod gaussian;
 mod sketch;
 
-use ndarray::{Array2, ArrayView2, Axis};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
+use std::borrow::Cow;
+use std::ops::Range;
 
-use sketch::{CountSketch, MOST};
+pub use gaussian::GaussianProjection;
+use sketch::Sketch;
 
-/// Normals that one tile of the stream yields: half by cosine, half by sine.
-const TILE: usize = 64;
-const HALF: usize = TILE / 2;
-/// Tiles drawn at once: 4 KiB of words stay in the first-level cache.
-const TILES_AT_ONCE: usize = 16;
-const BATCH: usize = TILE * TILES_AT_ONCE;
-/// A sketch has at least so many numbers, and so many times the columns: what it adds to the variance of squared distances is then at
-/// most a thirty-second of what the Gaussian matrix does.
-const SKETCHED: (usize, usize) = (4096, 32);
+/// Most entries of a matrix that is held: 16 MiB. Larger ones are drawn again where they are asked for.
+const MOST_HELD: usize = 1 << 22;
 
-/// A random matrix R of any number of rows (parameters) and `dim` columns, entries N(0, 1/dim), that
-/// preserves distances: E |x R|^2 = |x|^2 (Johnson and Lindenstrauss 1984; Dasgupta and Gupta 2003).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GaussianProjection {
-    /// Names the matrix together with `stream`.
-    pub seed: u64,
-    /// Independent matrices of one seed, for example one for each layer.
-    pub stream: u64,
-    /// Columns: the dimensions that remain.
-    pub dim: usize,
-}
-
-impl GaussianProjection {
-    /// The matrix number 0 of `seed` with `dim` columns.
-    pub fn new(seed: u64, dim: usize) -> Self {
-        Self { seed, stream: 0, dim }
-    }
-
-    /// The independent matrix number `stream` of the same seed.
-    pub fn with_stream(self, stream: u64) -> Self {
-        Self { stream, ..self }
-    }
-
-    /// Writes rows `first_row ..` of R to `out`, row-major, as many as fit: entry (r, c) of R is number
-    /// `r * dim + c` of the stream, whatever range it is drawn in. Runs on the calling thread; split the rows
-    /// to use more.
-    pub fn fill(&self, first_row: usize, out: &mut [f32]) {
-        let start = first_row as u64 * self.dim as u64;
-        let scale = 1.0 / (self.dim as f32).sqrt();
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(self.stream);
-        rng.set_word_pos(u128::from(start - start % TILE as u64));
-        let skip = (start % TILE as u64) as usize;
-
-        let mut normals = [0.0f32; BATCH];
-        let (head, body) = out.split_at_mut(out.len().min((TILE - skip) % TILE));
-        if !head.is_empty() {
-            draw(&mut rng, scale, &mut normals[..TILE]);
-            head.copy_from_slice(&normals[skip..skip + head.len()]);
-        }
-        for piece in body.chunks_mut(BATCH) {
-            let whole = piece.len() - piece.len() % TILE;
-            let (tiles, tail) = piece.split_at_mut(whole);
-            draw(&mut rng, scale, tiles);
-            if !tail.is_empty() {
-                draw(&mut rng, scale, &mut normals[..TILE]);
-                tail.copy_from_slice(&normals[..tail.len()]);
-            }
-        }
-    }
-
-    /// The projection of rows of so many elements, drawn: `self` where they are few, and otherwise a count sketch with `self` behind it.
-    /// Memory: a matrix of at most 8192 rows (64 times `dim`, if that is more), and a quarter of a byte for each element.
-    pub fn drawn(&self, elements: usize) -> Projection {
-        let len = SKETCHED.0.max(SKETCHED.1 * self.dim).next_power_of_two().min(MOST);
-        let sketch = (elements > 2 * len).then(|| {
-            // The words of the sketch come from streams of their own, far from those of the matrices.
-            CountSketch::draw((self.seed, !self.stream), elements, len)
-        });
-        let rows = sketch.as_ref().map_or(elements, CountSketch::len);
-        let mut matrix = vec![0.0; rows * self.dim];
-        let block = ROWS_AT_ONCE * self.dim.max(1);
-        matrix.par_chunks_mut(block).enumerate().for_each(|(i, part)| self.fill(i * ROWS_AT_ONCE, part));
-        Projection { sketch, matrix, rows, dim: self.dim }
-    }
-}
-
-/// Rows of R that one thread draws at a time.
-const ROWS_AT_ONCE: usize = 512;
-
-/// A projection of rows of a certain length that preserves distances, drawn once for all of them: E |x P|^2 = |x|^2, and the variance is that
-/// of a Gaussian matrix (2 / `dim` for unit rows), or at most 1/32 more where long rows are sketched first (Clarkson and Woodruff, arXiv 1207.6365;
-/// Woodruff, arXiv 1411.4357, section 2).
-#[derive(Debug, Clone, PartialEq)]
+/// A random linear map of rows of a known length to the columns of a [`GaussianProjection`], made ready for many rows.
+///
+/// Short rows are multiplied by the Gaussian matrix G itself. Long ones, of more than twice the `m` positions of their sketch, are first
+/// cut down by a count sketch S, and G is the matrix for what that leaves. Reading a row then costs an addition for each number instead
+/// of `dim` multiplications (the composition of Clarkson and Woodruff, arXiv 1207.6365; Woodruff, arXiv 1411.4357, section 2.1).
+/// Since E |x S G|^2 = E |x S|^2 = |x|^2, and Var |y G|^2 = 2/dim |y|^4 for any y,
+/// Var |x S G|^2 <= (2/dim + 2/m + 4/(m dim)) |x|^4. With m >= 32 dim, that is at most a 32nd more than for G alone.
+///
+/// Memory: the matrix, at most 16 MiB and 4 bytes for each 16 numbers of a long row.
+#[derive(Debug, Clone)]
 pub struct Projection {
-    sketch: Option<CountSketch>,
-    /// `rows x dim`.
-    matrix: Vec<f32>,
-    rows: usize,
-    dim: usize,
+    gaussian: GaussianProjection,
+    sketch: Option<Sketch>,
+    width: usize,
+    /// The matrix, empty where it is too large to be held.
+    held: Vec<f32>,
 }
 
 impl Projection {
-    /// Numbers that a row is compressed to before the matrix.
-    pub fn rows(&self) -> usize {
-        self.rows
+    /// The map of rows of `elements` numbers that the seed and the stream of `gaussian` name. Runs on the calling thread.
+    pub fn new(gaussian: GaussianProjection, elements: usize) -> Self {
+        let positions = sketch::positions(gaussian.dim).filter(|positions| elements > 2 * positions);
+        let sketch = positions.map(|positions| {
+            // Codes come from the last streams, matrices from the first ones.
+            Sketch::new((gaussian.seed, !gaussian.stream), positions, elements)
+        });
+        let width = sketch.as_ref().map_or(elements, Sketch::slots);
+        let entries = width.saturating_mul(gaussian.dim);
+        let mut held = vec![0.0; if entries <= MOST_HELD { entries } else { 0 }];
+        gaussian.fill(0, &mut held);
+        Self { gaussian, sketch, width, held }
     }
 
-    /// The matrix behind the sketch, [`Self::rows`] x `dim`, row by row.
-    pub fn matrix(&self) -> &[f32] {
-        &self.matrix
+    /// Columns of the result.
+    pub fn dim(&self) -> usize {
+        self.gaussian.dim
     }
 
-    /// Compresses a row to [`Self::rows`] numbers; short rows stay as they are. `room` is overwritten.
-    ///
-    /// # Panics
-    /// Where `out` has another length, or a short row has.
-    pub fn compress(&self, row: &[f32], room: &mut Vec<f32>, out: &mut [f32]) {
+    /// Numbers that a row is reduced to before it meets the matrix.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Writes the [`width`](Self::width) numbers that the matrix takes of one row: its sketch, or where it is short itself.
+    pub fn reduce(&self, row: &[f32], reduced: &mut [f32]) {
         match &self.sketch {
-            Some(sketch) => sketch.apply(row, room, out),
-            None => out.copy_from_slice(row),
+            Some(sketch) => sketch.apply(row, reduced),
+            None => reduced.iter_mut().zip(row).for_each(|(to, from)| *to = *from),
         }
     }
 
-    /// `x` P: `x` is (cases, elements), the result (cases, dim). Sums behind the sketch run in `f64`.
-    pub fn apply(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
-        let mut projected = Array2::zeros((x.nrows(), self.dim));
-        projected.axis_iter_mut(Axis(0)).into_par_iter().zip(x.axis_iter(Axis(0))).for_each(
-            |(mut target, row)| {
-                let (mut room, mut short, mut sums) =
-                    (Vec::new(), vec![0.0; self.rows], vec![0.0f64; self.dim]);
-                self.compress(&row.to_vec(), &mut room, &mut short);
-                for (value, row) in short.iter().zip(self.matrix.chunks_exact(self.dim.max(1))) {
-                    let value = f64::from(*value);
-                    sums.iter_mut().zip(row).for_each(|(s, r)| *s += value * f64::from(*r));
-                }
-                target.iter_mut().zip(sums).for_each(|(t, sum)| *t = sum as f32);
-            },
-        );
-        projected
+    /// Rows of the `width x dim` matrix, row-major.
+    pub fn rows(&self, rows: Range<usize>) -> Cow<'_, [f32]> {
+        let dim = self.dim();
+        if let Some(held) = self.held.get(rows.start * dim..rows.end * dim) {
+            return Cow::Borrowed(held);
+        }
+        let mut drawn = vec![0.0; rows.len() * dim];
+        self.gaussian.fill(rows.start, &mut drawn);
+        Cow::Owned(drawn)
     }
 }
 
@@ -153,63 +81,4 @@ impl Projection {
 pub fn jl_min_dim(samples: usize, eps: f64) -> Option<usize> {
     let valid = samples > 0 && eps > 0.0 && eps < 1.0;
     valid.then(|| (4.0 * (samples as f64).ln() / (eps * eps / 2.0 - eps.powi(3) / 3.0)) as usize)
-}
-
-/// Fills `out`, a multiple of [`TILE`] long and at most [`BATCH`], with normals of standard deviation
-/// `scale`.
-fn draw(rng: &mut ChaCha8Rng, scale: f32, out: &mut [f32]) {
-    let mut bytes = [0u8; BATCH * 4];
-    let bytes = &mut bytes[..out.len() * 4];
-    rng.fill_bytes(bytes);
-    pulp::Arch::new().dispatch(|| {
-        let (words, _) = bytes.as_chunks::<4>();
-        for (words, out) in words.as_chunks::<TILE>().0.iter().zip(out.as_chunks_mut::<TILE>().0) {
-            box_muller(words, scale, out);
-        }
-    });
-}
-
-/// Box and Muller 1958: sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v); u from the first half of the words, v from
-/// the second.
-#[inline(always)]
-fn box_muller(words: &[[u8; 4]; TILE], scale: f32, out: &mut [f32; TILE]) {
-    for i in 0..HALF {
-        let radius = scale * (-2.0 * ln_unit(u32::from_le_bytes(words[i]))).sqrt();
-        let (sin, cos) = sin_cos_turn(u32::from_le_bytes(words[HALF + i]));
-        out[i] = radius * cos;
-        out[HALF + i] = radius * sin;
-    }
-}
-
-/// ln((word + 1/2) / 2^32), at most 0: exponent and mantissa apart, ln(1 + f) by the series of atanh.
-#[inline(always)]
-fn ln_unit(word: u32) -> f32 {
-    // The 31 upper bits convert through i32, which every vector unit can do.
-    let x = (word >> 1) as i32 as f32 + 0.5;
-    let bits = x.to_bits();
-    // Centre the mantissa on 1: [sqrt(1/2), sqrt(2)).
-    let shifted = bits.wrapping_sub(0x3f35_04f3);
-    let exponent = (shifted as i32) >> 23;
-    let mantissa = f32::from_bits((shifted & 0x007f_ffff) + 0x3f35_04f3);
-    let t = (mantissa - 1.0) / (mantissa + 1.0);
-    let t2 = t * t;
-    let series = 2.0 * t * (1.0 + t2 * (1.0 / 3.0 + t2 * (0.2 + t2 * (1.0 / 7.0 + t2 * (1.0 / 9.0)))));
-    ((exponent - 31) as f32 * std::f32::consts::LN_2 + series).min(0.0)
-}
-
-/// Sine and cosine of `word` / 2^32 turns. The two top bits choose the quadrant; the rest is an angle in
-/// [-pi/4, pi/4), where Taylor polynomials are exact to `f32`.
-#[inline(always)]
-fn sin_cos_turn(word: u32) -> (f32, f32) {
-    let quadrant = word >> 30;
-    let centred = ((word & 0x3fff_ffff) as i32) - 0x2000_0000;
-    let angle = centred as f32 * (std::f32::consts::FRAC_PI_2 / 1_073_741_824.0);
-    let a2 = angle * angle;
-    let sin = angle * (1.0 + a2 * (-1.0 / 6.0 + a2 * (1.0 / 120.0 + a2 * (-1.0 / 5040.0))));
-    let cos = 1.0 + a2 * (-0.5 + a2 * (1.0 / 24.0 + a2 * (-1.0 / 720.0 + a2 * (1.0 / 40320.0))));
-    let swap = quadrant & 1 == 1;
-    let (s, c) = if swap { (cos, sin) } else { (sin, cos) };
-    let s = if quadrant & 2 == 2 { -s } else { s };
-    let c = if (quadrant + 1) & 2 == 2 { -c } else { c };
-    (s, c)
 }

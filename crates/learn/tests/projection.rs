@@ -1,9 +1,10 @@
-//! Gaussian projection against `reference/projection`.
+//! Random projection: its law, and distances against `reference/projection`.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
 use common::{assert_close, reference};
-use modelmend_learn::projection::{GaussianProjection, jl_min_dim};
+use modelmend_learn::projection::{GaussianProjection, Projection, jl_min_dim};
 use ndarray::{Array2, ArrayView2};
 
 fn normals(seed: u64, rows: usize, dim: usize) -> Vec<f32> {
@@ -71,7 +72,7 @@ fn distances_are_preserved_as_often_as_theory_says() {
         let mut means = Vec::new();
         let mut ratios = Vec::new();
         for seed in 0..40 {
-            let y = GaussianProjection::new(seed, k).drawn(x.ncols()).apply(x.view());
+            let y = project(&Projection::new(GaussianProjection::new(seed, k), x.ncols()), x.view());
             let before = ratios.len();
             for i in 0..x.nrows() {
                 for j in 0..i {
@@ -89,8 +90,19 @@ fn distances_are_preserved_as_often_as_theory_says() {
     }
 }
 
-fn squared(x: ArrayView2<'_, f32>, i: usize, j: usize) -> f64 {
-    x.row(i).iter().zip(x.row(j)).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+/// `x` projected, with sums in double precision.
+fn project(projection: &Projection, x: ArrayView2<'_, f32>) -> Array2<f64> {
+    let mut reduced = Array2::zeros((x.nrows(), projection.width()));
+    for (mut to, row) in reduced.rows_mut().into_iter().zip(x.rows()) {
+        projection.reduce(&row.to_vec(), to.as_slice_mut().unwrap());
+    }
+    let shape = (projection.width(), projection.dim());
+    let matrix = Array2::from_shape_vec(shape, projection.rows(0..projection.width()).into_owned()).unwrap();
+    reduced.mapv(f64::from).dot(&matrix.mapv(f64::from))
+}
+
+fn squared<T: Copy + Into<f64>>(x: ArrayView2<'_, T>, i: usize, j: usize) -> f64 {
+    x.row(i).iter().zip(x.row(j)).map(|(&a, &b)| (a.into() - b.into()).powi(2)).sum()
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -102,16 +114,83 @@ fn std(values: &[f64]) -> f64 {
     (values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
 }
 
-/// Short rows are multiplied by the matrix that `fill` writes, across its internal blocks.
+/// Rows that spread their weight in ways that a sketch could get wrong, each as long as a sketch needs.
+const LONG: usize = 10_000;
+const SHAPES: [(&str, fn(usize) -> f32); 4] = [
+    ("spread out", |i| 1.0 + (i % 7) as f32),
+    ("one huge number", |i| if i == 1234 { 1000.0 } else { 1.0 }),
+    ("two numbers of one group", |i| if i == 3200 || i == 3207 { 1.0 } else { 0.0 }),
+    ("the first of each group", |i| if i % 16 == 0 { 1.0 } else { 0.0 }),
+];
+
+fn shapes() -> Array2<f32> {
+    Array2::from_shape_fn((SHAPES.len(), LONG), |(shape, i)| SHAPES[shape].1(i))
+}
+
+/// Squared norms of the rows against those of `x`.
+fn ratios<T: Copy + Into<f64>>(projected: &Array2<T>, x: &Array2<f32>) -> Vec<f64> {
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
+    let pairs = projected.rows().into_iter().zip(x.rows());
+    pairs
+        .map(|(p, x)| norm(&mut p.iter().map(|&v| v.into())) / norm(&mut x.iter().map(|&v| v.into())))
+        .collect()
+}
+
+/// Mean and variance over `seeds` draws, shape by shape.
+fn moments(seeds: u64, draw: impl Fn(u64) -> Vec<f64>) -> Vec<(f64, f64)> {
+    let draws: Vec<Vec<f64>> = (0..seeds).map(draw).collect();
+    let of = |shape: usize| draws.iter().map(|draw| draw[shape]).collect::<Vec<_>>();
+    (0..SHAPES.len()).map(of).map(|ratios| (mean(&ratios), std(&ratios).powi(2))).collect()
+}
+
+/// The sketch alone: right on average, with a variance of at most 2 / m, and of just that where weight is spread out.
 #[test]
-fn projection_is_the_product_with_fill() {
-    let (rows, dim) = (1300, 9);
-    let x = Array2::from_shape_fn((5, rows), |(i, j)| ((i * 31 + j * 7) % 23) as f32 - 11.0);
-    let matrix = Array2::from_shape_vec((rows, dim), normals(3, rows, dim)).unwrap().mapv(f64::from);
-    let expected = x.mapv(f64::from).dot(&matrix);
-    let found = GaussianProjection::new(3, dim).drawn(rows).apply(x.view());
-    for (found, expected) in found.iter().zip(&expected) {
-        assert_close("projection", f64::from(*found), *expected, 1e-5 * expected.abs().max(1.0));
+fn sketches_keep_norms() {
+    let (seeds, x, most) = (4000, shapes(), 2.0 / 4096.0);
+    let found = moments(seeds, |seed| {
+        let projection = Projection::new(GaussianProjection::new(seed, 1), LONG);
+        assert_eq!(projection.width(), 4096 + 15, "long rows are sketched");
+        let mut reduced = Array2::<f32>::zeros((x.nrows(), projection.width()));
+        for (mut to, row) in reduced.rows_mut().into_iter().zip(x.rows()) {
+            projection.reduce(row.to_slice().unwrap(), to.as_slice_mut().unwrap());
+        }
+        ratios(&reduced, &x)
+    });
+    for ((name, _), (mean, variance)) in SHAPES.iter().zip(&found) {
+        assert_close(name, *mean, 1.0, 4.0 * f64::sqrt(most / seeds as f64));
+        assert!(*variance < 1.1 * most, "{name}: variance {variance}, at most {most}");
+    }
+    assert_close("spread out", found[0].1, most, 0.1 * most);
+    assert_eq!(found[2], (1.0, 0.0), "numbers of one group never meet");
+}
+
+/// Sketch and matrix together: as a Gaussian matrix alone.
+#[test]
+fn projections_keep_norms_as_a_gaussian_matrix_does() {
+    let (seeds, dim, x) = (800, 100, shapes());
+    let found = moments(seeds, |seed| {
+        ratios(&project(&Projection::new(GaussianProjection::new(seed, dim), LONG), x.view()), &x)
+    });
+    let variance = 2.0 / dim as f64;
+    for ((name, _), found) in SHAPES.iter().zip(found) {
+        assert_close(name, found.0, 1.0, 4.0 * f64::sqrt(variance / seeds as f64));
+        assert_close(name, found.1, variance, 0.2 * variance);
+    }
+}
+
+/// Short rows meet the Gaussian matrix as they are, whether it is held (9 columns) or drawn (1000).
+#[test]
+fn short_rows_are_multiplied_by_the_gaussian_matrix() {
+    for (elements, dim) in [(1300, 9), (5000, 1000)] {
+        let gaussian = GaussianProjection::new(3, dim);
+        let projection = Projection::new(gaussian, elements);
+        let mut whole = vec![0.0; elements * dim];
+        gaussian.fill(0, &mut whole);
+        assert_eq!(projection.rows(77..1100), &whole[77 * dim..1100 * dim]);
+        let row: Vec<f32> = (0..elements).map(|i| i as f32).collect();
+        let mut reduced = vec![f32::NAN; projection.width()];
+        projection.reduce(&row, &mut reduced);
+        assert_eq!(reduced, row);
     }
 }
 
@@ -122,30 +201,4 @@ fn least_dimension_matches_scikit_learn() {
         assert_eq!(jl_min_dim(row[0] as usize, row[1]), Some(row[2] as usize));
     }
     assert_eq!(jl_min_dim(100, 1.0), None);
-}
-
-/// Mean and variance of squared norms over many draws, for rows that are sketched: spread out, one element that outweighs the rest, and two
-/// that are placed by one word.
-#[test]
-fn sketched_norms_vary_as_those_of_a_gaussian_matrix() {
-    let (elements, dim, draws) = (10_007, 32, 300);
-    let spread = |i: usize| (i * 7919 % 1009) as f32 / 504.0 - 0.2;
-    let alone = |i: usize| if i == 10_006 { 3e3 } else { spread(i) };
-    let pair = |i: usize| if i / 2 == 48 { 1.0 } else { 0.0 };
-    let rows: [&dyn Fn(usize) -> f32; 3] = [&spread, &alone, &pair];
-    let x = Array2::from_shape_fn((3, elements), |(row, i)| rows[row](i));
-    let mut ratios = vec![Vec::new(); 3];
-    for seed in 0..draws {
-        let drawn = GaussianProjection::new(seed, dim).drawn(elements);
-        assert_eq!(drawn.rows(), 4096);
-        for ((y, x), ratios) in drawn.apply(x.view()).rows().into_iter().zip(x.rows()).zip(&mut ratios) {
-            let norm = |v: ndarray::ArrayView1<'_, f32>| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
-            ratios.push(norm(y) / norm(x));
-        }
-    }
-    for ratios in ratios {
-        let expected = f64::sqrt(2.0 / dim as f64);
-        assert_close("mean", mean(&ratios), 1.0, 4.0 * expected / f64::sqrt(draws as f64));
-        assert_close("standard deviation", std(&ratios), expected, 0.2 * expected);
-    }
 }

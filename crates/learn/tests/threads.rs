@@ -38,7 +38,6 @@ fn everything(x: &Array2<f32>) -> Vec<(&'static str, Vec<u64>)> {
             bits64([found.mean, found.standard_error])
         }),
         ("k", bits64(chosen.curve.iter().map(|&(_, score)| score))),
-        ("projection", bits32(GaussianProjection::new(7, 20).project(x))),
         ("bootstrap", bits64([interval.low, interval.high])),
         ("sign flip", bits64([sign_flip(&values, 500, 7).unwrap()])),
     ]

@@ -3,11 +3,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use modelmend_learn::projection::GaussianProjection;
+use modelmend_failure::represent::Projections;
 use modelmend_net::exec::Sink;
 use modelmend_net::loss::{CrossEntropy, Loss, MeanSquaredError};
 use modelmend_net::{Runtime, Settings, Tensor};
-use ndarray::ArrayView2;
 
 use super::tensors::{self, Fed};
 
@@ -29,7 +28,7 @@ pub(crate) struct Gradients {
     /// Array with the targets: classes (N,) for cross-entropy, the shape of the output for mse.
     #[arg(long)]
     target: String,
-    /// Projects every gradient to D dimensions by a Gaussian matrix of variance 1/D.
+    /// Projects the gradient of every parameter to D dimensions at random, so that distances stay what they are.
     #[arg(long, value_name = "D", value_parser = clap::value_parser!(u32).range(1..=65536))]
     project: Option<u32>,
     /// Seed of the projection.
@@ -80,30 +79,58 @@ impl Gradients {
     }
 
     fn compute(&self, runtime: &Runtime<f32>, fed: &Fed, loss: &dyn Loss<f32>, out: PathBuf) -> Result<u8> {
-        let projection = self.project.map(|d| GaussianProjection::new(self.seed, d as usize));
-        let parameters = runtime.graph().parameters();
-        let make = |_: Range<usize>| Rows {
-            projection: projection.as_ref(),
-            rows: vec![Vec::new(); parameters.len()],
+        let (losses, gradients) = match self.project {
+            Some(dims) => projected(runtime, fed, loss, (dims as usize, self.seed))?,
+            None => whole(runtime, fed, loss)?,
         };
-        let result =
-            runtime.per_sample(fed.model.parameters(), &fed.inputs, &[loss], Settings::default(), make)?;
         let count = fed.batch.count();
-        let mut arrays = Vec::with_capacity(parameters.len() + 1);
-        for (index, parameter) in parameters.iter().enumerate() {
+        let mut arrays = Vec::with_capacity(gradients.len() + 1);
+        for (parameter, mut data) in runtime.graph().parameters().iter().zip(gradients) {
             let case = self.project.map_or_else(|| parameter.shape.clone(), |d| vec![d as usize]);
-            let mut data: Vec<f32> =
-                result.sinks.iter().flat_map(|s| s.rows[index].iter().copied()).collect();
             // A parameter that the loss does not depend on.
             data.resize(count * case.iter().product::<usize>(), 0.0);
             let tensor =
                 Tensor::new([vec![count], case].concat(), data).context("gradients of unequal size")?;
             arrays.push((format!("grad/{}", parameter.name), tensor));
         }
-        arrays.push(("loss".to_owned(), Tensor::vector(result.losses)));
+        arrays.push(("loss".to_owned(), Tensor::vector(losses)));
         tensors::write(&out, arrays)?;
         Ok(0)
     }
+}
+
+/// The loss of every case, and its gradient by each parameter: a row per case.
+type PerCase = (Vec<f32>, Vec<Vec<f32>>);
+
+fn whole(runtime: &Runtime<f32>, fed: &Fed, loss: &dyn Loss<f32>) -> Result<PerCase> {
+    let parameters = runtime.graph().parameters().len();
+    let make = |_: Range<usize>| Rows(vec![Vec::new(); parameters]);
+    let result =
+        runtime.per_sample(fed.model.parameters(), &fed.inputs, &[loss], Settings::default(), make)?;
+    let mut gradients = vec![Vec::new(); parameters];
+    for chunk in result.sinks {
+        gradients.iter_mut().zip(chunk.0).for_each(|(all, rows)| all.extend(rows));
+    }
+    Ok((result.losses, gradients))
+}
+
+fn projected(
+    runtime: &Runtime<f32>,
+    fed: &Fed,
+    loss: &dyn Loss<f32>,
+    projection: (usize, u64),
+) -> Result<PerCase> {
+    let projections = Projections::new(runtime.graph(), projection, |parameter| parameter);
+    let make = |images| projections.sink(images);
+    let result =
+        runtime.per_sample(fed.model.parameters(), &fed.inputs, &[loss], Settings::default(), make)?;
+    let mut gradients = vec![Vec::new(); runtime.graph().parameters().len()];
+    for chunk in result.sinks {
+        for case in chunk.into_rows().chunks_exact(projections.width().max(1)) {
+            gradients.iter_mut().zip(case.chunks_exact(projection.0)).for_each(|(all, row)| all.extend(row));
+        }
+    }
+    Ok((result.losses, gradients))
 }
 
 /// The shape of the first output for one case.
@@ -118,19 +145,10 @@ fn output_shape(runtime: &Runtime<f32>, fed: &Fed) -> Result<Vec<usize>> {
 }
 
 /// Keeps the rows of one chunk, parameter by parameter.
-struct Rows<'a> {
-    projection: Option<&'a GaussianProjection>,
-    rows: Vec<Vec<f32>>,
-}
+struct Rows(Vec<Vec<f32>>);
 
-impl Sink<f32> for Rows<'_> {
-    fn parameter(&mut self, parameter: usize, images: Range<usize>, rows: &[f32]) {
-        let width = rows.len() / images.len().max(1);
-        self.rows[parameter] = match (self.projection, ArrayView2::from_shape((images.len(), width), rows)) {
-            (Some(projection), Ok(view)) => {
-                projection.with_stream(parameter as u64).drawn(width).apply(view).into_iter().collect()
-            }
-            _ => rows.to_vec(),
-        };
+impl Sink<f32> for Rows {
+    fn parameter(&mut self, parameter: usize, _: Range<usize>, rows: &[f32]) {
+        self.0[parameter] = rows.to_vec();
     }
 }

@@ -38,6 +38,14 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
+/// Raised where a representation comes out with other bits than before.
+fn version(kind: Kind) -> u32 {
+    match kind {
+        Kind::Gradients | Kind::FeaturesFlat => 2,
+        Kind::Features | Kind::Trajectory => 1,
+    }
+}
+
 /// Represents the cases chosen. `inputs` are the hashes of model and cases.
 pub(crate) fn compute(
     context: &Context<'_>,
@@ -64,9 +72,7 @@ pub(crate) fn stored(
     (cases, inputs): (&[usize], &[Hash]),
     compute: impl FnOnce(&Watch<'_>, (usize, u64)) -> Result<Representation>,
 ) -> Result<Represented> {
-    // Others are not projected.
-    let version = if matches!(kind, Kind::Gradients | Kind::FeaturesFlat) { 2 } else { 1 };
-    let title = Title { name: StepName::Represent, label: kind_name(kind), version };
+    let title = Title { name: StepName::Represent, label: kind_name(kind), version: version(kind) };
     let parameters = serde_json::json!({
         "kind": kind_name(kind), "dims": dims, "seed": context.seed, "cases": Hash::of(&serde_json::to_vec(cases)?),
     });

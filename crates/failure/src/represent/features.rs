@@ -1,13 +1,12 @@
 //! Activations after each layer.
 
-use std::collections::BTreeMap;
-
 use modelmend_learn::projection::{GaussianProjection, Projection};
 use modelmend_net::graph::ValueId;
 use modelmend_net::{Parameters, Settings, Tensor};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::Representation;
+use super::project::project;
 use crate::error::{FailureError, Result};
 use crate::judge::Judge;
 use crate::problem::Problem;
@@ -31,8 +30,8 @@ pub fn features(
     })
 }
 
-/// Activations after each parametric layer, all of them, projected to `dims` columns by a Gaussian matrix of the
-/// layer's own drawn from `seed` (METHODS 1.1).
+/// Activations after each parametric layer, all of them, projected to `dims` columns by a [`Projection`] of the layer's own
+/// drawn from `seed` (METHODS 1.1).
 pub fn features_flat(
     problem: &Problem,
     parameters: &Parameters<f32>,
@@ -41,13 +40,9 @@ pub fn features_flat(
     monitor: &dyn Monitor,
 ) -> Result<Representation> {
     let projection = GaussianProjection::new(seed, dims);
-    let mut drawn: BTreeMap<usize, Projection> = BTreeMap::new();
     activations(problem, parameters, cases, monitor, |layer, tensor| {
-        let view = ArrayView2::from_shape((tensor.rows(), tensor.row_len()), tensor.data())
-            .map_err(|e| FailureError::invalid(format!("features: {e}")))?;
-        let drawn =
-            drawn.entry(layer).or_insert_with(|| projection.with_stream(layer as u64).drawn(view.ncols()));
-        Ok((drawn.apply(view).into_iter().collect(), dims))
+        let projection = Projection::new(projection.with_stream(layer as u64), tensor.row_len());
+        Ok((project(&projection, tensor), dims))
     })
 }
 
@@ -57,7 +52,7 @@ fn activations(
     parameters: &Parameters<f32>,
     cases: &[usize],
     monitor: &dyn Monitor,
-    mut reduce: impl FnMut(usize, &Tensor<f32>) -> Result<(Vec<f32>, usize)>,
+    reduce: impl Fn(usize, &Tensor<f32>) -> Result<(Vec<f32>, usize)>,
 ) -> Result<Representation> {
     let graph = problem.graph();
     let layers = graph.layers();

@@ -2,6 +2,7 @@
 
 mod features;
 mod gradients;
+mod project;
 mod trajectory;
 
 use ndarray::Array2;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use features::{features, features_flat};
 pub use gradients::gradients;
+pub use project::{Projections, Projector};
 pub use trajectory::trajectory;
 
 /// A representation: a row per case, and where each layer's columns lie.

@@ -1,86 +1,94 @@
-//! Count sketch: long rows to fewer numbers, each a sum of some elements with random signs.
-//!
-//! Every element goes to one of m numbers with a random sign (Charikar, Chen and Farach-Colton 2002). Of a sketch s of x,
-//! E |s|^2 = |x|^2 and Var |s|^2 <= 2/m |x|^4: all that both need is that signs are independent and that two elements meet with
-//! probability at most 1/m. So elements may be drawn sixteen at a time: a group goes to sixteen numbers in a row from a random first one,
-//! around the end. Two elements of a group never meet, two of different groups do with probability 1/m.
+//! Count sketch by groups of coordinates, so that vectors of 16 numbers are read and added whole.
 
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Simd, WithSimd};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Elements that one word places: whatever the vectors of a machine, so that results have the same bits on all.
-pub(super) const GROUP: usize = 16;
-/// Most numbers of a sketch: the upper half of a word says where a group begins.
-pub(super) const MOST: usize = 1 << 16;
+/// Coordinates with a common position; the same for every instruction set, since it decides bits.
+const GROUP: usize = 16;
+/// Fewest positions: 16 KiB of slots stay in the first-level cache.
+const FEWEST: usize = 4096;
+/// Positions for each dimension behind the sketch: what it adds to the variance is a 32nd.
+const FOR_EACH: usize = 32;
 
-/// Where the groups of a row go, and with which signs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CountSketch {
-    /// A word for each group: its first number above, a sign for each element below.
-    words: Vec<u32>,
-    /// Numbers of a sketch, a power of two.
-    len: usize,
+/// Positions of a sketch that leaves `dim` dimensions: a power of two, `None` where a code of 16 bits cannot name them.
+pub(super) fn positions(dim: usize) -> Option<usize> {
+    let positions = dim.checked_mul(FOR_EACH)?.checked_next_power_of_two()?.max(FEWEST);
+    (positions <= 1 << 16).then_some(positions)
 }
 
-impl CountSketch {
-    /// Draws the sketch of rows of `elements` to `len` numbers, a power of two up to [`MOST`].
-    pub(super) fn draw((seed, stream): (u64, u64), elements: usize, len: usize) -> Self {
-        debug_assert!(len.is_power_of_two() && (GROUP..=MOST).contains(&len));
+/// A random matrix S with one entry of 1 or -1 in each row (Charikar, Chen and Farach-Colton 2002). Rows come in groups of 16: a
+/// group draws its position h, uniform among `m`, and a sign s for each row, and row l of it has its entry in column h + l of
+/// m + 15.
+///
+/// Two rows i and j of one group never share a column. Two of different groups do with probability (m - |d|) / m^2 <= 1/m, where
+/// d is the distance of their places in their groups. Signs are independent of each other and of the positions; so
+/// |x S|^2 - |x|^2 = sum over i != j in one column of s_i s_j x_i x_j has mean 0, products of different pairs have mean 0 as well, and
+/// Var |x S|^2 = 2 sum over i != j of x_i^2 x_j^2 P(i and j share a column) <= 2/m |x|^4,
+/// as for a count sketch that draws a position for each row.
+#[derive(Debug, Clone)]
+pub(super) struct Sketch {
+    /// For each group its position (the lower bits) and its signs (the upper 16).
+    codes: Vec<u32>,
+    /// A power of two.
+    positions: usize,
+}
+
+impl Sketch {
+    /// The sketch of `elements` coordinates from the stream (seed, number) of ChaCha8; `positions` as from [`positions`].
+    pub(super) fn new((seed, stream): (u64, u64), positions: usize, elements: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        Self { words: (0..elements.div_ceil(GROUP)).map(|_| rng.next_u32()).collect(), len }
+        let codes = (0..elements.div_ceil(GROUP)).map(|_| rng.next_u32()).collect();
+        Self { codes, positions }
     }
 
-    /// Numbers of a sketch.
-    pub(super) fn len(&self) -> usize {
-        self.len
+    /// Length of a sketch.
+    pub(super) fn slots(&self) -> usize {
+        self.positions + GROUP - 1
     }
 
-    /// Writes the sketch of a row to `out`, which has [`Self::len`] numbers; `room` is overwritten.
-    pub(super) fn apply(&self, row: &[f32], room: &mut Vec<f32>, out: &mut [f32]) {
-        room.clear();
-        room.resize(self.len + GROUP, 0.0);
-        Arch::new().dispatch(Add { words: &self.words, mask: self.len - 1, row, sums: room });
-        let (sums, beyond) = room.split_at_mut(self.len);
-        sums.iter_mut().zip(beyond).for_each(|(sum, beyond)| *sum += *beyond);
-        out.copy_from_slice(sums);
+    /// Writes the sketch of `x`, one number for each slot. A slot adds its coordinates in their order, so that the bits are the same on
+    /// every machine.
+    pub(super) fn apply(&self, x: &[f32], slots: &mut [f32]) {
+        slots.fill(0.0);
+        let (whole, rest) = x.as_chunks::<GROUP>();
+        let (codes, last) = self.codes.split_at(whole.len().min(self.codes.len()));
+        let mut padded = [0.0; GROUP];
+        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        for (groups, codes) in [(whole, codes), (&[padded], last)] {
+            pulp::Arch::new().dispatch(Scatter { groups, codes, positions: self.positions, slots });
+        }
     }
 }
 
-/// Adds the groups of a row to their numbers, which go on for a group beyond the end.
-struct Add<'a> {
-    words: &'a [u32],
-    mask: usize,
-    row: &'a [f32],
-    sums: &'a mut [f32],
+/// A struct, since a closure would not be compiled for the instruction set.
+struct Scatter<'a> {
+    groups: &'a [[f32; GROUP]],
+    codes: &'a [u32],
+    positions: usize,
+    slots: &'a mut [f32],
 }
 
-impl NullaryFnOnce for Add<'_> {
+impl WithSimd for Scatter<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { words, mask, row, sums } = self;
-        let (groups, rest) = row.as_chunks::<GROUP>();
-        for (group, &word) in groups.iter().zip(words) {
-            add(group, word, mask, sums);
+    fn with_simd<S: Simd>(self, _: S) {
+        for (group, code) in self.groups.iter().zip(self.codes) {
+            let position = *code as usize & (self.positions - 1);
+            let Some(slots) = self.slots.get_mut(position..).and_then(|s| s.first_chunk_mut::<GROUP>())
+            else {
+                continue;
+            };
+            // All is read before anything is written, or the compiler would do it number by number.
+            let mut sums = *slots;
+            for l in 0..GROUP {
+                let sign = (code << (GROUP - 1 - l)) & 0x8000_0000;
+                sums[l] += f32::from_bits(group[l].to_bits() ^ sign);
+            }
+            *slots = sums;
         }
-        if let (false, Some(&word)) = (rest.is_empty(), words.get(groups.len())) {
-            let mut last = [0.0; GROUP];
-            last[..rest.len()].copy_from_slice(rest);
-            add(&last, word, mask, sums);
-        }
-    }
-}
-
-#[inline(always)]
-fn add(group: &[f32; GROUP], word: u32, mask: usize, sums: &mut [f32]) {
-    let first = (word >> 16) as usize & mask;
-    let Some(sums) = sums[first..].first_chunk_mut::<GROUP>() else { return };
-    for i in 0..GROUP {
-        let sign = (word << (31 - i)) & (1 << 31);
-        sums[i] += f32::from_bits(group[i].to_bits() ^ sign);
     }
 }
 
@@ -88,51 +96,29 @@ fn add(group: &[f32; GROUP], word: u32, mask: usize, sums: &mut [f32]) {
 mod tests {
     use super::*;
 
-    fn sketch(sketch: &CountSketch, row: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; sketch.len()];
-        sketch.apply(row, &mut Vec::new(), &mut out);
-        out
-    }
-
-    /// Around the end as well, and in the last group, which is not full.
+    /// One coordinate after the other, up to a group that is not full.
     #[test]
-    fn every_element_goes_to_one_number_with_either_sign() {
-        let (elements, drawn) = (1003, CountSketch::draw((3, 1), 1003, 64));
-        let mut signs = [0; 2];
-        for at in 0..elements {
-            let mut row = vec![0.0; elements];
-            row[at] = 2.5;
-            let found: Vec<f32> = sketch(&drawn, &row).into_iter().filter(|v| *v != 0.0).collect();
-            assert!(found == [2.5] || found == [-2.5], "element {at}: {found:?}");
-            signs[usize::from(found == [2.5])] += 1;
+    fn vectors_give_the_bits_of_single_numbers() {
+        for elements in [1, 15, 16, 10_000, 10_007] {
+            let sketch = Sketch::new((5, 3), 4096, elements);
+            let x: Vec<f32> = (0..elements).map(|i| ((i * 7919 % 1013) as f32 / 17.0).sin() * 1e3).collect();
+            let mut expected = vec![0.0f32; sketch.slots()];
+            for (i, value) in x.iter().enumerate() {
+                let code = sketch.codes[i / GROUP];
+                let sign = if code >> (16 + i % GROUP) & 1 == 1 { -1.0 } else { 1.0 };
+                expected[(code & 4095) as usize + i % GROUP] += sign * value;
+            }
+            let mut found = vec![f32::NAN; sketch.slots()];
+            sketch.apply(&x, &mut found);
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found), bits(&expected), "{elements} elements");
         }
-        assert!(signs.iter().all(|&count| count > elements / 3), "{signs:?}");
-    }
-
-    /// The variance of squared norms of rows whose elements are all alike, where signs that depend on each other add up.
-    #[test]
-    fn signs_are_independent() {
-        let (row, len, draws) = (vec![1.0; 1000], 64, 2000);
-        let norm = |seed| {
-            let drawn = CountSketch::draw((seed, 0), row.len(), len);
-            sketch(&drawn, &row).iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / row.len() as f64
-        };
-        let norms: Vec<f64> = (0..draws).map(norm).collect();
-        let mean = norms.iter().sum::<f64>() / draws as f64;
-        let variance = norms.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / draws as f64;
-        let theory = 2.0 / len as f64;
-        assert!((mean - 1.0).abs() < 4.0 * (theory / draws as f64).sqrt(), "{mean}");
-        assert!((0.8 * theory..1.2 * theory).contains(&variance), "{variance}, {theory} expected");
     }
 
     #[test]
-    fn vectors_do_not_change_a_bit() {
-        let row: Vec<f32> = (0..5000).map(|i| ((i * 7919 % 1000) as f32 - 500.0) / 3.0).collect();
-        let drawn = CountSketch::draw((5, 0), row.len(), 256);
-        let mut sums = vec![0.0; 256 + GROUP];
-        Add { words: &drawn.words, mask: 255, row: &row, sums: &mut sums }.call();
-        let plain: Vec<f32> =
-            (0..256).map(|i| sums[i] + if i < GROUP { sums[256 + i] } else { 0.0 }).collect();
-        assert_eq!(sketch(&drawn, &row), plain);
+    fn positions_follow_the_dimensions_as_far_as_codes_reach() {
+        let expected = [(1, 4096), (100, 4096), (128, 4096), (129, 8192), (2048, 65_536)];
+        expected.iter().for_each(|&(dim, m)| assert_eq!(positions(dim), Some(m), "{dim} dimensions"));
+        assert_eq!([2049, usize::MAX].map(positions), [None, None]);
     }
 }

@@ -19,7 +19,7 @@ use super::plan::Plan;
 /// Receives the gradient of one parameter for every image of a chunk.
 pub trait Sink<T>: Send {
     /// `rows` holds the gradient of `parameter` for each of `images` (indices in the whole batch), one after the
-    /// other. A parameter that the loss does not depend on is not reported: its gradient is zero.
+    /// other. All images of a chunk come in order before the next parameter does. A parameter that the loss does not depend on is not reported: its gradient is zero.
     fn parameter(&mut self, parameter: usize, images: Range<usize>, rows: &[T]);
 
     /// Images that it wants at a time where the runtime can choose. The fewer, the less memory, and the more of the

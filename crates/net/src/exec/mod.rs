@@ -269,7 +269,8 @@ impl<T: Element> Runtime<T> {
         settings: Settings,
         make: impl Fn(Range<usize>) -> S + Sync,
     ) -> Result<PerSample<T, S>, NetError> {
-        let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
+        // A sink may add up what it gets of a chunk: threads must not say what a chunk is.
+        let chunks = self.chunks(inputs, |_, _| settings.chunk)?;
         let team = team(&chunks);
         let plans = self.plans(inputs, &chunks)?;
         let kinds = self.kinds(&plans, parameters, settings.precision)?;
