@@ -94,7 +94,7 @@ fn distances_are_preserved_as_often_as_theory_says() {
 fn project(projection: &Projection, x: ArrayView2<'_, f32>) -> Array2<f64> {
     let mut reduced = Array2::zeros((x.nrows(), projection.width()));
     for (mut to, row) in reduced.rows_mut().into_iter().zip(x.rows()) {
-        projection.reduce(&row.to_vec(), to.as_slice_mut().unwrap());
+        projection.reduce(row.to_slice().unwrap(), to.as_slice_mut().unwrap());
     }
     let shape = (projection.width(), projection.dim());
     let matrix = Array2::from_shape_vec(shape, projection.rows(0..projection.width()).into_owned()).unwrap();
