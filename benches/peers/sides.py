@@ -1,5 +1,6 @@
 """The sides of a benchmark: processes that answer a line of words with a line of words; and work in this process."""
 import os
+import signal
 import subprocess
 import time
 
@@ -9,7 +10,8 @@ class Absent(Exception):
 
 
 class Side:
-    """A process of its own, so that its peak memory is that of its work."""
+    """A process of its own, so that its peak memory is that of its work. It is stopped while others work: threads of some libraries wait
+    for more by spinning, and would take the processor from the next side."""
 
     def __init__(self, command, environment=()):
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -24,11 +26,15 @@ class Side:
 
     def ask(self, *words):
         """The numbers that a line of words is answered with."""
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
-        return [float(word) for word in self.answer()]
+        numbers = [float(word) for word in self.answer()]
+        self.process.send_signal(signal.SIGSTOP)
+        return numbers
 
     def close(self):
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.close()
         self.process.wait()
 

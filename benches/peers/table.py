@@ -1,7 +1,7 @@
 """Our networks against PyTorch and ONNX Runtime on the CPU: `table.py OUR_PROGRAM FOLDER [row...]` prints a table of medians.
 
 Every side of a row is a process of its own that does nothing else, so that its peak memory is that of the row; they
-take turns. A peer is tried with one thread and with all of ours, and the summary counts the best. Peak memory is that
+take turns, and all but one are stopped. A peer is tried with one thread and with all of ours, and the summary counts the best. Peak memory is that
 of the whole process, with the libraries that it loads, in brackets what it held before the work.
 """
 import os
