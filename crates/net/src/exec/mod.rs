@@ -132,39 +132,31 @@ impl<T: Element> Runtime<T> {
         watch: &[ValueId],
         settings: Settings,
     ) -> Result<Vec<Tensor<T>>, NetError> {
-        in_pool(|| self.observe_in_pool(parameters, inputs, watch, settings))
-    }
-
-    fn observe_in_pool(
-        &self,
-        parameters: &Parameters<T>,
-        inputs: &[Tensor<T>],
-        watch: &[ValueId],
-        settings: Settings,
-    ) -> Result<Vec<Tensor<T>>, NetError> {
-        let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
-        let plans = self.plans(inputs, &chunks)?;
-        let kinds = self.kinds(&plans, parameters, settings.precision)?;
-        let how = (settings.precision, team(&chunks));
-        let parts = chunks.par_iter().map(|chunk| {
-            let kind = Kind::of(&kinds, chunk)?;
-            self.on_chunk(inputs, (chunk, how), |part, scratch| {
-                let options = TapeOptions {
-                    keep: false,
-                    only: None,
-                    watch,
-                    seed: settings.seed,
-                    first_image: chunk.start,
-                };
-                let mut tape = Tape::run(&self.graph, kind.plan, &kind.shared, part, scratch, options)?;
-                let taken = watch.iter().map(|&v| self.take(&mut tape, &kind.shared, v)).collect();
-                tape.recycle(scratch);
-                taken
-            })
-        });
-        let parts: Vec<Vec<Tensor<T>>> = parts.collect::<Result<_, _>>()?;
-        self.give_back(kinds);
-        Ok(concatenate(parts))
+        in_pool(|| {
+            let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
+            let plans = self.plans(inputs, &chunks)?;
+            let kinds = self.kinds(&plans, parameters, settings.precision)?;
+            let how = (settings.precision, team(&chunks));
+            let parts = chunks.par_iter().map(|chunk| {
+                let kind = Kind::of(&kinds, chunk)?;
+                self.on_chunk(inputs, (chunk, how), |part, scratch| {
+                    let options = TapeOptions {
+                        keep: false,
+                        only: None,
+                        watch,
+                        seed: settings.seed,
+                        first_image: chunk.start,
+                    };
+                    let mut tape = Tape::run(&self.graph, kind.plan, &kind.shared, part, scratch, options)?;
+                    let taken = watch.iter().map(|&v| self.take(&mut tape, &kind.shared, v)).collect();
+                    tape.recycle(scratch);
+                    taken
+                })
+            });
+            let parts: Vec<Vec<Tensor<T>>> = parts.collect::<Result<_, _>>()?;
+            self.give_back(kinds);
+            Ok(concatenate(parts))
+        })
     }
 
     /// The gradient of the loss (the sum of `terms`), summed over the images, with respect to all parameters and, if
@@ -180,69 +172,60 @@ impl<T: Element> Runtime<T> {
         with_inputs: bool,
         settings: Settings,
     ) -> Result<Gradient<T>, NetError> {
-        in_pool(|| self.gradient_in_pool(parameters, inputs, terms, with_inputs, settings))
-    }
-
-    fn gradient_in_pool(
-        &self,
-        parameters: &Parameters<T>,
-        inputs: &[Tensor<T>],
-        terms: &[&dyn Loss<T>],
-        with_inputs: bool,
-        settings: Settings,
-    ) -> Result<Gradient<T>, NetError> {
-        let images = images(inputs);
-        let chunks = self.chunks(inputs, |images, values| {
-            let lane = if values > parameters.scalars() { 1 } else { LANE };
-            images.div_ceil((images / lane).clamp(1, MAX_LANES))
-        })?;
-        let team = team(&chunks);
-        let plans = self.plans(inputs, &chunks)?;
-        let kinds = self.kinds(&plans, parameters, settings.precision)?;
-        let parts: Vec<_> = chunks
-            .par_iter()
-            .map(|chunk| {
-                let mut accumulators = Accumulators::new(self.graph.value_count(), false);
-                let (losses, inputs) = self.reverse(
-                    Kind::of(&kinds, chunk)?,
-                    inputs,
-                    chunk,
-                    terms,
-                    (with_inputs, settings, team),
-                    &mut accumulators,
-                    None,
-                )?;
-                Ok((losses, inputs, accumulators))
-            })
-            .collect::<Result<Vec<_>, NetError>>()?;
-        let mut losses = Vec::with_capacity(images);
-        let mut input_parts = Vec::with_capacity(parts.len());
-        let mut sums: Vec<Accumulators<T>> =
-            kinds.iter().map(|_| Accumulators::new(self.graph.value_count(), false)).collect();
-        for (chunk, (part_losses, part_inputs, part)) in chunks.iter().zip(parts) {
-            losses.extend(part_losses);
-            input_parts.push(part_inputs);
-            if let Some(sum) = kinds.iter().position(|kind| kind.images == chunk.len()) {
-                sums[sum].merge(part, &self.pool);
-            }
-        }
-        let mut total = Accumulators::new(self.graph.value_count(), false);
-        for (kind, mut sum) in kinds.iter().zip(sums) {
-            // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
-            let wants = wanted(&self.graph, kind.plan, with_inputs);
-            self.with_scratch((settings.precision, rayon::current_num_threads()), |scratch| {
-                self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
+        in_pool(|| {
+            let images = images(inputs);
+            let chunks = self.chunks(inputs, |images, values| {
+                let lane = if values > parameters.scalars() { 1 } else { LANE };
+                images.div_ceil((images / lane).clamp(1, MAX_LANES))
             })?;
-            total.merge(sum, &self.pool);
-        }
-        self.give_back(kinds);
-        let gradient = self.graph.parameters().iter().map(|p| {
-            let data =
-                total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
-            Tensor::new(p.shape.clone(), data).unwrap_or_default()
-        });
-        let parameters = Parameters::new(gradient.collect());
-        Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
+            let team = team(&chunks);
+            let plans = self.plans(inputs, &chunks)?;
+            let kinds = self.kinds(&plans, parameters, settings.precision)?;
+            let parts: Vec<_> = chunks
+                .par_iter()
+                .map(|chunk| {
+                    let mut accumulators = Accumulators::new(self.graph.value_count(), false);
+                    let (losses, inputs) = self.reverse(
+                        Kind::of(&kinds, chunk)?,
+                        inputs,
+                        chunk,
+                        terms,
+                        (with_inputs, settings, team),
+                        &mut accumulators,
+                        None,
+                    )?;
+                    Ok((losses, inputs, accumulators))
+                })
+                .collect::<Result<Vec<_>, NetError>>()?;
+            let mut losses = Vec::with_capacity(images);
+            let mut input_parts = Vec::with_capacity(parts.len());
+            let mut sums: Vec<Accumulators<T>> =
+                kinds.iter().map(|_| Accumulators::new(self.graph.value_count(), false)).collect();
+            for (chunk, (part_losses, part_inputs, part)) in chunks.iter().zip(parts) {
+                losses.extend(part_losses);
+                input_parts.push(part_inputs);
+                if let Some(sum) = kinds.iter().position(|kind| kind.images == chunk.len()) {
+                    sums[sum].merge(part, &self.pool);
+                }
+            }
+            let mut total = Accumulators::new(self.graph.value_count(), false);
+            for (kind, mut sum) in kinds.iter().zip(sums) {
+                // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
+                let wants = wanted(&self.graph, kind.plan, with_inputs);
+                self.with_scratch((settings.precision, rayon::current_num_threads()), |scratch| {
+                    self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
+                })?;
+                total.merge(sum, &self.pool);
+            }
+            self.give_back(kinds);
+            let gradient = self.graph.parameters().iter().map(|p| {
+                let data =
+                    total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
+                Tensor::new(p.shape.clone(), data).unwrap_or_default()
+            });
+            let parameters = Parameters::new(gradient.collect());
+            Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
+        })
     }
 
     /// Takes the memory of a gradient back, so that training does not ask for new memory in every step.

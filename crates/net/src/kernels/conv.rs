@@ -253,7 +253,7 @@ impl Geometry {
 }
 
 /// Every band of every group.
-fn for_each_group(g: &Geometry, bands: Vec<Band>) -> impl Iterator<Item = (usize, Band)> {
+fn bands_of_groups(g: &Geometry, bands: Vec<Band>) -> impl Iterator<Item = (usize, Band)> {
     (0..g.groups).flat_map(move |group| bands.clone().into_iter().map(move |band| (group, band)))
 }
 
@@ -305,7 +305,7 @@ pub fn forward_and<T: Element>(
     let images = x.len() / (g.groups * g.input_len()).max(1);
     let frame = g.framed(x, scratch);
     let mut tables = scratch.take_tables();
-    for (group, band) in for_each_group(g, g.output_bands(images)) {
+    for (group, band) in bands_of_groups(g, g.output_bands(images)) {
         g.forward_tables(&frame, &band, (group, images), &mut tables);
         let product = Product {
             a: &w[group * g.weights()..],
@@ -358,7 +358,7 @@ pub fn backward_input_and<T: Element>(
     let (before, size) = g.gradient_frame();
     let frame = Frame::new(dy, g.output, size, before, scratch);
     let mut tables = scratch.take_tables();
-    for (group, band) in for_each_group(g, g.input_bands(images)) {
+    for (group, band) in bands_of_groups(g, g.input_bands(images)) {
         for_each(std::array::from_fn(|a| g.stride[a].min(g.input[a])), |phase| {
             g.phase_tables(&frame, (phase, before), &band, (group, images), &mut tables);
             let product = Product {
