@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{NetError, OpError};
 use crate::op::Operator;
@@ -195,23 +196,66 @@ pub struct Layer {
 }
 
 /// Values of the trainable tensors, in the order of [`Graph::parameters`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parameters<T>(pub(crate) Vec<Value<T>>);
+#[derive(Debug)]
+pub struct Parameters<T> {
+    values: Vec<Value<T>>,
+    /// Tells the content from any other; 0 before somebody asks. Clones share it until one of them changes.
+    stamp: AtomicU64,
+}
+
+impl<T: Clone> Clone for Parameters<T> {
+    fn clone(&self) -> Self {
+        let stamp = AtomicU64::new(self.stamp.load(Ordering::Relaxed));
+        Self { values: self.values.clone(), stamp }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Parameters<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+}
+
+impl<T: Element> From<Vec<Value<T>>> for Parameters<T> {
+    fn from(values: Vec<Value<T>>) -> Self {
+        Self { values, stamp: AtomicU64::new(0) }
+    }
+}
 
 impl<T: Element> Parameters<T> {
     /// Wraps tensors in the order of [`Graph::parameters`]; the caller keeps their shapes.
     pub fn new(tensors: Vec<Tensor<T>>) -> Self {
-        Self(tensors.into_iter().map(Value::Float).collect())
+        tensors.into_iter().map(Value::Float).collect::<Vec<_>>().into()
+    }
+
+    /// The values, all floating-point tensors.
+    pub(crate) fn values(&self) -> &[Value<T>] {
+        &self.values
+    }
+
+    /// The tensors.
+    pub(crate) fn into_tensors(self) -> impl Iterator<Item = Tensor<T>> {
+        self.values.into_iter().filter_map(|v| if let Value::Float(t) = v { Some(t) } else { None })
+    }
+
+    /// A number that no other content has in this process: what was made of parameters with the same number can be used again.
+    pub(crate) fn stamp(&self) -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let given = |known: u64| (known == 0).then(|| LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        match self.stamp.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given) {
+            Ok(_) => self.stamp.load(Ordering::Relaxed),
+            Err(known) => known,
+        }
     }
 
     /// Number of tensors.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// Number of scalars in all.
@@ -221,17 +265,18 @@ impl<T: Element> Parameters<T> {
 
     /// The tensors.
     pub fn iter(&self) -> impl Iterator<Item = &Tensor<T>> {
-        self.0.iter().filter_map(Value::as_float)
+        self.values.iter().filter_map(Value::as_float)
     }
 
     /// The tensors.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Tensor<T>> {
-        self.0.iter_mut().filter_map(|v| if let Value::Float(t) = v { Some(t) } else { None })
+        *self.stamp.get_mut() = 0;
+        self.values.iter_mut().filter_map(|v| if let Value::Float(t) = v { Some(t) } else { None })
     }
 
     /// The same values in another floating-point type.
     pub fn cast<U: Element>(&self) -> Parameters<U> {
-        Parameters(self.0.iter().map(Value::cast).collect())
+        self.values.iter().map(Value::cast).collect::<Vec<_>>().into()
     }
 
     /// All scalars, tensor after tensor.

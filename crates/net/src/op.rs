@@ -1,4 +1,4 @@
-//! What an operator is: one trait without default methods, and the contexts its readings work in.
+//! What an operator is: one trait whose readings have no defaults, and the contexts they work in.
 //!
 //! Operators are immutable, hold no tensors, and their code is serial: parallelism belongs to [`crate::exec`],
 //! which cuts the batch into chunks. That is why results cannot depend on the thread count.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::error::OpError;
 use crate::interval::Enclose;
-use crate::kernels::Finish;
+use crate::kernels::{Finish, Prepared, Side};
 pub use crate::scratch::Scratch;
 use crate::tensor::{DType, Element, Tensor, Value};
 
@@ -17,7 +17,7 @@ use crate::tensor::{DType, Element, Tensor, Value};
 pub trait Operator: Op<f32> + Op<f64> {}
 impl<O: Op<f32> + Op<f64>> Operator for O {}
 
-/// The readings of an operator. No method has a default, so that no reading is forgotten: what an operator
+/// The readings of an operator. No reading has a default, so that none is forgotten: what an operator
 /// cannot do is an explicit [`OpError::Unsupported`].
 pub trait Op<T: Element>: Debug + Send + Sync {
     /// Shapes and kinds of the outputs. Where the content of an integer input matters (a target shape,
@@ -33,6 +33,12 @@ pub trait Op<T: Element>: Debug + Send + Sync {
     /// Appends ordinary operators that compute lower and upper bounds of the outputs (see [`Enclose`]).
     /// Called only when at least one input is not a point.
     fn enclose(&self, cx: &mut Enclose<'_>) -> Result<(), OpError>;
+
+    /// Brings weights into the form that kernels multiply by (see [`Prepare`]). That is no reading but saves work in them: most operators
+    /// have nothing to prepare.
+    fn prepare(&self, _cx: Prepare<'_, T>) -> Result<Option<Prepared<T>>, OpError> {
+        Ok(None)
+    }
 }
 
 /// What is known of a value before anything runs.
@@ -181,6 +187,8 @@ pub struct Forward<'a, T> {
     pub noise: Noise,
     /// What a convolution does with its result.
     pub(crate) finish: Finish<'a, T>,
+    /// What [`Op::prepare`] made for [`Side::Output`].
+    pub(crate) prepared: Option<&'a Prepared<T>>,
 }
 
 impl<T: Element> Forward<'_, T> {
@@ -209,6 +217,21 @@ impl<T: Element> Forward<'_, T> {
             _ => Err(OpError::invalid("the first output is not a floating-point value")),
         }
     }
+}
+
+/// The preparation of one node's weights before any chunk of the batch is read.
+#[derive(Debug)]
+pub struct Prepare<'a, T> {
+    /// What is known of the inputs, for a whole chunk.
+    pub facts: &'a [Option<Fact>],
+    /// Inputs that are parameters or constants.
+    pub inputs: Inputs<'a, T>,
+    /// What the weights are for: outputs or gradients of inputs.
+    pub side: Side,
+    /// Elements that the result may have.
+    pub room: usize,
+    /// Memory.
+    pub scratch: &'a mut Scratch<T>,
 }
 
 /// Where the gradient of one input of a node goes.
@@ -266,6 +289,8 @@ pub struct Backward<'a, T> {
     /// Where given, input 0 is the end of a ReLU or of a dropout with this scale behind one, and its gradient is wanted before both, see
     /// [`crate::exec`].
     pub(crate) gate: Option<T>,
+    /// What [`Op::prepare`] made for [`Side::Input`].
+    pub(crate) prepared: Option<&'a Prepared<T>>,
     pub(crate) deliver: Deliver<'a, T>,
 }
 

@@ -21,6 +21,13 @@ pub(crate) struct Aligned<T> {
     start: usize,
 }
 
+impl<T> Aligned<T> {
+    /// The buffer with what lies before the start.
+    pub(crate) fn into_buffer(self) -> Vec<T> {
+        self.buffer
+    }
+}
+
 impl<T> Deref for Aligned<T> {
     type Target = [T];
 
@@ -35,16 +42,30 @@ impl<T> DerefMut for Aligned<T> {
     }
 }
 
+/// How kernels work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// How exactly they compute.
+    pub(crate) precision: Precision,
+    /// Threads that may work together on one kernel.
+    pub(crate) team: usize,
+    /// Whether filters meet enough images to be transformed for small planes, where an image has a tile or two.
+    pub(crate) small_planes: bool,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self { precision: Precision::Single, team: 1, small_planes: true }
+    }
+}
+
 /// Buffers that kernels borrow and give back; one thread at a time uses it.
 #[derive(Debug)]
 pub struct Scratch<T> {
     free: Vec<Vec<T>>,
     tables: Vec<Tables>,
     pub(crate) cut: Cut,
-    /// How exactly kernels compute.
-    pub(crate) precision: Precision,
-    /// Threads that may work together on one kernel.
-    pub(crate) team: usize,
+    pub(crate) how: How,
     /// Memory of the other threads of a team.
     helpers: Vec<Scratch<T>>,
     pool: Arc<Pool<T>>,
@@ -89,8 +110,7 @@ impl<T> Scratch<T> {
             free: Vec::new(),
             tables: Vec::new(),
             cut: Cut::default(),
-            precision: Precision::Single,
-            team: 1,
+            how: How::default(),
             helpers: Vec::new(),
             pool,
         }
@@ -98,7 +118,7 @@ impl<T> Scratch<T> {
 
     /// An empty scratch for kernels that compute so exactly.
     pub fn with_precision(precision: Precision) -> Self {
-        Self { precision, ..Self::default() }
+        Self { how: How { precision, ..How::default() }, ..Self::default() }
     }
 
     /// Memory for so many other threads, which must come back.

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::error::NetError;
 use crate::graph::{Graph, ValueId};
+use crate::kernels::Side;
 use crate::loss::Loss;
 use crate::op::{Backward, Inputs, Noise, Scratch, Target};
 use crate::scratch::Pool;
@@ -283,6 +284,7 @@ impl<T: Element> Reverse<'_, T> {
             targets: &mut targets,
             images,
             gate,
+            prepared: self.shared.prepared.get(index, Side::Input),
             deliver: &mut deliver,
         };
         T::readings(&*node.operator).backward(&mut cx).map_err(|e| node.error(e))?;

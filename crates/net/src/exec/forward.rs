@@ -1,40 +1,46 @@
 //! The point reading: one chunk of the batch on one thread.
 
+use std::sync::Arc;
+
 use crate::error::NetError;
 use crate::graph::{Graph, Parameters, ValueId};
+use crate::kernels::{Prepared, Side};
 use crate::op::{Forward, Inputs, Noise, Scratch};
 use crate::scratch::Pool;
 use crate::tensor::{DType, Element, Tensor, Value};
 
 use super::chain::{self, Chain};
 use super::plan::Plan;
+use super::prepared::PreparedWeights;
 
 /// Values that all chunks of a run read: parameters, constants, folded shapes, and what is computed from
 /// parameters alone.
 pub(super) struct Shared<'a, T> {
     known: Vec<Option<&'a Value<T>>>,
     computed: Vec<Option<Value<T>>>,
+    /// Weights in the form that kernels multiply by.
+    pub(super) prepared: Arc<PreparedWeights<T>>,
 }
 
 impl<'a, T: Element> Shared<'a, T> {
     pub(super) fn new(
-        graph: &Graph,
-        plan: &'a Plan<T>,
+        (graph, plan): (&Graph, &'a Plan<T>),
         constants: &'a [Option<Value<T>>],
-        parameters: &'a Parameters<T>,
+        (parameters, prepared): (&'a Parameters<T>, Arc<PreparedWeights<T>>),
         scratch: &mut Scratch<T>,
     ) -> Result<Self, NetError> {
         let mut known: Vec<Option<&Value<T>>> = constants.iter().map(Option::as_ref).collect();
-        for (parameter, value) in graph.parameters().iter().zip(&parameters.0) {
+        for (parameter, value) in graph.parameters().iter().zip(parameters.values()) {
             known[parameter.value.0] = Some(value);
         }
         for (value, content) in &plan.folded {
             known[value.0] = Some(content);
         }
-        let mut shared = Self { known, computed: (0..graph.value_count()).map(|_| None).collect() };
+        let computed = (0..graph.value_count()).map(|_| None).collect();
+        let mut shared = Self { known, computed, prepared };
         for &index in &plan.shared {
             let outputs =
-                run_node(graph, plan, (index, None), &|v| shared.get(v), scratch, Noise::default())?;
+                run_node(graph, plan, (index, None, None), &|v| shared.get(v), scratch, Noise::default())?;
             store(graph, index, outputs, &mut shared.computed);
         }
         Ok(shared)
@@ -87,7 +93,8 @@ impl<T: Element> Tape<T> {
                     Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
                 let chain = plan.chains.begun_by(index, options.watch);
                 let get = |v: ValueId| tape.values[v.0].as_ref().or(shared.get(v));
-                let outputs = run_node(graph, plan, (index, chain), &get, scratch, noise)?;
+                let step = (index, chain, shared.prepared.get(index, Side::Output));
+                let outputs = run_node(graph, plan, step, &get, scratch, noise)?;
                 match chain {
                     Some(chain) => tape.values[chain.last.0] = outputs.into_iter().next(),
                     None => store(graph, index, outputs, &mut tape.values),
@@ -150,7 +157,7 @@ fn store<T>(graph: &Graph, index: usize, outputs: Vec<Value<T>>, values: &mut [O
 fn run_node<'v, T: Element + 'v>(
     graph: &Graph,
     plan: &Plan<T>,
-    (index, chain): (usize, Option<&Chain>),
+    (index, chain, prepared): (usize, Option<&Chain>, Option<&Prepared<T>>),
     get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
     scratch: &mut Scratch<T>,
     noise: Noise,
@@ -175,7 +182,7 @@ fn run_node<'v, T: Element + 'v>(
         }
     };
     let inputs = Inputs(&inputs);
-    let mut cx = Forward { inputs, outputs: &mut outputs, scratch, noise, finish: &finish };
+    let mut cx = Forward { inputs, outputs: &mut outputs, scratch, noise, finish: &finish, prepared };
     T::readings(&*node.operator).forward(&mut cx).map_err(|e| node.error(e))?;
     Ok(outputs)
 }

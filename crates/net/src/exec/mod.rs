@@ -10,6 +10,7 @@ pub(crate) mod denormals;
 mod forward;
 mod images;
 mod plan;
+mod prepared;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,14 +24,15 @@ pub(crate) use plan::constant_outputs;
 
 use crate::error::NetError;
 use crate::graph::{Dim, Graph, Parameters, ValueId};
-use crate::kernels::Precision;
+use crate::kernels::{Precision, Side};
 use crate::loss::Loss;
 use crate::op::Scratch;
-use crate::scratch::Pool;
+use crate::scratch::{How, Pool};
 use crate::tensor::{Element, Tensor, Value};
 use backward::{Accumulators, Outlet, Reverse, evaluate, wanted};
 use forward::{Shared, Tape, TapeOptions, leading_to};
 use images::{concatenate, concatenate_options, images, shapes, slice};
+use prepared::{PreparedWeights, Purpose};
 
 /// How a run is cut up and where its random numbers come from.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +84,14 @@ pub struct Runtime<T> {
     graph: Arc<Graph>,
     constants: Vec<Option<Value<T>>>,
     plans: Mutex<BTreeMap<Vec<Vec<usize>>, Arc<Plan<T>>>>,
+    prepared: Mutex<Arc<PreparedWeights<T>>>,
     scratch: Mutex<Vec<Scratch<T>>>,
     pool: Arc<Pool<T>>,
 }
 
-/// Images whose gradients are added up by one thread before the partial sums are merged, where an image is small beside the parameters.
-const LANE: usize = 4;
+/// Images whose gradients one thread adds up before the partial sums are merged, where an image is small beside the parameters: so many pay
+/// for transformed filters in small planes as well. Half as many, where there would be one sum only.
+const SEVERAL: usize = 8;
 /// At most this many partial sums: each costs a copy of the parameters.
 const MAX_LANES: usize = 4;
 /// Elements of values that are worth a thread.
@@ -100,7 +104,8 @@ impl<T: Element> Runtime<T> {
         for (value, constant) in &graph.constants {
             constants[value.0] = Some(constant.cast());
         }
-        Self { graph, constants, plans: Mutex::default(), scratch: Mutex::default(), pool: Arc::default() }
+        let (plans, prepared) = Default::default();
+        Self { graph, constants, plans, prepared, scratch: Mutex::default(), pool: Arc::default() }
     }
 
     /// The graph.
@@ -135,8 +140,8 @@ impl<T: Element> Runtime<T> {
         in_pool(|| {
             let chunks = self.chunks(inputs, |images, values| evenly(images, values, settings.chunk))?;
             let plans = self.plans(inputs, &chunks)?;
-            let kinds = self.kinds(&plans, parameters, settings.precision)?;
-            let how = (settings.precision, team(&chunks));
+            let how = How { precision: settings.precision, team: team(&chunks), ..How::default() };
+            let kinds = self.kinds(&plans, parameters, (how, &[Side::Output]))?;
             let parts = chunks.par_iter().map(|chunk| {
                 let kind = Kind::of(&kinds, chunk)?;
                 self.on_chunk(inputs, (chunk, how), |part, scratch| {
@@ -175,12 +180,13 @@ impl<T: Element> Runtime<T> {
         in_pool(|| {
             let images = images(inputs);
             let chunks = self.chunks(inputs, |images, values| {
-                let lane = if values > parameters.scalars() { 1 } else { LANE };
-                images.div_ceil((images / lane).clamp(1, MAX_LANES))
+                images.div_ceil(lanes(images, values > parameters.scalars()))
             })?;
-            let team = team(&chunks);
+            let small_planes = chunks.first().is_some_and(|chunk| chunk.len() >= SEVERAL);
+            let how = How { precision: settings.precision, team: team(&chunks), small_planes };
             let plans = self.plans(inputs, &chunks)?;
-            let kinds = self.kinds(&plans, parameters, settings.precision)?;
+            // A few chunks make these forms in their caches faster than they would read them from memory.
+            let kinds = self.kinds(&plans, parameters, (how, &[]))?;
             let parts: Vec<_> = chunks
                 .par_iter()
                 .map(|chunk| {
@@ -190,7 +196,7 @@ impl<T: Element> Runtime<T> {
                         inputs,
                         chunk,
                         terms,
-                        (with_inputs, settings, team),
+                        (with_inputs, settings.seed, how),
                         &mut accumulators,
                         None,
                     )?;
@@ -212,7 +218,8 @@ impl<T: Element> Runtime<T> {
             for (kind, mut sum) in kinds.iter().zip(sums) {
                 // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
                 let wants = wanted(&self.graph, kind.plan, with_inputs);
-                self.with_scratch((settings.precision, rayon::current_num_threads()), |scratch| {
+                let how = How { team: rayon::current_num_threads(), ..how };
+                self.with_scratch(how, |scratch| {
                     self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
                 })?;
                 total.merge(sum, &self.pool);
@@ -230,10 +237,7 @@ impl<T: Element> Runtime<T> {
 
     /// Takes the memory of a gradient back, so that training does not ask for new memory in every step.
     pub fn recycle(&self, gradient: Gradient<T>) {
-        let tensors = gradient.parameters.0.into_iter().filter_map(|v| match v {
-            Value::Float(t) => Some(t),
-            _ => None,
-        });
+        let tensors = gradient.parameters.into_tensors();
         tensors.chain(gradient.inputs.into_iter().flatten()).for_each(|t| self.pool.give(t.into_data()));
     }
 
@@ -254,9 +258,9 @@ impl<T: Element> Runtime<T> {
     ) -> Result<PerSample<T, S>, NetError> {
         // A sink may add up what it gets of a chunk: threads must not say what a chunk is.
         let chunks = self.chunks(inputs, |_, _| settings.chunk)?;
-        let team = team(&chunks);
+        let how = How { precision: settings.precision, team: team(&chunks), ..How::default() };
         let plans = self.plans(inputs, &chunks)?;
-        let kinds = self.kinds(&plans, parameters, settings.precision)?;
+        let kinds = self.kinds(&plans, parameters, (how, &[Side::Output, Side::Input]))?;
         let index: BTreeMap<ValueId, usize> =
             self.graph.parameters().iter().enumerate().map(|(i, p)| (p.value, i)).collect();
         let parts: Vec<(Vec<T>, S)> = chunks
@@ -276,7 +280,7 @@ impl<T: Element> Runtime<T> {
                     inputs,
                     chunk,
                     terms,
-                    (false, settings, team),
+                    (false, settings.seed, how),
                     &mut accumulators,
                     Some(outlet),
                 )?;
@@ -301,13 +305,13 @@ impl<T: Element> Runtime<T> {
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
         terms: &[&dyn Loss<T>],
-        (with_inputs, Settings { seed, precision, .. }, team): (bool, Settings, usize),
+        (with_inputs, seed, how): (bool, u64, How),
         accumulators: &mut Accumulators<T>,
         outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
         self.check_differentiable()?;
         let Kind { plan, shared, .. } = kind;
-        self.on_chunk(inputs, (chunk, (precision, team)), |part, scratch| {
+        self.on_chunk(inputs, (chunk, how), |part, scratch| {
             if accumulators.per_image && !plan.separable {
                 return Err(NetError::input(
                     "this model mixes the images of a batch: per-sample gradients do not exist",
@@ -367,7 +371,7 @@ impl<T: Element> Runtime<T> {
     fn on_chunk<R>(
         &self,
         inputs: &[Tensor<T>],
-        (chunk, how): (&Range<usize>, (Precision, usize)),
+        (chunk, how): (&Range<usize>, How),
         work: impl FnOnce(Vec<Tensor<T>>, &mut Scratch<T>) -> Result<R, NetError>,
     ) -> Result<R, NetError> {
         self.with_scratch(how, |scratch| {
@@ -376,16 +380,11 @@ impl<T: Element> Runtime<T> {
         })
     }
 
-    /// Calls `work` with memory for kernels that compute so exactly, on so many threads.
-    fn with_scratch<R>(
-        &self,
-        (precision, team): (Precision, usize),
-        work: impl FnOnce(&mut Scratch<T>) -> R,
-    ) -> R {
+    /// Calls `work` with memory for kernels that work like this.
+    fn with_scratch<R>(&self, how: How, work: impl FnOnce(&mut Scratch<T>) -> R) -> R {
         let _guard = denormals::flush();
         let mut scratch = lock(&self.scratch).pop().unwrap_or_else(|| Scratch::of(Arc::clone(&self.pool)));
-        scratch.precision = precision;
-        scratch.team = team;
+        scratch.how = how;
         let result = work(&mut scratch);
         lock(&self.scratch).push(scratch);
         result
@@ -407,15 +406,52 @@ impl<T: Element> Runtime<T> {
         &'a self,
         plans: &'a [(usize, Arc<Plan<T>>)],
         parameters: &'a Parameters<T>,
-        precision: Precision,
+        (how, sides): (How, &'static [Side]),
     ) -> Result<Vec<Kind<'a, T>>, NetError> {
+        let Some((images, plan)) = plans.first() else { return Ok(Vec::new()) };
+        let how = How { team: rayon::current_num_threads(), ..how };
+        let prepared = match sides {
+            [] => Arc::default(),
+            _ => {
+                let purpose = Purpose { stamp: parameters.stamp(), how, sides, images: *images };
+                self.prepared(plan, parameters, purpose)?
+            }
+        };
         let kind = |(images, plan): &'a (usize, Arc<Plan<T>>)| {
-            self.with_scratch((precision, rayon::current_num_threads()), |scratch| {
-                let shared = Shared::new(&self.graph, plan, &self.constants, parameters, scratch)?;
+            self.with_scratch(how, |scratch| {
+                let prepared = Arc::clone(&prepared);
+                let shared =
+                    Shared::new((&self.graph, plan), &self.constants, (parameters, prepared), scratch)?;
                 Ok(Kind { images: *images, plan, shared })
             })
         };
         plans.iter().map(kind).collect()
+    }
+
+    /// Weights prepared for a purpose: those of the last run, if they serve it.
+    fn prepared(
+        &self,
+        plan: &Plan<T>,
+        parameters: &Parameters<T>,
+        purpose: Purpose,
+    ) -> Result<Arc<PreparedWeights<T>>, NetError> {
+        let last = {
+            let mut kept = lock(&self.prepared);
+            if kept.serve(&purpose) {
+                return Ok(Arc::clone(&kept));
+            }
+            std::mem::take(&mut *kept)
+        };
+        if let Some(last) = Arc::into_inner(last) {
+            last.recycle(&self.pool);
+        }
+        let graph = (&*self.graph, plan);
+        let made = self.with_scratch(purpose.how, |scratch| {
+            PreparedWeights::new(graph, &self.constants, parameters, purpose, scratch)
+        })?;
+        let made = Arc::new(made);
+        *lock(&self.prepared) = Arc::clone(&made);
+        Ok(made)
     }
 
     /// Takes the memory of shared values back.
@@ -528,6 +564,12 @@ fn evenly(images: usize, values: usize, most: usize) -> usize {
     let threads = rayon::current_num_threads();
     let chunks = images.div_ceil(most.max(1)).next_multiple_of(threads);
     images.div_ceil(chunks).max(WORTH / values.max(1)).min(most)
+}
+
+/// Partial sums of a gradient of so many images; `large` where the values of an image outnumber the parameters.
+fn lanes(images: usize, large: bool) -> usize {
+    let (several, two) = if large { (1, 1) } else { (SEVERAL, SEVERAL / 2) };
+    (images / several).max((images / two).min(2)).clamp(1, MAX_LANES)
 }
 
 /// Threads that can work together on one chunk.

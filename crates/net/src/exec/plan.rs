@@ -230,6 +230,7 @@ fn fold(
         scratch: &mut scratch,
         noise,
         finish: &|_, _| {},
+        prepared: None,
     })?;
     for (fact, output) in facts.iter_mut().zip(outputs) {
         fact.value.get_or_insert(Arc::new(output));

@@ -3,7 +3,7 @@
 use super::bands::{Band, bands, within};
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
-use super::reading::{Finish, Forward, Reading, Side, Weights};
+use super::reading::{Finish, Forward, Preparation, Prepared, Reading, Side, Taps, Weights};
 use super::simd::widest;
 use crate::error::OpError;
 use crate::op::Scratch;
@@ -268,6 +268,18 @@ fn for_each(size: [usize; 3], mut visit: impl FnMut([usize; 3])) {
     }
 }
 
+/// What can be made of the weights before [`forward_and`] ([`Side::Output`]) or [`backward_input_and`] ([`Side::Input`]) meets `images`
+/// images at a time; `None` where that is nothing, little beside the rest of the work, or more than `room` elements. Results have the same bits
+/// with and without.
+pub fn prepare<T: Element>(
+    (g, side): (&Geometry, Side),
+    weights: &[T],
+    (images, room): (usize, usize),
+    scratch: &mut Scratch<T>,
+) -> Option<Prepared<T>> {
+    T::kernels().prepare(Preparation { geometry: g, side, weights, images, room, scratch })
+}
+
 /// `y = w * x + bias`: `x` is `images x groups x in`, `w` is `groups x out x reduction`, `y` is
 /// `images x groups x out x pixels`.
 pub fn forward<T: Element>(
@@ -278,14 +290,14 @@ pub fn forward<T: Element>(
     y: &mut [T],
     scratch: &mut Scratch<T>,
 ) {
-    forward_and(g, x, (w, bias), (y, &|_, _| {}), scratch);
+    forward_and(g, x, (w.into(), bias), (y, &|_, _| {}), scratch);
 }
 
 /// [`forward`], with something to be done with the output while it is in cache.
 pub fn forward_and<T: Element>(
     g: &Geometry,
     x: &[T],
-    (w, bias): (&[T], Option<&[T]>),
+    (taps, bias): (Taps<'_, T>, Option<&[T]>),
     (y, finish): (&mut [T], Finish<'_, T>),
     scratch: &mut Scratch<T>,
 ) {
@@ -293,7 +305,7 @@ pub fn forward_and<T: Element>(
         geometry: g,
         side: Side::Output,
         from: x,
-        weights: w,
+        taps,
         bias,
         to: &mut *y,
         finish,
@@ -308,7 +320,7 @@ pub fn forward_and<T: Element>(
     for (group, band) in bands_of_groups(g, g.output_bands(images)) {
         g.forward_tables(&frame, &band, (group, images), &mut tables);
         let product = Product {
-            a: &w[group * g.weights()..],
+            a: &taps.weights[group * g.weights()..],
             rows: g.out_channels,
             a_row: g.reduction(),
             a_steps: &tables.a_steps,
@@ -330,13 +342,13 @@ pub fn forward_and<T: Element>(
 /// The gradient of the input, from that of the output; overwrites `dx`. It is also the forward reading of the
 /// transposed convolution.
 pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], scratch: &mut Scratch<T>) {
-    backward_input_and(g, w, dy, (dx, &|_, _| {}), scratch);
+    backward_input_and(g, w.into(), dy, (dx, &|_, _| {}), scratch);
 }
 
 /// [`backward_input`], with something to be done with the gradient while it is in cache.
 pub fn backward_input_and<T: Element>(
     g: &Geometry,
-    w: &[T],
+    taps: Taps<'_, T>,
     dy: &[T],
     (dx, finish): (&mut [T], Finish<'_, T>),
     scratch: &mut Scratch<T>,
@@ -345,7 +357,7 @@ pub fn backward_input_and<T: Element>(
         geometry: g,
         side: Side::Input,
         from: dy,
-        weights: w,
+        taps,
         bias: None,
         to: &mut *dx,
         finish,
@@ -362,7 +374,7 @@ pub fn backward_input_and<T: Element>(
         for_each(std::array::from_fn(|a| g.stride[a].min(g.input[a])), |phase| {
             g.phase_tables(&frame, (phase, before), &band, (group, images), &mut tables);
             let product = Product {
-                a: &w[group * g.weights()..],
+                a: &taps.weights[group * g.weights()..],
                 rows: g.in_channels,
                 a_row: g.kernel_len(),
                 a_steps: &tables.a_steps,

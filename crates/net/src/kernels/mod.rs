@@ -24,7 +24,7 @@ mod winograd;
 pub use gemm::{Matrix, gemm};
 pub(crate) use product::{Cut, Tables};
 pub use product::{Product, Run, Start};
-pub use reading::{Finish, Forward, Precision, Reading, Side, Weights};
+pub use reading::{Finish, Forward, Precision, Preparation, Prepared, Reading, Side, Taps, Weights};
 pub(crate) use simd::widest;
 
 use crate::op::Scratch;
@@ -37,6 +37,9 @@ pub trait Kernels<T>: Send + Sync {
     /// Computes a convolution by an algorithm of its own where one pays, and says whether it did. Double precision, which serves to judge
     /// single precision, stays with the definition.
     fn shortcut(&self, reading: Reading<'_, '_, T>) -> bool;
+
+    /// Brings weights into the form that [`Self::shortcut`] multiplies by, where making it is a large part of the work.
+    fn prepare(&self, preparation: Preparation<'_, '_, T>) -> Option<Prepared<T>>;
 }
 
 /// Single precision, with the instruction set of this machine.
@@ -61,6 +64,15 @@ impl Kernels<f32> for SingleKernels {
         }
         pays
     }
+
+    fn prepare(&self, preparation: Preparation<'_, '_, f32>) -> Option<Prepared<f32>> {
+        let Preparation { geometry, side, ref scratch, .. } = preparation;
+        let split = scratch.how.precision.parts(side == Side::Input).is_some();
+        if split && matrix_unit::available() && matrix_unit::reads(geometry, side) {
+            return None;
+        }
+        winograd::prepare(preparation, |making| simd::single(making))
+    }
 }
 
 /// Double precision, with the instruction set of this machine.
@@ -73,5 +85,9 @@ impl Kernels<f64> for DoubleKernels {
 
     fn shortcut(&self, _: Reading<'_, '_, f64>) -> bool {
         false
+    }
+
+    fn prepare(&self, _: Preparation<'_, '_, f64>) -> Option<Prepared<f64>> {
+        None
     }
 }

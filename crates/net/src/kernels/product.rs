@@ -191,7 +191,7 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
         // Threads share panels, or, where there are too few of these, rows.
         let (panels, tall) = (cut.panels.len(), product.rows.div_ceil(ROWS[0]));
         let columns: usize = cut.panels.iter().map(|panel| panel.columns).sum();
-        let members = match scratch.team > 1 && product.divides() {
+        let members = match scratch.how.team > 1 && product.divides() {
             true => team::members(scratch, product.rows * steps * columns, panels.max(tall)),
             false => 1,
         };

@@ -3,6 +3,7 @@
 use super::Start;
 use super::conv::Geometry;
 use crate::op::Scratch;
+use crate::scratch::Aligned;
 
 /// Called with every piece of a result as soon as it is complete and still in cache, with the place of its first element.
 pub type Finish<'b, T> = &'b (dyn Fn(usize, &mut [T]) + Sync);
@@ -32,14 +33,61 @@ pub struct Forward<'a, 'b, T> {
     pub side: Side,
     /// What is read: the input, or the gradient of the output.
     pub from: &'a [T],
-    /// `out_channels x in_channels x 3 x 3`.
-    pub weights: &'a [T],
+    /// `out_channels x in_channels x kernel`.
+    pub taps: Taps<'a, T>,
     /// Added to each channel.
     pub bias: Option<&'a [T]>,
     /// What is overwritten.
     pub to: &'b mut [T],
     /// What is done with it.
     pub finish: Finish<'b, T>,
+    /// Memory.
+    pub scratch: &'b mut Scratch<T>,
+}
+
+/// The weights of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Taps<'a, T> {
+    /// As the operator has them.
+    pub weights: &'a [T],
+    /// What [`prepare`](super::conv::prepare) made of these very weights for the same geometry, side and precision.
+    pub prepared: Option<&'a Prepared<T>>,
+}
+
+impl<'a, T> From<&'a [T]> for Taps<'a, T> {
+    fn from(weights: &'a [T]) -> Self {
+        Self { weights, prepared: None }
+    }
+}
+
+/// Weights in the form that a kernel multiplies by.
+#[derive(Debug)]
+pub struct Prepared<T>(pub(super) Aligned<T>);
+
+impl<T> Prepared<T> {
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Its memory, to be used again.
+    pub(crate) fn into_buffer(self) -> Vec<T> {
+        self.0.into_buffer()
+    }
+}
+
+/// Weights that are to be [`Prepared`] for one side of a convolution.
+pub struct Preparation<'a, 'b, T> {
+    /// Shapes.
+    pub geometry: &'a Geometry,
+    /// What they will be used for.
+    pub side: Side,
+    /// `out_channels x in_channels x kernel`.
+    pub weights: &'a [T],
+    /// Images that one thread will take at a time.
+    pub images: usize,
+    /// Elements that the result may have.
+    pub room: usize,
     /// Memory.
     pub scratch: &'b mut Scratch<T>,
 }
@@ -74,17 +122,24 @@ pub enum Precision {
     Mixed,
 }
 
+impl Precision {
+    /// Numbers of 8 significant bits that may stand for a factor, if any, of an output or of a gradient.
+    pub(super) fn parts(self, gradient: bool) -> Option<usize> {
+        match self {
+            Self::Single => None,
+            Self::Mixed if gradient => Some(1),
+            Self::Split | Self::Mixed => Some(2),
+        }
+    }
+}
+
 impl<T> Reading<'_, '_, T> {
     /// Numbers of 8 significant bits that may stand for a factor, if any.
     pub(super) fn parts(&self) -> Option<usize> {
         let (precision, gradient) = match self {
-            Self::Forward(forward) => (forward.scratch.precision, forward.side == Side::Input),
-            Self::Weights(weights) => (weights.scratch.precision, true),
+            Self::Forward(forward) => (forward.scratch.how.precision, forward.side == Side::Input),
+            Self::Weights(weights) => (weights.scratch.how.precision, true),
         };
-        match precision {
-            Precision::Single => None,
-            Precision::Mixed if gradient => Some(1),
-            Precision::Split | Precision::Mixed => Some(2),
-        }
+        precision.parts(gradient)
     }
 }

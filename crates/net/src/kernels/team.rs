@@ -16,7 +16,7 @@ const WORTH: usize = 1 << 21;
 
 /// How many threads share `products` multiply-adds that fall into so many pieces.
 pub(super) fn members<T>(scratch: &Scratch<T>, products: usize, pieces: usize) -> usize {
-    scratch.team.min(products / WORTH).min(pieces).max(1)
+    scratch.how.team.min(products / WORTH).min(pieces).max(1)
 }
 
 /// Calls `work` once for each of `members`, side by side, with memory of its own.

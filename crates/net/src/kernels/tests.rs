@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::conv::{self, Geometry};
 use super::{
-    Forward, Matrix, Precision, Product, Reading, Run, Side, Start, Weights, gemm, matrix_unit, product,
-    simd, winograd,
+    Forward, Matrix, Precision, Product, Reading, Run, Side, Start, Taps, Weights, gemm, matrix_unit,
+    product, simd, winograd,
 };
 use crate::op::Scratch;
 use crate::tensor::Element;
@@ -168,17 +168,29 @@ fn convolutions_with_split_factors_follow_the_definition() {
     follows_the_definition::<f32>(Precision::Mixed, [1e-5, 5e-3]);
 }
 
-/// Convolutions that minimal filtering computes, the last one in several groups of strips.
+/// Convolutions that minimal filtering computes: one in several groups of strips, and planes for both sizes of tiles.
 fn filtered() -> Vec<Geometry> {
     let mut filtered: Vec<Geometry> = geometries();
-    let size = [1, 40, 40];
-    filtered.push(Geometry { input: size, output: size, pad: [0, 1, 1], ..filtered[4].clone() });
+    for (input, pad) in
+        [([40, 40], [1, 1]), ([3, 3], [1, 1]), ([5, 6], [1, 1]), ([4, 3], [1, 2]), ([3, 9], [2, 0])]
+    {
+        let size = |a: usize| input[a] + 2 * pad[a] - 2;
+        let (input, output, pad) = ([1, input[0], input[1]], [1, size(0), size(1)], [0, pad[0], pad[1]]);
+        filtered.push(Geometry { input, output, pad, ..filtered[4].clone() });
+    }
     filtered.retain(|g| {
-        let y = vec![0f32; 4 * g.output_len()];
-        let mut scratch = Scratch::default();
-        let weights =
-            Weights { geometry: g, x: &[], dy: &y, dw: &mut [], start: Start::Zero, scratch: &mut scratch };
-        winograd::pays(&Reading::Weights(weights))
+        let (mut y, mut scratch) = (vec![0f32; g.output_len()], Scratch::default());
+        let work = Forward {
+            geometry: g,
+            side: Side::Output,
+            from: &[],
+            taps: [][..].into(),
+            bias: None,
+            to: &mut y,
+            finish: &|_, _| {},
+            scratch: &mut scratch,
+        };
+        winograd::pays(&Reading::Forward(work))
     });
     filtered
 }
@@ -197,7 +209,7 @@ fn readings<T: Element>(
             geometry,
             side,
             from,
-            weights,
+            taps: weights.into(),
             bias: None,
             to,
             finish: &|_, _| {},
@@ -215,7 +227,7 @@ fn drawn<T: Element>(g: &Geometry, images: usize) -> [Vec<T>; 3] {
 
 #[test]
 fn minimal_filtering_is_the_definition() {
-    assert!(filtered().len() > 3);
+    assert!(filtered().len() > 8);
     for g in filtered() {
         let [x, w, dy] = drawn::<f64>(&g, 3);
         let results = readings(&g, [&x, &w, &dy], |reading| simd::double(reading));
@@ -240,20 +252,50 @@ fn minimal_filtering_has_the_same_bits_with_and_without_vectors() {
 /// The loss of precision: 256 channels of rectified activations and weights as they are initialised.
 #[test]
 fn minimal_filtering_keeps_single_precision() {
-    let g = Geometry {
-        in_channels: 256,
-        out_channels: 32,
-        input: [1, 14, 14],
-        output: [1, 14, 14],
-        ..geometries().swap_remove(1)
-    };
-    let [mut x, mut w, dy] = drawn::<f32>(&g, 2);
-    x.iter_mut().for_each(|x| *x = x.max(0.0));
-    w.iter_mut().for_each(|w| *w /= (g.reduction() as f32).sqrt());
-    let results = readings(&g, [&x, &w, &dy], |reading| simd::single(reading));
-    for (got, expected) in results.iter().zip(definition(&g, &x, &w, &dy)) {
-        close("minimal filtering", &g, got, &expected, 5e-6);
+    for size in [[1, 14, 14], [1, 3, 3]] {
+        let (in_channels, out_channels) = (256, 32);
+        let g =
+            Geometry { in_channels, out_channels, input: size, output: size, ..geometries().swap_remove(1) };
+        let [mut x, mut w, dy] = drawn::<f32>(&g, 2);
+        x.iter_mut().for_each(|x| *x = x.max(0.0));
+        w.iter_mut().for_each(|w| *w /= (g.reduction() as f32).sqrt());
+        let results = readings(&g, [&x, &w, &dy], |reading| simd::single(reading));
+        for (got, expected) in results.iter().zip(definition(&g, &x, &w, &dy)) {
+            close("minimal filtering", &g, got, &expected, 5e-6);
+        }
     }
+}
+
+#[test]
+fn prepared_weights_change_no_bit() {
+    let (images, mut scratch, mut prepared) = (2, Scratch::default(), 0);
+    for g in filtered() {
+        let [x, w, dy] = drawn::<f32>(&g, images);
+        for side in [Side::Output, Side::Input] {
+            let room = 36 * g.in_channels * g.out_channels;
+            assert!(conv::prepare((&g, side), &w, (images, 8 * g.in_channels), &mut scratch).is_none());
+            let made = conv::prepare((&g, side), &w, (images, room), &mut scratch);
+            prepared += usize::from(made.is_some());
+            let [without, with] = [None, made.as_ref()].map(|prepared| {
+                let (taps, mut result) =
+                    (Taps { weights: &w, prepared }, vec![f32::NAN; x.len().max(dy.len())]);
+                let none = &|_: usize, _: &mut [f32]| {};
+                match side {
+                    Side::Output => {
+                        let y = &mut result[..dy.len()];
+                        conv::forward_and(&g, &x, (taps, None), (y, none), &mut scratch);
+                    }
+                    Side::Input => {
+                        let dx = &mut result[..x.len()];
+                        conv::backward_input_and(&g, taps, &dy, (dx, none), &mut scratch);
+                    }
+                }
+                result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            });
+            assert!(without == with, "{side:?} of {g:?}: other bits");
+        }
+    }
+    assert!(prepared > 8, "{prepared}");
 }
 
 #[test]
@@ -261,7 +303,7 @@ fn an_image_has_the_same_bits_in_any_batch() {
     let mut scratch = Scratch::<f32>::default();
     let all = [Precision::Single, Precision::Split, Precision::Mixed];
     for (g, precision) in geometries().into_iter().flat_map(|g| all.map(|precision| (g.clone(), precision))) {
-        scratch.precision = precision;
+        scratch.how.precision = precision;
         let images = 19;
         let (row_x, row_y) = (g.groups * g.input_len(), g.groups * g.output_len());
         let (x, w) = (random(images * row_x, 5), random(g.groups * g.weights(), 6));
@@ -305,7 +347,7 @@ fn a_team_computes_the_same_bits() {
         let [x, w, dy]: [Vec<f32>; 3] = std::array::from_fn(|i| random(lens[i], 10 + i as u64));
         let computed = |team: usize| {
             let mut scratch = Scratch::default();
-            scratch.team = team;
+            scratch.how.team = team;
             let mut results = lens.map(|len| vec![f32::NAN; len]);
             let [dx, dw, y] = &mut results;
             conv::forward(&g, &x, &w, None, y, &mut scratch);

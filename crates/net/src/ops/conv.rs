@@ -8,10 +8,10 @@ use super::{Entry, Interval, Sample, SampleInput};
 use crate::error::OpError;
 use crate::exec::chain;
 use crate::interval::Enclose;
-use crate::kernels::Start;
 use crate::kernels::conv::{self, Geometry};
+use crate::kernels::{Prepared, Start, Taps};
 use crate::onnx::{Attributes, attribute};
-use crate::op::{Backward, Fact, Facts, Forward, Op, Operator};
+use crate::op::{Backward, Fact, Facts, Forward, Op, Operator, Prepare};
 use crate::tensor::Element;
 
 pub(super) static ENTRY: Entry = Entry {
@@ -151,23 +151,24 @@ impl<T: Element> Op<T> for Conv {
     fn forward(&self, cx: &mut Forward<'_, T>) -> Result<(), OpError> {
         let (x, w, bias) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.inputs.opt_float(2)?);
         let g = self.geometry(x.shape(), w.shape())?;
+        let prepared = cx.prepared;
         let (y, finish, scratch) = cx.output_to_finish()?;
-        let weights = (w.data(), bias.map(|b| b.data()));
-        conv::forward_and(&g, x.data(), weights, (y.data_mut(), finish), scratch);
+        let taps = Taps { weights: w.data(), prepared };
+        conv::forward_and(&g, x.data(), (taps, bias.map(|b| b.data())), (y.data_mut(), finish), scratch);
         Ok(())
     }
 
     fn backward(&self, cx: &mut Backward<'_, T>) -> Result<(), OpError> {
         let (x, w, dy) = (cx.inputs.float(0)?, cx.inputs.float(1)?, cx.grad_output()?);
         let g = self.geometry(x.shape(), w.shape())?;
-        let gate = cx.gate;
+        let (gate, taps) = (cx.gate, Taps { weights: w.data(), prepared: cx.prepared });
         if let Some((dx, scratch)) = cx.input_and_scratch(0) {
             let finish = |start: usize, dx: &mut [T]| {
                 if let Some(scale) = gate {
                     chain::gate(dx, &x.data()[start..], scale);
                 }
             };
-            conv::backward_input_and(&g, w.data(), dy.data(), (dx, &finish), scratch);
+            conv::backward_input_and(&g, taps, dy.data(), (dx, &finish), scratch);
         }
         let (per_x, per_y) = (x.row_len(), dy.row_len());
         cx.shared_or_fresh(1, |images, fresh, dw, scratch| {
@@ -189,5 +190,12 @@ impl<T: Element> Op<T> for Conv {
         })?;
         cx.output(0, bounds);
         Ok(())
+    }
+
+    fn prepare(&self, cx: Prepare<'_, T>) -> Result<Option<Prepared<T>>, OpError> {
+        let (x, Some(w)) = (cx.facts.need(0)?, cx.inputs.opt_float(1)?) else { return Ok(None) };
+        let g = self.geometry(&x.shape, w.shape())?;
+        let images = x.shape.first().copied().unwrap_or(0);
+        Ok(conv::prepare((&g, cx.side), w.data(), (images, cx.room), cx.scratch))
     }
 }

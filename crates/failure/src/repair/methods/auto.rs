@@ -11,9 +11,9 @@ pub(super) struct Auto;
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [2e-4, 1e-3];
 /// Epochs for known targets.
-const EPOCHS: usize = 14;
+const EPOCHS: usize = 16;
 /// Epochs after which it shows what can be reached.
-const SCOUTED: usize = 8;
+const SCOUTED: usize = 10;
 /// Passes over target failures once the targets are known.
 const EMPHASIS: usize = 4;
 
@@ -34,7 +34,7 @@ impl Method for Auto {
             replay: Replay::All,
             augment: true,
             batch_size: 32,
-            average: 4,
+            average: 8,
             epochs,
             patience: epochs,
             ..Recipe::PLAIN

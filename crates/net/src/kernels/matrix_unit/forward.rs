@@ -7,7 +7,7 @@ use super::line::{Line, Spot, TILE};
 use super::rows::{Rows, columns};
 use super::split;
 use super::unit::{BYTES, DEPTH, Factors, ROW, ROWS, SUMS, Unit};
-use crate::kernels::{Finish, Forward, Side};
+use crate::kernels::{Finish, Forward, Side, Taps};
 
 /// Words of split images that are held at a time: they stay in the second-level cache while the filters pass.
 const HELD: usize = 1 << 17;
@@ -18,7 +18,7 @@ const HELD: usize = 1 << 17;
 /// The processor must have AVX-512 with bfloat16, and the unit.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) unsafe fn run(work: Forward<'_, '_, f32>, parts: usize) {
-    let Forward { geometry: g, side, from, weights, bias, to, finish, scratch } = work;
+    let Forward { geometry: g, side, from, taps: Taps { weights, .. }, bias, to, finish, scratch } = work;
     let line = Line::new(g, side);
     let taps = line.shifts.len();
     let (read, written) = match side {

@@ -32,6 +32,7 @@ mod unit;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod weights;
 
+use super::conv::Geometry;
 use super::{Reading, Side};
 
 /// Fewer channels than this leave most of a tile empty.
@@ -57,11 +58,7 @@ pub fn available() -> bool {
 /// Whether the unit computes this reading faster. For output and input gradient that depends on the shapes of the layer alone.
 pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
     match reading {
-        Reading::Forward(forward) => {
-            let g = forward.geometry;
-            let read = if forward.side == Side::Output { g.in_channels } else { g.out_channels };
-            line::covers(g) && read >= CHANNELS
-        }
+        Reading::Forward(forward) => reads(forward.geometry, forward.side),
         Reading::Weights(weights) => {
             let g = weights.geometry;
             let positions = weights.dy.len() / g.out_channels.max(1);
@@ -69,6 +66,12 @@ pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
             line::covers(g) && wide && positions >= POSITIONS
         }
     }
+}
+
+/// Whether the unit computes this side of a convolution faster.
+pub(super) fn reads(g: &Geometry, side: Side) -> bool {
+    let read = if side == Side::Output { g.in_channels } else { g.out_channels };
+    line::covers(g) && read >= CHANNELS
 }
 
 /// Computes a reading that [`suits`] from so many parts of its factors, on a machine where the unit is [`available`].

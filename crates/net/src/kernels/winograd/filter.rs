@@ -1,11 +1,12 @@
 //! From filters to transformed filters and back.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use pulp::NullaryFnOnce;
 
 use super::layout::{Panels, Stack};
-use super::minimal::{Filter, FilterGradient, PRODUCTS, transform};
+use super::minimal::{TAPS, Transform, transform};
 use super::tiles::read_four;
 use crate::kernels::simd::{Vectors, group_order};
 use crate::kernels::team::{self, Common};
@@ -28,15 +29,16 @@ pub(super) struct Filters<'a, T> {
 /// Panels of channels read and of channels written, whose filters are transformed pair by pair.
 #[derive(Clone, Copy)]
 pub(super) struct Pairs {
-    reads: Panels,
+    pub(super) reads: Panels,
     pub(super) writes: Panels,
     /// Elements of the largest pair.
     len: usize,
 }
 
 impl Pairs {
-    pub(super) fn new(reads: Panels, writes: Panels) -> Self {
-        let len = Stack { rows: reads.widest(), width: writes.widest(), lanes: writes.lanes }.len();
+    /// Pairs whose filters have so many products along each axis.
+    pub(super) fn new(reads: Panels, writes: Panels, products: usize) -> Self {
+        let len = Stack { rows: reads.widest(), width: writes.widest(), lanes: writes.lanes }.len(products);
         Self { reads, writes, len }
     }
 
@@ -53,7 +55,7 @@ impl Pairs {
 
 impl<T: Element> Filters<'_, T> {
     /// The transformed filters of one pair of panels.
-    pub(super) fn pair<S: Vectors<T>>(
+    pub(super) fn pair<S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize>(
         self,
         simd: S,
         (pairs, part, panel): (Pairs, usize, usize),
@@ -62,6 +64,7 @@ impl<T: Element> Filters<'_, T> {
     ) {
         simd.vectorize(Spread {
             simd,
+            transform: PhantomData::<X>,
             filters: self,
             read: pairs.reads.existing(part),
             written: pairs.writes.existing(panel),
@@ -72,7 +75,7 @@ impl<T: Element> Filters<'_, T> {
     }
 
     /// The transformed filters of all pairs of panels.
-    pub(super) fn transformed<S: Vectors<T>>(
+    pub(super) fn transformed<S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize>(
         self,
         simd: S,
         pairs: Pairs,
@@ -83,12 +86,12 @@ impl<T: Element> Filters<'_, T> {
         let members = team::members(scratch, stacks.len() * COST, count);
         let common = Common::new(&mut stacks);
         team::side_by_side(members, scratch, |member, scratch| {
-            let mut room = scratch.take_aligned(Spread::<T, S>::room(pairs.writes.widest()));
+            let mut room = scratch.take_aligned(room::<S, T>(pairs.writes.widest()));
             for pair in team::share(member, members, count) {
                 let (part, panel) = (pair / pairs.writes.count, pair % pairs.writes.count);
                 // SAFETY: each pair has a stack of its own, and one member.
                 let stack = unsafe { common.part(pairs.place(part, panel)..(pair + 1) * pairs.len) };
-                self.pair(simd, (pairs, part, panel), &mut room, stack);
+                self.pair::<S, X, N>(simd, (pairs, part, panel), &mut room, stack);
             }
             scratch.give_aligned(room);
         });
@@ -99,39 +102,40 @@ impl<T: Element> Filters<'_, T> {
 /// Multiply-adds that take as long as one element of a transformed filter.
 const COST: usize = 8;
 
-/// Taps of a filter.
-const TAPS: usize = 9;
+/// Taps of a filter, along both axes.
+const FILTER: usize = TAPS * TAPS;
 /// Where the taps are read, four at a time.
 const PIECES: [usize; 3] = [0, 4, 5];
 
 /// Transforms the filters of some channels written: `G filter G^T`, a stack with a row for each channel read.
-pub(super) struct Spread<'a, 'b, T, S> {
-    pub(super) simd: S,
-    pub(super) filters: Filters<'a, T>,
+struct Spread<'a, 'b, T, S, X, const N: usize> {
+    simd: S,
+    transform: PhantomData<X>,
+    filters: Filters<'a, T>,
     /// Channels read.
-    pub(super) read: Range<usize>,
+    read: Range<usize>,
     /// Channels written.
-    pub(super) written: Range<usize>,
-    /// Room for [`Spread::room`] elements.
-    pub(super) room: &'b mut [T],
+    written: Range<usize>,
+    /// Room for [`room`] elements.
+    room: &'b mut [T],
     /// Channels written with those that fill up the last vector.
-    pub(super) width: usize,
-    pub(super) stack: &'b mut [T],
+    width: usize,
+    stack: &'b mut [T],
 }
 
-impl<T: Element, S: Vectors<T>> Spread<'_, '_, T, S> {
-    /// Elements of a row of `width` filters, in pieces, and those of a vector of them.
-    pub(super) fn room(width: usize) -> usize {
-        PIECES.len() * 4 * width + TAPS * S::LANES
-    }
+/// Elements of a row of `width` filters, in pieces, and those of a vector of them: what [`Filters::pair`] works in.
+pub(super) fn room<S: Vectors<T>, T>(width: usize) -> usize {
+    PIECES.len() * 4 * width + FILTER * S::LANES
 }
 
-impl<T: Element, S: Vectors<T>> NullaryFnOnce for Spread<'_, '_, T, S> {
+impl<T: Element, S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize> NullaryFnOnce
+    for Spread<'_, '_, T, S, X, N>
+{
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, filters, read, written, room, width, stack } = self;
+        let Self { simd, transform: _, filters, read, written, room, width, stack } = self;
         let stride = Stack { rows: read.len(), width, lanes: S::LANES }.stride();
         let (pieces, taps) = room.split_at_mut(PIECES.len() * 4 * width);
         let order = group_order(simd, &mut pieces[..4 * S::LANES]);
@@ -140,10 +144,10 @@ impl<T: Element, S: Vectors<T>> NullaryFnOnce for Spread<'_, '_, T, S> {
             filters.row::<S>(channel, written.clone(), &order, pieces);
             for lane in (0..width).step_by(S::LANES) {
                 ungroup(simd, &pieces[lane * PIECES.len() * 4..], filters.flipped, taps);
-                transform::<T, S, Filter, PRODUCTS, 3>(
+                transform::<T, S, X, N, TAPS>(
                     simd,
-                    (taps, [3 * S::LANES, S::LANES]),
-                    (&mut stack[row * width + lane..], [PRODUCTS * stride, stride]),
+                    (taps, [TAPS * S::LANES, S::LANES]),
+                    (&mut stack[row * width + lane..], [N * stride, stride]),
                 );
             }
         }
@@ -156,7 +160,9 @@ impl<T: Element> Filters<'_, T> {
     #[inline(always)]
     fn row<S: Vectors<T>>(&self, read: usize, channels: Range<usize>, order: &[usize], pieces: &mut [T]) {
         let first = channels.start * self.written + read * self.read;
-        assert!(channels.is_empty() || first + (channels.len() - 1) * self.written + TAPS <= self.taps.len());
+        assert!(
+            channels.is_empty() || first + (channels.len() - 1) * self.written + FILTER <= self.taps.len()
+        );
         assert!(channels.len().div_ceil(S::LANES) * S::LANES * PIECES.len() * 4 <= pieces.len());
         assert!(order[..S::LANES].iter().all(|&group| group < S::LANES));
         // SAFETY: the last filter, the last vector and the order within a vector were checked above.
@@ -185,7 +191,7 @@ fn ungroup<T: Element, S: Vectors<T>>(simd: S, pieces: &[T], flipped: bool, taps
         let vectors = simd.ungroup(read_four(simd, &pieces[i * 4 * S::LANES..], S::LANES));
         for j in 0..4 {
             let tap = PIECES[i] + j;
-            let tap = if flipped { TAPS - 1 - tap } else { tap };
+            let tap = if flipped { FILTER - 1 - tap } else { tap };
             simd.write(&mut taps[tap * S::LANES..], vectors[j]);
         }
     }
@@ -202,43 +208,46 @@ pub(super) struct Gradients<'a, T> {
 
 /// Transforms the gradients of transformed filters back: `G^T gradient G`, from a stack with a row for each channel written
 /// and a column for each channel read.
-pub(super) struct Collect<'a, 'b, T, S> {
+pub(super) struct Collect<'a, 'b, T, S, X, const N: usize> {
     pub(super) simd: S,
+    pub(super) transform: PhantomData<X>,
     pub(super) gradients: &'b mut Gradients<'a, T>,
     pub(super) read: Range<usize>,
     pub(super) written: Range<usize>,
     /// Channels read with those that fill up the last vector.
     pub(super) width: usize,
-    /// Room for [`Collect::ROOM`] elements.
+    /// Room for [`groups_room`] elements.
     pub(super) room: &'b mut [T],
     pub(super) stack: &'b [T],
 }
 
-impl<T: Element, S: Vectors<T>> Collect<'_, '_, T, S> {
-    /// A vector for each tap, their groups, and the filters in order.
-    pub(super) const ROOM: usize = (TAPS + 4 + TAPS) * S::LANES;
+/// Elements of a vector for each tap, of their groups, and of the filters in order: what [`Collect`] works in.
+pub(super) fn groups_room<S: Vectors<T>, T>() -> usize {
+    (FILTER + 4 + FILTER) * S::LANES
 }
 
-impl<T: Element, S: Vectors<T>> NullaryFnOnce for Collect<'_, '_, T, S> {
+impl<T: Element, S: Vectors<T>, X: Transform<T, S, TAPS, N>, const N: usize> NullaryFnOnce
+    for Collect<'_, '_, T, S, X, N>
+{
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, gradients, read, written, width, room, stack } = self;
+        let Self { simd, transform: _, gradients, read, written, width, room, stack } = self;
         let stride = Stack { rows: written.len(), width, lanes: S::LANES }.stride();
-        let (taps, room) = room.split_at_mut(TAPS * S::LANES);
+        let (taps, room) = room.split_at_mut(FILTER * S::LANES);
         let (groups, filters) = room.split_at_mut(4 * S::LANES);
         let order = group_order(simd, groups);
         for (row, channel) in written.enumerate() {
             for lane in (0..read.len()).step_by(S::LANES) {
-                transform::<T, S, FilterGradient, 3, PRODUCTS>(
+                transform::<T, S, X, TAPS, N>(
                     simd,
-                    (&stack[row * width + lane..], [PRODUCTS * stride, stride]),
-                    (taps, [3 * S::LANES, S::LANES]),
+                    (&stack[row * width + lane..], [N * stride, stride]),
+                    (taps, [TAPS * S::LANES, S::LANES]),
                 );
                 group(simd, taps, &order[..S::LANES], groups, filters);
-                let len = (read.len() - lane).min(S::LANES) * TAPS;
-                let at = channel * gradients.written + (read.start + lane) * TAPS;
+                let len = (read.len() - lane).min(S::LANES) * FILTER;
+                let at = channel * gradients.written + (read.start + lane) * FILTER;
                 let to = gradients.taps[at..at + len].iter_mut().zip(filters.iter());
                 match gradients.fresh {
                     true => to.for_each(|(t, &g)| *t = g),
@@ -263,7 +272,7 @@ fn group<T: Element, S: Vectors<T>>(
         for j in 0..4 {
             simd.write(&mut groups[j * S::LANES..], vectors[j]);
         }
-        for (filter, &group) in filters.chunks_exact_mut(TAPS).zip(order) {
+        for (filter, &group) in filters.chunks_exact_mut(FILTER).zip(order) {
             filter[piece..piece + 4].copy_from_slice(&groups[group * 4..][..4]);
         }
     }

@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::filter::{Filters, Pairs, Spread};
+use super::filter::{Filters, Pairs, room};
 use super::layout::{Grid, Panels, Stack};
-use super::minimal::{Input, OUTPUTS, Output, PRODUCTS};
+use super::minimal::Algorithm;
 use super::plane;
 use super::tiles::{Gather, Scatter, Source};
-use crate::kernels::reading::{Forward, Side};
+use crate::kernels::conv::Geometry;
+use crate::kernels::reading::{Forward, Preparation, Prepared, Side};
 use crate::kernels::simd::Vectors;
 use crate::kernels::team::{self, Common};
 use crate::kernels::tile::Block;
@@ -20,42 +21,49 @@ use crate::tensor::Element;
 const HELD: usize = 1 << 17;
 
 impl<T: Element> Forward<'_, '_, T> {
-    pub(super) fn run<S: Vectors<T>>(self, simd: S) {
+    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
+        self,
+        simd: S,
+    ) {
         let g = self.geometry;
         let (input, output) = ((g.in_channels, plane(g.input)), (g.out_channels, plane(g.output)));
         let ((read, from), (written, to), pad) = match self.side {
             Side::Output => (input, output, plane(g.pad)),
             Side::Input => (output, input, plane(g.pad).map(|p| 2 - p)),
         };
-        let filters = match self.side {
-            Side::Output => Filters { taps: self.weights, written: 9 * read, read: 9, flipped: false },
-            Side::Input => Filters { taps: self.weights, written: 9, read: 9 * written, flipped: true },
-        };
-        let grid = Grid::over(to);
-        let (reads, writes) = (Panels::new(read, S::LANES), Panels::new(written, S::LANES));
-        let source = Source { planes: self.from, panels: reads, size: from, pad, step: OUTPUTS, grid };
+        let (filters, pairs) = filters::<T, S, N>((g, self.side), self.taps.weights);
+        let (grid, writes) = (Grid::over(to), pairs.writes);
+        let source = Source { planes: self.from, panels: pairs.reads, size: from, pad, grid };
         // A unit is a strip of tiles in one image.
         let units = self.to.len() / (written * to[0] * to[1]) * grid.rows;
-        let group = source.group(units, HELD);
-        let products = PRODUCTS * PRODUCTS * read * written * units * grid.columns;
+        let group = source.group(units, N, HELD);
+        let products = N * N * read * written * units * grid.columns;
         // Threads share strips, or, where there are more filters than tiles, panels of channels.
         let deep = written > units * grid.columns;
         let members = team::members(self.scratch, products, if deep { writes.count } else { units });
-        let pairs = Pairs::new(reads, writes);
         // What several groups of strips or several threads need is transformed once.
-        let several = group < units || (members > 1 && !deep);
-        let kept = several.then(|| filters.transformed(simd, pairs, self.scratch));
-        let (kept_stacks, planes) = (kept.as_deref(), Common::new(&mut *self.to));
-        let layer =
-            Layer { simd, source, pairs, filters, kept: kept_stacks, bias: self.bias, size: to, planes };
+        let several = self.taps.prepared.is_none() && (group < units || (members > 1 && !deep));
+        let kept = several.then(|| filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch));
+        let known = self.taps.prepared.map(|prepared| &*prepared.0);
+        let (kept_stacks, planes) = (known.or(kept.as_deref()), Common::new(&mut *self.to));
+        let layer = Layer::<T, S, M, N> {
+            simd,
+            source,
+            pairs,
+            filters,
+            kept: kept_stacks,
+            bias: self.bias,
+            size: to,
+            planes,
+        };
         team::side_by_side(members, self.scratch, |member, scratch| {
             let (units, panels) = match deep {
                 true => (0..units, team::share(member, members, writes.count)),
                 false => (team::share(member, members, units), 0..writes.count),
             };
-            let mut memory = Memory::take::<S>(&layer, group.min(units.len()), scratch);
+            let mut memory = Memory::take(&layer, group.min(units.len()), scratch);
             for first in units.clone().step_by(group) {
-                layer.strips(first..(first + group).min(units.end), panels.clone(), &mut memory);
+                layer.strips::<A>(first..(first + group).min(units.end), panels.clone(), &mut memory);
             }
             memory.give(scratch);
         });
@@ -66,13 +74,40 @@ impl<T: Element> Forward<'_, '_, T> {
     }
 }
 
+impl<T: Element> Preparation<'_, '_, T> {
+    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
+        self,
+        simd: S,
+    ) -> Prepared<T> {
+        let (filters, pairs) = filters::<T, S, N>((self.geometry, self.side), self.weights);
+        Prepared(filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch))
+    }
+}
+
+/// The filters that one side of a convolution reads, and their panels.
+fn filters<'a, T, S: Vectors<T>, const N: usize>(
+    (g, side): (&Geometry, Side),
+    taps: &'a [T],
+) -> (Filters<'a, T>, Pairs) {
+    let (inputs, outputs) = (9 * g.in_channels, 9);
+    let [input, output] = [g.in_channels, g.out_channels].map(|channels| Panels::new(channels, S::LANES));
+    match side {
+        Side::Output => {
+            (Filters { taps, written: inputs, read: outputs, flipped: false }, Pairs::new(input, output, N))
+        }
+        Side::Input => {
+            (Filters { taps, written: outputs, read: inputs, flipped: true }, Pairs::new(output, input, N))
+        }
+    }
+}
+
 /// A forward reading that is set up.
-struct Layer<'a, 'b, T, S> {
+struct Layer<'a, 'b, T, S, const M: usize, const N: usize> {
     simd: S,
     source: Source<'a, T>,
     pairs: Pairs,
     filters: Filters<'a, T>,
-    /// Transformed filters of all pairs of panels, where they are kept.
+    /// Transformed filters of all pairs of panels, where there are any.
     kept: Option<&'b [T]>,
     bias: Option<&'a [T]>,
     size: [usize; 2],
@@ -96,20 +131,24 @@ struct Memory<T> {
 }
 
 impl<T: Element> Memory<T> {
-    fn take<S: Vectors<T>>(layer: &Layer<'_, '_, T, S>, units: usize, scratch: &mut Scratch<T>) -> Self {
+    fn take<S: Vectors<T>, const M: usize, const N: usize>(
+        layer: &Layer<'_, '_, T, S, M, N>,
+        units: usize,
+        scratch: &mut Scratch<T>,
+    ) -> Self {
         let source = &layer.source;
         let (rows, lanes, columns) = (units * source.grid.columns, S::LANES, source.grid.columns);
         let (read, written) = (source.panels.widest(), layer.pairs.writes.widest());
-        let tiles_len = Stack { rows, width: read, lanes }.len();
+        let tiles_len = Stack { rows, width: read, lanes }.len(N);
         let filters = if layer.kept.is_some() { 0 } else { layer.pairs.len() };
         Self {
             tiles: scratch.take_aligned(source.panels.count * tiles_len),
             tiles_len,
             filters: scratch.take_aligned(filters),
-            products: scratch.take_aligned(Stack { rows, width: written, lanes }.len()),
-            strip: scratch.take_aligned(source.strip_len::<S>(PRODUCTS)),
-            output: scratch.take_aligned(OUTPUTS * OUTPUTS * columns * written + 4 * lanes),
-            room: scratch.take_aligned(Spread::<T, S>::room(written)),
+            products: scratch.take_aligned(Stack { rows, width: written, lanes }.len(N)),
+            strip: scratch.take_aligned(source.strip_len::<S>(N)),
+            output: scratch.take_aligned(M * M * columns * written + 4 * lanes),
+            room: scratch.take_aligned(room::<S, T>(written)),
             steps: (0..read).collect(),
         }
     }
@@ -122,13 +161,18 @@ impl<T: Element> Memory<T> {
     }
 }
 
-impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
+impl<T: Element, S: Vectors<T>, const M: usize, const N: usize> Layer<'_, '_, T, S, M, N> {
     /// Some panels of the output of some strips.
-    fn strips(&self, units: Range<usize>, panels: Range<usize>, memory: &mut Memory<T>) {
+    fn strips<A: Algorithm<T, S, M, N>>(
+        &self,
+        units: Range<usize>,
+        panels: Range<usize>,
+        memory: &mut Memory<T>,
+    ) {
         let simd = self.simd;
         simd.vectorize(Scatter {
             simd,
-            transform: PhantomData::<Input>,
+            transform: PhantomData::<A::Input>,
             source: &self.source,
             units: units.clone(),
             strip: &mut memory.strip,
@@ -137,11 +181,11 @@ impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
         });
         for panel in panels {
             for part in 0..self.source.panels.count {
-                self.products((part, panel), units.clone(), memory);
+                self.products::<A>((part, panel), units.clone(), memory);
             }
             simd.vectorize(Gather {
                 simd,
-                transform: PhantomData::<Output>,
+                transform: PhantomData::<A::Output>,
                 panels: self.pairs.writes,
                 panel,
                 grid: self.source.grid,
@@ -156,7 +200,12 @@ impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
     }
 
     /// Adds the products of one panel of channels read to those of one panel of channels written.
-    fn products(&self, (part, panel): (usize, usize), units: Range<usize>, memory: &mut Memory<T>) {
+    fn products<A: Algorithm<T, S, M, N>>(
+        &self,
+        (part, panel): (usize, usize),
+        units: Range<usize>,
+        memory: &mut Memory<T>,
+    ) {
         let (simd, lanes, rows) = (self.simd, S::LANES, units.len() * self.source.grid.columns);
         let (read, width) = (self.source.panels.range(part).len(), self.pairs.writes.range(panel).len());
         let channels = self.source.panels.existing(part);
@@ -164,12 +213,13 @@ impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
         let stack = match self.kept {
             Some(kept) => &kept[self.pairs.place(part, panel)..],
             None => {
-                self.filters.pair(simd, (self.pairs, part, panel), &mut memory.room, &mut memory.filters);
+                let which = (self.pairs, part, panel);
+                self.filters.pair::<S, A::Filter, N>(simd, which, &mut memory.room, &mut memory.filters);
                 &*memory.filters
             }
         };
         let (tiles, products) = (Stack { rows, width: read, lanes }, Stack { rows, width, lanes });
-        for product in 0..PRODUCTS * PRODUCTS {
+        for product in 0..N * N {
             let block = Block {
                 a: &memory.tiles[part * memory.tiles_len + product * tiles.stride()..],
                 a_row: read,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::minimal::{OUTPUTS, PRODUCTS};
+use super::{four, three};
 use crate::kernels::product::VECTORS;
 
 /// Channels cut into panels of whole vectors, as equal as possible.
@@ -59,9 +59,9 @@ impl Stack {
         ((self.rows * self.width / self.lanes) | 1) * self.lanes
     }
 
-    /// Elements of all matrices.
-    pub(super) fn len(&self) -> usize {
-        PRODUCTS * PRODUCTS * self.stride()
+    /// Elements of the matrices of so many products along each axis.
+    pub(super) fn len(&self, products: usize) -> usize {
+        products * products * self.stride()
     }
 }
 
@@ -72,12 +72,20 @@ pub(super) struct Grid {
     pub(super) rows: usize,
     /// Tiles of a strip.
     pub(super) columns: usize,
+    /// Outputs of a tile, along each axis.
+    pub(super) side: usize,
 }
 
 impl Grid {
-    /// The tiles over a plane.
+    /// The tiles over a plane that take the fewest products.
     pub(super) fn over(plane: [usize; 2]) -> Self {
-        Self { rows: plane[0].div_ceil(OUTPUTS), columns: plane[1].div_ceil(OUTPUTS) }
+        let of = |side| Self { rows: plane[0].div_ceil(side), columns: plane[1].div_ceil(side), side };
+        let [large, small] = [of(four::OUTPUTS), of(three::OUTPUTS)];
+        let products = |grid: &Self, along: usize| grid.tiles() * along * along;
+        match products(&small, three::PRODUCTS) < products(&large, four::PRODUCTS) {
+            true => small,
+            false => large,
+        }
     }
 
     /// Tiles of an image.

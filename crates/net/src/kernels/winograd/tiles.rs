@@ -6,12 +6,12 @@ use std::ops::Range;
 use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
-use super::minimal::{PRODUCTS, Transform, transform};
+use super::minimal::{Transform, transform};
 use crate::kernels::simd::{Vectors, group_order};
 use crate::kernels::team::Common;
 use crate::tensor::Element;
 
-/// Planes that are cut into tiles of `C x C`, `step` apart.
+/// Planes that are cut into tiles, as far apart as those of the result.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a, T> {
     /// `images x channels x size`.
@@ -20,20 +20,19 @@ pub(super) struct Source<'a, T> {
     pub(super) size: [usize; 2],
     /// Zeros before the plane.
     pub(super) pad: [usize; 2],
-    pub(super) step: usize,
     pub(super) grid: Grid,
 }
 
 impl<T: Element> Source<'_, T> {
     /// Columns of a strip for tiles of side `side`.
     fn columns(&self, side: usize) -> usize {
-        (self.grid.columns - 1) * self.step + side
+        (self.grid.columns - 1) * self.grid.side + side
     }
 
-    /// How many of `units` strips to transform at a time, so that they have no more than about `held` elements: groups of equal
-    /// size, which do not depend on the instruction set.
-    pub(super) fn group(&self, units: usize, held: usize) -> usize {
-        let most = (held / (PRODUCTS * PRODUCTS * self.grid.columns * self.panels.channels)).max(1);
+    /// How many of `units` strips to transform to `side x side` products at a time, so that they have no more than about `held`
+    /// elements: groups of equal size, which do not depend on the instruction set.
+    pub(super) fn group(&self, units: usize, side: usize, held: usize) -> usize {
+        let most = (held / (side * side * self.grid.columns * self.panels.channels)).max(1);
         units.div_ceil(units.div_ceil(most).max(1)).max(1)
     }
 
@@ -55,33 +54,49 @@ impl<T: Element> Source<'_, T> {
         let (columns, padded) = (self.columns(side), self.panels.padded());
         let [height, width] = self.size;
         let image = unit / self.grid.rows * self.panels.channels * height * width;
-        let top = unit % self.grid.rows * self.step;
+        let top = unit % self.grid.rows * self.grid.side;
         strip.fill(T::zero());
         let count = width.min(columns - self.pad[1]);
         for row in 0..side {
             let Some(y) = (top + row).checked_sub(self.pad[0]).filter(|&y| y < height) else { continue };
             let target = &mut strip[(row * columns + self.pad[1]) * padded..];
-            for lane in (0..padded).step_by(S::LANES) {
-                let channels = lane..(lane + S::LANES).min(self.panels.channels);
-                for start in pieces(count) {
-                    for (channel, &group) in channels.clone().zip(order) {
-                        let from = &self.planes[image + (channel * height + y) * width + start..][..4];
-                        groups[group * 4..][..4].copy_from_slice(from);
-                    }
-                    let vectors = simd.ungroup(read_four(simd, groups, S::LANES));
-                    for j in 0..4 {
-                        simd.write(&mut target[(start + j) * padded + lane..], vectors[j]);
-                    }
+            let from = &self.planes[image + y * width..];
+            match count {
+                3 => self.row::<S, 3>(simd, (from, count), (groups, order), target),
+                _ => self.row::<S, 4>(simd, (from, count), (groups, order), target),
+            }
+        }
+    }
+
+    /// Copies `count` elements of a row of all channels, `W` at a time.
+    #[inline(always)]
+    fn row<S: Vectors<T>, const W: usize>(
+        &self,
+        simd: S,
+        (from, count): (&[T], usize),
+        (groups, order): (&mut [T], &[usize]),
+        target: &mut [T],
+    ) {
+        let (plane, padded) = (self.size[0] * self.size[1], self.panels.padded());
+        for lane in (0..padded).step_by(S::LANES) {
+            let channels = lane..(lane + S::LANES).min(self.panels.channels);
+            for start in pieces::<W>(count) {
+                for (channel, &group) in channels.clone().zip(order) {
+                    groups[group * 4..][..W].copy_from_slice(&from[channel * plane + start..][..W]);
+                }
+                let vectors = simd.ungroup(read_four(simd, groups, S::LANES));
+                for j in 0..W {
+                    simd.write(&mut target[(start + j) * padded + lane..], vectors[j]);
                 }
             }
         }
     }
 }
 
-/// Where a row of at least four elements is read, four at a time; the last four may overlap those before.
+/// Where a row of at least `W` elements is read, `W` at a time; the last of these may overlap those before.
 #[inline(always)]
-fn pieces(width: usize) -> impl Iterator<Item = usize> {
-    (0..width.div_ceil(4)).map(move |i| (4 * i).min(width - 4))
+fn pieces<const W: usize>(width: usize) -> impl Iterator<Item = usize> {
+    (0..width.div_ceil(W)).map(move |i| (W * i).min(width - W))
 }
 
 /// Four vectors, `distance` apart.
@@ -129,7 +144,7 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const 
                 for tile in 0..source.grid.columns {
                     let to = (at * source.grid.columns + tile) * range.len();
                     for lane in range.clone().step_by(S::LANES) {
-                        let from = &strip[tile * source.step * padded + lane..];
+                        let from = &strip[tile * source.grid.side * padded + lane..];
                         let to = to + lane - range.start;
                         transform::<T, S, X, R, C>(
                             simd,
@@ -185,12 +200,21 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const 
                     );
                 }
             }
-            let plane = Planes { channels: self.panels.channels, size: self.size, bias: self.bias };
+            let plane = Planes {
+                channels: self.panels.channels,
+                size: self.size,
+                bias: self.bias,
+                planes: self.planes,
+            };
             let (image, top) = (unit / self.grid.rows, unit % self.grid.rows * R);
             for row in 0..R.min(self.size[0] - top) {
                 let from = &strip[row * columns * R * width..];
                 let channels = self.panels.existing(self.panel);
-                plane.row(simd, (image, channels, top + row), (from, width), (groups, order), self.planes);
+                let (place, groups) = ((image, channels, top + row), (&mut *groups, order));
+                match self.size[1] {
+                    3 => plane.row::<S, 3>(simd, place, (from, width), groups),
+                    _ => plane.row::<S, 4>(simd, place, (from, width), groups),
+                }
             }
         }
     }
@@ -201,23 +225,27 @@ struct Planes<'a, T> {
     channels: usize,
     size: [usize; 2],
     bias: Option<&'a [T]>,
+    planes: Common<'a, T>,
 }
 
 impl<T: Element> Planes<'_, T> {
-    /// Copies a row of `columns x width` channels into the planes.
+    /// Copies a row of `columns x width` channels into the planes, `W` columns at a time.
     #[inline(always)]
-    fn row<S: Vectors<T>>(
+    fn row<S: Vectors<T>, const W: usize>(
         &self,
         simd: S,
         (image, channels, y): (usize, Range<usize>, usize),
         (from, width): (&[T], usize),
         (groups, order): (&mut [T], &[usize]),
-        planes: Common<'_, T>,
     ) {
         let [height, columns] = self.size;
         for lane in (0..channels.len()).step_by(S::LANES) {
-            for start in pieces(columns) {
-                let vectors = simd.group(read_four(simd, &from[start * width + lane..], width));
+            for start in pieces::<W>(columns) {
+                let mut vectors = [simd.read(&from[start * width + lane..]); 4];
+                for j in 1..W {
+                    vectors[j] = simd.read(&from[(start + j) * width + lane..]);
+                }
+                let vectors = simd.group(vectors);
                 for j in 0..4 {
                     simd.write(&mut groups[j * S::LANES..], vectors[j]);
                 }
@@ -225,8 +253,8 @@ impl<T: Element> Planes<'_, T> {
                     let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
                     let at = ((image * self.channels + channel) * height + y) * columns + start;
                     // SAFETY: a row of a plane belongs to one strip and one panel, which one thread computes, and is written once at a time.
-                    let to = unsafe { planes.part(at..at + 4) };
-                    to.iter_mut().zip(&groups[group * 4..][..4]).for_each(|(t, &s)| *t = s + bias);
+                    let to = unsafe { self.planes.part(at..at + W) };
+                    to.iter_mut().zip(&groups[group * 4..][..W]).for_each(|(t, &s)| *t = s + bias);
                 }
             }
         }

@@ -4,9 +4,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::filter::{Collect, Gradients};
+use super::filter::{Collect, Gradients, groups_room};
 use super::layout::{Grid, Panels, Stack};
-use super::minimal::{Input, OUTPUTS, OutputGradient, PRODUCTS};
+use super::minimal::Algorithm;
 use super::plane;
 use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
@@ -21,20 +21,24 @@ use crate::tensor::Element;
 const HELD: usize = 1 << 18;
 
 impl<T: Element> Weights<'_, '_, T> {
-    pub(super) fn run<S: Vectors<T>>(self, simd: S) {
+    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
+        self,
+        simd: S,
+    ) {
         let g = self.geometry;
-        let (grid, step) = (Grid::over(plane(g.output)), OUTPUTS);
+        let grid = Grid::over(plane(g.output));
         let (reads, writes) = (Panels::new(g.in_channels, S::LANES), Panels::new(g.out_channels, S::LANES));
         let (size, pad) = (plane(g.input), plane(g.pad));
-        let x = Source { planes: self.x, panels: reads, size, pad, step, grid };
-        let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], step, grid };
+        let x = Source { planes: self.x, panels: reads, size, pad, grid };
+        let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], grid };
         let units = self.dy.len() / g.output_len() * grid.rows;
-        let group = x.group(units, HELD).min(dy.group(units, HELD));
-        let mut memory = Memory::take::<S>([&x, &dy], group, self.scratch);
+        let group = x.group(units, N, HELD).min(dy.group(units, N, HELD));
+        let mut memory = Memory::take::<S, M, N>([&x, &dy], group, self.scratch);
         for first in (0..units).step_by(group) {
             let fresh = first == 0 && !matches!(self.start, Start::Result);
             let gradients = Gradients { taps: &mut *self.dw, written: 9 * g.in_channels, fresh };
-            Sum { simd, x, dy, units: first..(first + group).min(units) }.run(gradients, &mut memory);
+            let sum = Sum { simd, x, dy, units: first..(first + group).min(units) };
+            sum.run::<A, M, N>(gradients, &mut memory);
         }
         memory.give(self.scratch);
     }
@@ -62,17 +66,21 @@ struct Memory<T> {
 }
 
 impl<T: Element> Memory<T> {
-    fn take<S: Vectors<T>>(sources: [&Source<'_, T>; 2], units: usize, scratch: &mut Scratch<T>) -> Self {
+    fn take<S: Vectors<T>, const M: usize, const N: usize>(
+        sources: [&Source<'_, T>; 2],
+        units: usize,
+        scratch: &mut Scratch<T>,
+    ) -> Self {
         let (rows, lanes) = (units * sources[0].grid.columns, S::LANES);
-        let tiles_len = sources.map(|s| Stack { rows, width: s.panels.widest(), lanes }.len());
+        let tiles_len = sources.map(|s| Stack { rows, width: s.panels.widest(), lanes }.len(N));
         let [read, written] = sources.map(|s| s.panels.widest());
-        let strip = sources[0].strip_len::<S>(PRODUCTS).max(sources[1].strip_len::<S>(OUTPUTS));
+        let strip = sources[0].strip_len::<S>(N).max(sources[1].strip_len::<S>(M));
         Self {
             tiles: [0, 1].map(|i| scratch.take_aligned(sources[i].panels.count * tiles_len[i])),
             tiles_len,
-            filters: scratch.take_aligned(Stack { rows: written, width: read, lanes }.len()),
+            filters: scratch.take_aligned(Stack { rows: written, width: read, lanes }.len(N)),
             strip: scratch.take_aligned(strip),
-            room: scratch.take_aligned(Collect::<T, S>::ROOM),
+            room: scratch.take_aligned(groups_room::<S, T>()),
             steps: Vec::with_capacity(rows),
         }
     }
@@ -84,20 +92,25 @@ impl<T: Element> Memory<T> {
 }
 
 impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
-    fn run(self, mut gradients: Gradients<'_, T>, memory: &mut Memory<T>) {
+    fn run<A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
+        self,
+        mut gradients: Gradients<'_, T>,
+        memory: &mut Memory<T>,
+    ) {
         let (simd, units) = (self.simd, self.units.clone());
         let [x, dy] = &mut memory.tiles;
-        let transform = PhantomData::<Input>;
+        let transform = PhantomData::<A::Input>;
         let (source, strip, distance) = (&self.x, &mut *memory.strip, memory.tiles_len[0]);
         simd.vectorize(Scatter { simd, transform, source, units: units.clone(), strip, stacks: x, distance });
-        let transform = PhantomData::<OutputGradient>;
+        let transform = PhantomData::<A::OutputGradient>;
         let (source, strip, distance) = (&self.dy, &mut *memory.strip, memory.tiles_len[1]);
         simd.vectorize(Scatter { simd, transform, source, units, strip, stacks: dy, distance });
         for written in 0..self.dy.panels.count {
             for read in 0..self.x.panels.count {
-                self.products((read, written), memory);
+                self.products::<N>((read, written), memory);
                 simd.vectorize(Collect {
                     simd,
+                    transform: PhantomData::<A::FilterGradient>,
                     gradients: &mut gradients,
                     read: self.x.panels.existing(read),
                     written: self.dy.panels.existing(written),
@@ -110,7 +123,7 @@ impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
     }
 
     /// The gradient of the transformed filters of one pair of panels.
-    fn products(&self, (read, written): (usize, usize), memory: &mut Memory<T>) {
+    fn products<const N: usize>(&self, (read, written): (usize, usize), memory: &mut Memory<T>) {
         let (lanes, tiles) = (S::LANES, self.units.len() * self.x.grid.columns);
         let (width, across) = (self.x.panels.range(read).len(), self.dy.panels.range(written).len());
         let rows = self.dy.panels.existing(written).len();
@@ -118,7 +131,7 @@ impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
         let filters = Stack { rows, width, lanes }.stride();
         memory.steps.clear();
         memory.steps.extend((0..tiles).map(|tile| tile * across));
-        for product in 0..PRODUCTS * PRODUCTS {
+        for product in 0..N * N {
             let block = Block {
                 a: &memory.tiles[1][written * memory.tiles_len[1] + product * dy..],
                 a_row: 1,

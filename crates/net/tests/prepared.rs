@@ -1,0 +1,49 @@
+//! Weights that are kept from run to run in the form of the kernels never outlive a change.
+
+use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
+use modelmend_net::{Model, Parameters, Runtime, Settings, Tensor};
+
+fn model() -> Model {
+    let kind = ClassifierKind::VggSmall;
+    classifier(&Classifier { kind, channels: 3, height: 28, width: 28, classes: 2, base: None, seed: 0 })
+        .unwrap()
+}
+
+fn images(batch: usize) -> Tensor<f32> {
+    Tensor::new([batch, 3, 28, 28], (0..batch * 3 * 28 * 28).map(|i| (i * 7919 % 256) as f32).collect())
+        .unwrap()
+}
+
+fn logits(runtime: &Runtime<f32>, parameters: &Parameters<f32>, batch: usize) -> Vec<u32> {
+    let outputs = runtime.forward(parameters, &[images(batch)], Settings::default()).unwrap();
+    outputs[0].data().iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn a_run_reads_the_weights_that_it_is_given() {
+    let model = model();
+    let runtime = Runtime::new(model.graph().clone());
+    let before = model.parameters();
+    let first = logits(&runtime, before, 1);
+    let mut after = before.clone();
+    assert_eq!(logits(&runtime, &after, 1), first, "a copy is the same weights");
+    for step in 0..3 {
+        for tensor in after.iter_mut() {
+            tensor.data_mut().iter_mut().for_each(|w| *w *= 0.875);
+        }
+        let fresh = logits(&Runtime::new(model.graph().clone()), &after, 1);
+        assert_eq!(logits(&runtime, &after, 1), fresh, "step {step}");
+        assert_ne!(fresh, first);
+        assert_eq!(logits(&runtime, before, 1), first, "step {step}");
+    }
+}
+
+#[test]
+fn a_batch_that_keeps_fewer_weights_has_the_same_bits() {
+    let model = model();
+    let runtime = Runtime::new(model.graph().clone());
+    let many = logits(&runtime, model.parameters(), 40);
+    let one = logits(&runtime, model.parameters(), 1);
+    assert_eq!(many[..one.len()], one);
+    assert_eq!(logits(&runtime, model.parameters(), 40), many);
+}
