@@ -83,13 +83,32 @@ pub(super) fn height<T, S: Vectors<T>>(rows: usize) -> usize {
     if height.is_power_of_two() { height } else { height.next_power_of_two() / 2 }
 }
 
+/// The steps of a reduction, equally far apart.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    /// `0, distance, 2 x distance, ...`
+    offsets: Vec<usize>,
+    distance: usize,
+}
+
+impl Steps {
+    /// Makes these `count` steps, `distance` apart.
+    pub(super) fn set(&mut self, count: usize, distance: usize) {
+        self.distance = distance;
+        self.offsets.clear();
+        self.offsets.extend((0..count).map(|step| step * distance));
+    }
+}
+
 /// One packed panel against all rows: `c = a b`, or `c += a b`, with dense rows of the result.
 pub(super) struct Block<'a, 'b, T> {
-    /// First factor: element `(i, k)` lies at `i * a_row + steps[k]`.
+    /// First factor: element `(i, k)` lies at `i * a_row` and step `k`.
     pub(super) a: &'a [T],
     pub(super) a_row: usize,
-    pub(super) steps: &'a [usize],
-    /// Second factor: `steps.len()` rows of `width` elements.
+    pub(super) steps: &'a Steps,
+    /// Steps that are taken.
+    pub(super) depth: usize,
+    /// Second factor: `depth` rows of `width` elements.
     pub(super) panel: &'a [T],
     /// `rows x width`.
     pub(super) c: &'b mut [T],
@@ -102,9 +121,9 @@ pub(super) struct Block<'a, 'b, T> {
 
 impl<T: Element> Block<'_, '_, T> {
     pub(super) fn run<S: Vectors<T>>(mut self, simd: S) {
-        let reach = (self.rows - 1) * self.a_row + self.steps.iter().copied().max().unwrap_or(0);
+        let reach = (self.rows - 1) * self.a_row + self.depth.saturating_sub(1) * self.steps.distance;
         assert!(reach < self.a.len(), "the first factor exceeds its memory");
-        assert!(self.steps.len() * self.width <= self.panel.len(), "the second factor exceeds its memory");
+        assert!(self.depth * self.width <= self.panel.len(), "the second factor exceeds its memory");
         assert!(self.rows * self.width <= self.c.len(), "the result exceeds its memory");
         let mut row = 0;
         while row < self.rows {
@@ -120,7 +139,7 @@ impl<T: Element> Block<'_, '_, T> {
     }
 
     fn tile<S: Vectors<T>, const M: usize>(&mut self, simd: S, row: usize) {
-        let (a_row, steps, c_row) = (self.a_row, self.steps, self.width);
+        let (a_row, steps, c_row) = (self.a_row, &self.steps.offsets[..self.depth], self.width);
         let (a, panel) = (self.a[row * a_row..].as_ptr(), self.panel.as_ptr());
         let c = self.c[row * c_row..].as_mut_ptr();
         let start = self.fresh.then_some([T::zero(); M]);

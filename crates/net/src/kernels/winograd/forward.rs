@@ -12,7 +12,7 @@ use crate::kernels::conv::Geometry;
 use crate::kernels::reading::{Forward, Preparation, Prepared, Side};
 use crate::kernels::simd::Vectors;
 use crate::kernels::team::{self, Common};
-use crate::kernels::tile::Block;
+use crate::kernels::tile::{Block, Steps};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
@@ -127,7 +127,7 @@ struct Memory<T> {
     strip: Aligned<T>,
     output: Aligned<T>,
     room: Aligned<T>,
-    steps: Vec<usize>,
+    steps: Steps,
 }
 
 impl<T: Element> Memory<T> {
@@ -141,6 +141,8 @@ impl<T: Element> Memory<T> {
         let (read, written) = (source.panels.widest(), layer.pairs.writes.widest());
         let tiles_len = Stack { rows, width: read, lanes }.len(N);
         let filters = if layer.kept.is_some() { 0 } else { layer.pairs.len() };
+        let mut steps = Steps::default();
+        steps.set(read, 1);
         Self {
             tiles: scratch.take_aligned(source.panels.count * tiles_len),
             tiles_len,
@@ -149,7 +151,7 @@ impl<T: Element> Memory<T> {
             strip: scratch.take_aligned(source.strip_len::<S>(N)),
             output: scratch.take_aligned(M * M * columns * written + 4 * lanes),
             room: scratch.take_aligned(room::<S, T>(written)),
-            steps: (0..read).collect(),
+            steps,
         }
     }
 
@@ -223,7 +225,8 @@ impl<T: Element, S: Vectors<T>, const M: usize, const N: usize> Layer<'_, '_, T,
             let block = Block {
                 a: &memory.tiles[part * memory.tiles_len + product * tiles.stride()..],
                 a_row: read,
-                steps: &memory.steps[..channels.len()],
+                steps: &memory.steps,
+                depth: channels.len(),
                 panel: &stack[product * filters.stride()..],
                 c: &mut memory.products[product * products.stride()..],
                 rows,

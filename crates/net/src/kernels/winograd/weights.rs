@@ -12,7 +12,7 @@ use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
 use crate::kernels::reading::Weights;
 use crate::kernels::simd::Vectors;
-use crate::kernels::tile::Block;
+use crate::kernels::tile::{Block, Steps};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
@@ -62,7 +62,7 @@ struct Memory<T> {
     filters: Aligned<T>,
     strip: Aligned<T>,
     room: Aligned<T>,
-    steps: Vec<usize>,
+    steps: Steps,
 }
 
 impl<T: Element> Memory<T> {
@@ -81,7 +81,7 @@ impl<T: Element> Memory<T> {
             filters: scratch.take_aligned(Stack { rows: written, width: read, lanes }.len(N)),
             strip: scratch.take_aligned(strip),
             room: scratch.take_aligned(groups_room::<S, T>()),
-            steps: Vec::with_capacity(rows),
+            steps: Steps::default(),
         }
     }
 
@@ -129,13 +129,13 @@ impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
         let rows = self.dy.panels.existing(written).len();
         let [x, dy] = [width, across].map(|width| Stack { rows: tiles, width, lanes }.stride());
         let filters = Stack { rows, width, lanes }.stride();
-        memory.steps.clear();
-        memory.steps.extend((0..tiles).map(|tile| tile * across));
+        memory.steps.set(tiles, across);
         for product in 0..N * N {
             let block = Block {
                 a: &memory.tiles[1][written * memory.tiles_len[1] + product * dy..],
                 a_row: 1,
                 steps: &memory.steps,
+                depth: tiles,
                 panel: &memory.tiles[0][read * memory.tiles_len[0] + product * x..],
                 c: &mut memory.filters[product * filters..],
                 rows,
