@@ -79,7 +79,10 @@ impl<T: Element> Adam<T> {
         // One loop over the parts of all tensors: most are too small for a loop of their own.
         parts.collect::<Vec<_>>().into_par_iter().for_each(|((w, g), (m, v))| {
             let _guard = denormals::flush();
-            widest(|| rule.apply(w, g, m, v));
+            widest(
+                #[inline(always)]
+                || rule.apply(w, g, m, v),
+            );
         });
     }
 }

@@ -258,7 +258,7 @@ fn bands_of_groups(g: &Geometry, bands: Vec<Band>) -> impl Iterator<Item = (usiz
 }
 
 /// Calls `visit` for every index below `size`, the last axis fastest.
-fn for_each(size: [usize; 3], mut visit: impl FnMut([usize; 3])) {
+pub(super) fn for_each(size: [usize; 3], mut visit: impl FnMut([usize; 3])) {
     for i in 0..size[0] {
         for j in 0..size[1] {
             for k in 0..size[2] {

@@ -6,6 +6,7 @@
 
 mod bands;
 pub mod conv;
+mod depthwise;
 mod frame;
 pub mod gemm;
 pub mod interpolate;
@@ -56,6 +57,10 @@ impl Kernels<f32> for SingleKernels {
             && matrix_unit::suits(&reading)
         {
             matrix_unit::run(reading, parts);
+            return true;
+        }
+        if depthwise::suits(&reading) {
+            depthwise::run(reading);
             return true;
         }
         let pays = winograd::pays(&reading);
