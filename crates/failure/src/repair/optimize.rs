@@ -80,7 +80,7 @@ struct Run<'a> {
 
 /// What the optimiser moves.
 enum Moving {
-    Weights { adam: Box<Adam<f32>>, frozen: Vec<bool> },
+    Weights { adam: Box<Adam<f32>>, trained: Vec<bool> },
     Adapter(Box<Adapter>),
 }
 
@@ -107,10 +107,10 @@ impl<'a> Run<'a> {
             return Err(FailureError::invalid("this repair needs the Fisher information of the model"));
         }
         let adam = AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() };
-        let frozen = frozen(task.problem.graph(), recipe.trainable);
+        let trained = frozen(task.problem.graph(), recipe.trainable).iter().map(|frozen| !frozen).collect();
         let moving = match recipe.trainable {
             Trainable::LowRank(rank) => Moving::Adapter(Box::new(Adapter::new(start, rank, adam, task.seed))),
-            _ => Moving::Weights { adam: Box::new(Adam::new(start, adam)), frozen },
+            _ => Moving::Weights { adam: Box::new(Adam::new(start, adam)), trained },
         };
         let pools = Pools::new(task, recipe, knowledge)?;
         let teacher = match recipe.distill > 0.0 {
@@ -159,9 +159,13 @@ impl<'a> Run<'a> {
             cases.iter().map(|case| self.pools.sign(*case) / cases.len() as f32).collect();
         let loss =
             Distillation { labels: &labels, teacher: &soft, share: self.recipe.distill, weights: &weights };
-        let runtime = problem.runtime();
-        let mut gradient =
-            runtime.gradient(&self.weights, &[input], &[&loss], false, Settings::training(0))?;
+        let (runtime, settings) = (problem.runtime(), Settings::training(0));
+        let mut gradient = match &self.moving {
+            Moving::Weights { trained, .. } => {
+                runtime.gradient_of(trained, &self.weights, &[input], &[&loss], settings)?
+            }
+            Moving::Adapter(_) => runtime.gradient(&self.weights, &[input], &[&loss], false, settings)?,
+        };
         let total: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
         pull(
             self.recipe.anchor,
@@ -170,12 +174,8 @@ impl<'a> Run<'a> {
             &mut gradient.parameters,
         );
         match &mut self.moving {
-            Moving::Weights { adam, frozen } => {
-                let parts = gradient.parameters.iter_mut().zip(frozen);
-                parts.filter(|(_, frozen)| **frozen).for_each(|(g, _)| g.data_mut().fill(0.0));
-                // A weight whose gradient was zero from the beginning keeps its bits.
-                adam.step(&mut self.weights, &gradient.parameters);
-            }
+            // A weight whose gradient was zero from the beginning keeps its bits: nothing pulls at it either.
+            Moving::Weights { adam, .. } => adam.step(&mut self.weights, &gradient.parameters),
             Moving::Adapter(adapter) => adapter.step(self.start, &gradient.parameters, &mut self.weights),
         }
         runtime.recycle(gradient);

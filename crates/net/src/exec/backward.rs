@@ -122,11 +122,22 @@ struct Pass<'a, 'o, T> {
     outlet: Option<&'a mut Outlet<'o, T>>,
 }
 
-/// Values on a path from a parameter (or, if asked, from a graph input) to an output.
-pub(super) fn wanted<T>(graph: &Graph, plan: &Plan<T>, inputs: bool) -> Vec<bool> {
+/// What gradients are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wants<'a> {
+    /// Those of the graph inputs.
+    pub(super) inputs: bool,
+    /// Those of which parameters; of all, where nothing is said.
+    pub(super) parameters: Option<&'a [bool]>,
+}
+
+/// Values on a path from a parameter or a graph input whose gradient is asked for to an output.
+pub(super) fn wanted<T>(graph: &Graph, plan: &Plan<T>, asked: Wants<'_>) -> Vec<bool> {
     let mut wants = vec![false; graph.value_count()];
-    graph.parameters().iter().for_each(|p| wants[p.value.0] = true);
-    if inputs {
+    for (index, parameter) in graph.parameters().iter().enumerate() {
+        wants[parameter.value.0] = asked.parameters.is_none_or(|p| p.get(index).copied().unwrap_or(false));
+    }
+    if asked.inputs {
         graph.inputs().iter().for_each(|i| wants[i.value.0] = true);
     }
     for node in graph.nodes() {

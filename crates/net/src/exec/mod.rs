@@ -29,7 +29,7 @@ use crate::loss::Loss;
 use crate::op::Scratch;
 use crate::scratch::{How, Pool};
 use crate::tensor::{Element, Tensor, Value};
-use backward::{Accumulators, Outlet, Reverse, evaluate, wanted};
+use backward::{Accumulators, Outlet, Reverse, Wants, evaluate, wanted};
 use forward::{Shared, Tape, TapeOptions, leading_to};
 use images::{concatenate, concatenate_options, images, shapes, slice};
 use prepared::{PreparedWeights, Purpose};
@@ -177,6 +177,39 @@ impl<T: Element> Runtime<T> {
         with_inputs: bool,
         settings: Settings,
     ) -> Result<Gradient<T>, NetError> {
+        self.gradients(parameters, inputs, terms, Wants { inputs: with_inputs, parameters: None }, settings)
+    }
+
+    /// [`Self::gradient`] with respect to some parameters, in the order of [`Graph::parameters`]; that of the others is zero. The way back ends
+    /// at the first layer that has any of them.
+    ///
+    /// # Errors
+    /// As [`Self::gradient`].
+    pub fn gradient_of(
+        &self,
+        trained: &[bool],
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        terms: &[&dyn Loss<T>],
+        settings: Settings,
+    ) -> Result<Gradient<T>, NetError> {
+        self.gradients(
+            parameters,
+            inputs,
+            terms,
+            Wants { inputs: false, parameters: Some(trained) },
+            settings,
+        )
+    }
+
+    fn gradients(
+        &self,
+        parameters: &Parameters<T>,
+        inputs: &[Tensor<T>],
+        terms: &[&dyn Loss<T>],
+        wants: Wants<'_>,
+        settings: Settings,
+    ) -> Result<Gradient<T>, NetError> {
         in_pool(|| {
             let images = images(inputs);
             let chunks = self.chunks(inputs, |images, values| {
@@ -196,7 +229,7 @@ impl<T: Element> Runtime<T> {
                         inputs,
                         chunk,
                         terms,
-                        (with_inputs, settings.seed, how),
+                        (wants, settings.seed, how),
                         &mut accumulators,
                         None,
                     )?;
@@ -217,7 +250,7 @@ impl<T: Element> Runtime<T> {
             let mut total = Accumulators::new(self.graph.value_count(), false);
             for (kind, mut sum) in kinds.iter().zip(sums) {
                 // What is computed from parameters alone is the same for all chunks of a kind: the way back from it is taken once.
-                let wants = wanted(&self.graph, kind.plan, with_inputs);
+                let wants = wanted(&self.graph, kind.plan, wants);
                 let how = How { team: rayon::current_num_threads(), ..how };
                 self.with_scratch(how, |scratch| {
                     self.backward(kind, &wants, settings.seed).finish(&mut sum, 1, scratch)
@@ -225,12 +258,12 @@ impl<T: Element> Runtime<T> {
                 total.merge(sum, &self.pool);
             }
             self.give_back(kinds);
-            let gradient = self.graph.parameters().iter().map(|p| {
-                let data =
-                    total.rows[p.value.0].take().unwrap_or_else(|| vec![T::zero(); p.shape.iter().product()]);
+            let parts = self.graph.parameters().iter().map(|p| {
+                let nothing = || self.with_scratch(how, |scratch| scratch.zeros(p.shape.iter().product()));
+                let data = total.rows[p.value.0].take().unwrap_or_else(nothing);
                 Tensor::new(p.shape.clone(), data).unwrap_or_default()
             });
-            let parameters = Parameters::new(gradient.collect());
+            let parameters = Parameters::new(parts.collect());
             Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
         })
     }
@@ -280,7 +313,7 @@ impl<T: Element> Runtime<T> {
                     inputs,
                     chunk,
                     terms,
-                    (false, settings.seed, how),
+                    (Wants { inputs: false, parameters: None }, settings.seed, how),
                     &mut accumulators,
                     Some(outlet),
                 )?;
@@ -305,7 +338,7 @@ impl<T: Element> Runtime<T> {
         inputs: &[Tensor<T>],
         chunk: &Range<usize>,
         terms: &[&dyn Loss<T>],
-        (with_inputs, seed, how): (bool, u64, How),
+        (wants, seed, how): (Wants<'_>, u64, How),
         accumulators: &mut Accumulators<T>,
         outlet: Option<&mut Outlet<'_, T>>,
     ) -> Result<(Vec<T>, Vec<Option<Tensor<T>>>), NetError> {
@@ -333,7 +366,7 @@ impl<T: Element> Runtime<T> {
                 let gradient = evaluate(*term, chunk.clone(), value, &mut losses, scratch);
                 gradients.extend(gradient.map(|g| (output, g)));
             }
-            let wants = wanted(&self.graph, plan, with_inputs);
+            let wants = wanted(&self.graph, plan, wants);
             let reverse = self.backward(kind, &wants, seed);
             let input_gradients =
                 reverse.run(&tape, gradients, chunk.clone(), accumulators, scratch, outlet)?;

@@ -11,9 +11,9 @@ pub(super) struct Auto;
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [2e-4, 1e-3];
 /// Epochs for known targets.
-const EPOCHS: usize = 16;
+const EPOCHS: usize = 14;
 /// Epochs after which it shows what can be reached.
-const SCOUTED: usize = 10;
+const SCOUTED: usize = 8;
 /// Passes over target failures once the targets are known.
 const EMPHASIS: usize = 4;
 
@@ -34,7 +34,7 @@ impl Method for Auto {
             replay: Replay::All,
             augment: true,
             batch_size: 32,
-            average: 8,
+            average: 4,
             epochs,
             patience: epochs,
             ..Recipe::PLAIN
@@ -43,6 +43,6 @@ impl Method for Auto {
     }
 
     fn blends(&self) -> &'static [f64] {
-        &[0.6, 0.8, 1.0]
+        &[0.2, 0.4, 0.6, 0.8, 1.0]
     }
 }
