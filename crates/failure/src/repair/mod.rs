@@ -5,6 +5,7 @@ mod adapter;
 pub mod audit;
 pub mod causes;
 mod distillation;
+mod features;
 pub mod fisher;
 pub mod gate;
 mod guard;

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::adapter::Adapter;
 use super::distillation::Distillation;
+use super::features::Features;
 use super::knowledge::Knowledge;
 use super::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
 use super::task::Task;
@@ -75,6 +76,8 @@ struct Run<'a> {
     moving: Moving,
     pools: Pools,
     teacher: Option<Vec<Vec<f32>>>,
+    /// What the frozen layers make of the cases, where these stay as they are.
+    features: Option<Features>,
     rng: ChaCha8Rng,
 }
 
@@ -107,18 +110,34 @@ impl<'a> Run<'a> {
             return Err(FailureError::invalid("this repair needs the Fisher information of the model"));
         }
         let adam = AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() };
-        let trained = frozen(task.problem.graph(), recipe.trainable).iter().map(|frozen| !frozen).collect();
+        let trained: Vec<bool> =
+            frozen(task.problem.graph(), recipe.trainable).iter().map(|frozen| !frozen).collect();
+        let pools = Pools::new(task, recipe, knowledge)?;
+        let features = match !recipe.augment && trained.contains(&false) {
+            true => Features::new(task.problem, start, &trained, pools.all())?,
+            false => None,
+        };
         let moving = match recipe.trainable {
             Trainable::LowRank(rank) => Moving::Adapter(Box::new(Adapter::new(start, rank, adam, task.seed))),
             _ => Moving::Weights { adam: Box::new(Adam::new(start, adam)), trained },
         };
-        let pools = Pools::new(task, recipe, knowledge)?;
         let teacher = match recipe.distill > 0.0 {
             true => Some(task.problem.probabilities(task.problem.parameters(), &pools.correct)?),
             false => None,
         };
         let rng = ChaCha8Rng::seed_from_u64(task.seed);
-        Ok(Self { task, recipe, start, knowledge, weights: start.clone(), moving, pools, teacher, rng })
+        Ok(Self {
+            task,
+            recipe,
+            start,
+            knowledge,
+            weights: start.clone(),
+            moving,
+            pools,
+            teacher,
+            features,
+            rng,
+        })
     }
 
     /// Epochs of the whole recipe.
@@ -145,10 +164,6 @@ impl<'a> Run<'a> {
     /// One step along the gradient of the mean loss; returns the summed loss.
     fn step(&mut self, cases: &[usize]) -> Result<f64> {
         let problem = self.task.problem;
-        let mut input = problem.input(cases)?;
-        if self.recipe.augment {
-            augment(&mut input, Augmentation { flips: true, rotations: true }, &mut self.rng);
-        }
         let labels = problem.targets_of(cases);
         let soft = |case: &usize| {
             let teacher = self.teacher.as_ref()?;
@@ -159,12 +174,22 @@ impl<'a> Run<'a> {
             cases.iter().map(|case| self.pools.sign(*case) / cases.len() as f32).collect();
         let loss =
             Distillation { labels: &labels, teacher: &soft, share: self.recipe.distill, weights: &weights };
-        let (runtime, settings) = (problem.runtime(), Settings::training(0));
+        let (runtime, inputs) = match &self.features {
+            Some(features) => (&features.rest.runtime, features.of(cases)?),
+            None => {
+                let mut input = problem.input(cases)?;
+                if self.recipe.augment {
+                    augment(&mut input, Augmentation { flips: true, rotations: true }, &mut self.rng);
+                }
+                (problem.runtime(), vec![input])
+            }
+        };
+        let settings = Settings::training(0);
         let mut gradient = match &self.moving {
             Moving::Weights { trained, .. } => {
-                runtime.gradient_of(trained, &self.weights, &[input], &[&loss], settings)?
+                runtime.gradient_of(trained, &self.weights, &inputs, &[&loss], settings)?
             }
-            Moving::Adapter(_) => runtime.gradient(&self.weights, &[input], &[&loss], false, settings)?,
+            Moving::Adapter(_) => runtime.gradient(&self.weights, &inputs, &[&loss], false, settings)?,
         };
         let total: f64 = gradient.losses.iter().map(|&l| f64::from(l)).sum();
         pull(
@@ -244,6 +269,11 @@ impl Pools {
             boundary = ranked.into_iter().take(correct.len().div_ceil(4)).map(|(_, case)| case).collect();
         }
         Ok(Self { target, failures, stages, unlearned, correct, boundary })
+    }
+
+    /// All cases that any epoch may draw.
+    fn all(&self) -> Vec<usize> {
+        [&self.failures, &self.target, &self.correct].into_iter().flatten().copied().collect()
     }
 
     /// Whether the loss of a case is to fall (1) or to rise (-1).

@@ -11,6 +11,7 @@ mod forward;
 mod images;
 mod plan;
 mod prepared;
+mod rest;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 pub use backward::Sink;
 pub use plan::Plan;
 pub(crate) use plan::constant_outputs;
+pub use rest::Rest;
 
 use crate::error::NetError;
 use crate::graph::{Dim, Graph, Parameters, ValueId};

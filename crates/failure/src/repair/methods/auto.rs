@@ -43,6 +43,6 @@ impl Method for Auto {
     }
 
     fn blends(&self) -> &'static [f64] {
-        &[0.2, 0.4, 0.6, 0.8, 1.0]
+        &[0.6, 0.8, 1.0]
     }
 }
