@@ -1,7 +1,7 @@
 //! Weights that are kept from run to run in the form of the kernels never outlive a change.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
+use modelmend_net::architecture::{Classifier, ClassifierKind, DnCnn, classifier, dncnn};
 use modelmend_net::{Model, Parameters, Runtime, Settings, Tensor};
 
 fn model() -> Model {
@@ -47,4 +47,21 @@ fn a_batch_that_keeps_fewer_weights_has_the_same_bits() {
     let one = logits(&runtime, model.parameters(), 1);
     assert_eq!(many[..one.len()], one);
     assert_eq!(logits(&runtime, model.parameters(), 40), many);
+}
+
+/// Planes of 9x9 have other tiles than those of 8x8.
+#[test]
+fn images_of_another_size_have_weights_of_their_own() {
+    let spec = DnCnn { channels: 1, width: 16, depth: 3, dropout: 0.0, residual: false, seed: 0 };
+    let model = dncnn(&spec).unwrap();
+    let image = |side: usize| {
+        Tensor::new([1, 1, side, side], (0..side * side).map(|i| (i * 37 % 11) as f32).collect()).unwrap()
+    };
+    let run = |runtime: &Runtime<f32>, side: usize| {
+        runtime.forward(model.parameters(), &[image(side)], Settings::default()).unwrap().swap_remove(0)
+    };
+    let runtime = Runtime::new(model.graph().clone());
+    for side in [9, 8, 9, 12] {
+        assert_eq!(run(&runtime, side), run(&Runtime::new(model.graph().clone()), side), "{side}");
+    }
 }

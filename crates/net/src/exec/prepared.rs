@@ -2,6 +2,7 @@
 //! stay as they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::error::NetError;
 use crate::graph::{Graph, Parameters};
@@ -11,6 +12,7 @@ use crate::scratch::{How, Pool};
 use crate::tensor::{Element, Value};
 
 use super::plan::Plan;
+use super::{Runtime, lock};
 
 /// Elements of all weights that are kept for one side. Beyond the caches, reading a form of four times the size takes as long as
 /// making it.
@@ -100,5 +102,33 @@ impl<T: Element> PreparedWeights<T> {
     pub(super) fn recycle(self, pool: &Pool<T>) {
         let made = self.made.into_iter().flat_map(BTreeMap::into_values);
         made.for_each(|weights| pool.give(weights.into_buffer()));
+    }
+}
+
+impl<T: Element> Runtime<T> {
+    /// Weights prepared for a purpose: those of the last run, if they serve it.
+    pub(super) fn prepared(
+        &self,
+        plan: &Plan<T>,
+        parameters: &Parameters<T>,
+        purpose: Purpose,
+    ) -> Result<Arc<PreparedWeights<T>>, NetError> {
+        let last = {
+            let mut kept = lock(&self.prepared);
+            if kept.serve(&purpose) {
+                return Ok(Arc::clone(&kept));
+            }
+            std::mem::take(&mut *kept)
+        };
+        if let Some(last) = Arc::into_inner(last) {
+            last.recycle(&self.pool);
+        }
+        let graph = (&*self.graph, plan);
+        let made = self.with_scratch(purpose.how, |scratch| {
+            PreparedWeights::new(graph, &self.constants, parameters, purpose, scratch)
+        })?;
+        let made = Arc::new(made);
+        *lock(&self.prepared) = Arc::clone(&made);
+        Ok(made)
     }
 }

@@ -50,7 +50,7 @@ pub struct Forward<'a, 'b, T> {
 pub struct Taps<'a, T> {
     /// As the operator has them.
     pub weights: &'a [T],
-    /// What [`prepare`](super::conv::prepare) made of these very weights for the same geometry, side and precision.
+    /// What [`prepare`](super::conv::prepare) made of these very weights for the same side and precision, perhaps for planes of another size.
     pub prepared: Option<&'a Prepared<T>>,
 }
 
@@ -60,19 +60,32 @@ impl<'a, T> From<&'a [T]> for Taps<'a, T> {
     }
 }
 
-/// Weights in the form that a kernel multiplies by.
+/// Weights in the form that a kernel multiplies by: transformed filters.
 #[derive(Debug)]
-pub struct Prepared<T>(pub(super) Aligned<T>);
+pub struct Prepared<T> {
+    filters: Aligned<T>,
+    /// Products of a tile along each axis.
+    products: usize,
+}
 
 impl<T> Prepared<T> {
+    pub(super) fn new(filters: Aligned<T>, products: usize) -> Self {
+        Self { filters, products }
+    }
+
+    /// The filters, if they are for tiles of so many products: planes of another size may have others.
+    pub(super) fn filters(&self, products: usize) -> Option<&[T]> {
+        (self.products == products).then_some(&*self.filters)
+    }
+
     /// Number of elements.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.filters.len()
     }
 
     /// Its memory, to be used again.
     pub(crate) fn into_buffer(self) -> Vec<T> {
-        self.0.into_buffer()
+        self.filters.into_buffer()
     }
 }
 

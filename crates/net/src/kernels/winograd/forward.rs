@@ -42,9 +42,9 @@ impl<T: Element> Forward<'_, '_, T> {
         let deep = written > units * grid.columns;
         let members = team::members(self.scratch, products, if deep { writes.count } else { units });
         // What several groups of strips or several threads need is transformed once.
-        let several = self.taps.prepared.is_none() && (group < units || (members > 1 && !deep));
+        let known = self.taps.prepared.and_then(|prepared| prepared.filters(N));
+        let several = known.is_none() && (group < units || (members > 1 && !deep));
         let kept = several.then(|| filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch));
-        let known = self.taps.prepared.map(|prepared| &*prepared.0);
         let (kept_stacks, planes) = (known.or(kept.as_deref()), Common::new(&mut *self.to));
         let layer = Layer::<T, S, M, N> {
             simd,
@@ -80,7 +80,7 @@ impl<T: Element> Preparation<'_, '_, T> {
         simd: S,
     ) -> Prepared<T> {
         let (filters, pairs) = filters::<T, S, N>((self.geometry, self.side), self.weights);
-        Prepared(filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch))
+        Prepared::new(filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch), N)
     }
 }
 

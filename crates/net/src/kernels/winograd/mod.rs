@@ -46,8 +46,7 @@ pub(super) fn pays<T>(reading: &Reading<'_, '_, T>) -> bool {
 
 /// Whether it pays for the output or the gradient of the input.
 fn suits(g: &Geometry, small_planes: bool) -> bool {
-    covers(g)
-        && (small_planes || [g.input, g.output].iter().all(|size| size[1..].iter().all(|&s| s >= SMALL)))
+    covers(g) && (small_planes || planes_have(g, SMALL))
 }
 
 /// Whether the shapes of a convolution suit the algorithm.
@@ -55,7 +54,12 @@ fn covers(g: &Geometry) -> bool {
     let filter = g.kernel == [1, 3, 3] && g.stride == [1; 3] && g.dilation == [1; 3] && g.groups == 1;
     let flat = g.input[0] == 1 && g.output[0] == 1 && g.pad[0] == 0 && g.pad.iter().all(|&p| p <= 2);
     let wide = [g.in_channels, g.out_channels].iter().all(|&c| c >= CHANNELS);
-    filter && flat && wide && [g.input, g.output].iter().all(|size| size[1..].iter().all(|&s| s >= SMALLEST))
+    filter && flat && wide && planes_have(g, SMALLEST)
+}
+
+/// Whether input and output have at least so many rows and columns.
+fn planes_have(g: &Geometry, least: usize) -> bool {
+    [g.input, g.output].into_iter().all(|size| plane(size).iter().all(|&n| n >= least))
 }
 
 /// Tiles that one thread takes at a time from which on their products hide the transforms of the filters.
