@@ -59,7 +59,7 @@ impl<T: Element> Runtime<T> {
         self.gradients(parameters, inputs, terms, Wants { inputs: with_inputs, parameters: None }, settings)
     }
 
-    /// [`Self::gradient`] with respect to some parameters, in the order of [`Graph::parameters`]; that of the others is zero. The way back ends
+    /// [`Self::gradient`] with respect to some parameters, in the order of [`Graph::parameters`](crate::Graph::parameters); that of the others is zero. The way back ends
     /// at the first layer that has any of them.
     ///
     /// # Errors
