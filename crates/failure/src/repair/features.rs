@@ -51,11 +51,8 @@ impl Features {
                 data.extend(tensor.into_data());
             }
         }
-        let whole = |(mut shape, data): (Vec<usize>, Vec<f32>)| {
-            shape.iter_mut().take(1).for_each(|n| *n = cases.len());
-            Tensor::new(shape, data).ok_or_else(|| FailureError::invalid("features do not fill their shape"))
-        };
-        let values = values.into_iter().map(whole).collect::<Result<_>>()?;
+        let whole = values.into_iter().map(|(shape, data)| with_rows(&shape, cases.len(), data));
+        let values = whole.collect::<Result<_>>()?;
         Ok(Some(Self { rest, cases, values }))
     }
 
@@ -68,14 +65,18 @@ impl Features {
         let rows = cases.iter().map(row).collect::<std::result::Result<Vec<_>, _>>();
         let rows = rows.map_err(|_| FailureError::invalid("a case without features"))?;
         let gathered = self.values.iter().map(|tensor| {
-            let (len, mut shape) = (tensor.row_len(), tensor.shape().to_vec());
-            shape.iter_mut().take(1).for_each(|n| *n = rows.len());
+            let len = tensor.row_len();
             let data = rows.iter().flat_map(|row| &tensor.data()[row * len..(row + 1) * len]);
-            Tensor::new(shape, data.copied().collect())
-                .ok_or_else(|| FailureError::invalid("features do not fill their shape"))
+            with_rows(tensor.shape(), rows.len(), data.copied().collect())
         });
         gathered.collect()
     }
+}
+
+/// Data in a shape with another number of rows.
+fn with_rows(shape: &[usize], rows: usize, data: Vec<f32>) -> Result<Tensor<f32>> {
+    let shape: Vec<usize> = std::iter::once(rows).chain(shape.iter().skip(1).copied()).collect();
+    Tensor::new(shape, data).ok_or_else(|| FailureError::invalid("features do not fill their shape"))
 }
 
 #[cfg(test)]

@@ -29,10 +29,7 @@ impl<'a, T: Element> Shared<'a, T> {
         (parameters, prepared): (&'a Parameters<T>, Arc<PreparedWeights<T>>),
         scratch: &mut Scratch<T>,
     ) -> Result<Self, NetError> {
-        let mut known: Vec<Option<&Value<T>>> = constants.iter().map(Option::as_ref).collect();
-        for (parameter, value) in graph.parameters().iter().zip(parameters.values()) {
-            known[parameter.value.0] = Some(value);
-        }
+        let mut known = given(graph, constants, parameters);
         for (value, content) in &plan.folded {
             known[value.0] = Some(content);
         }
@@ -58,6 +55,19 @@ impl<'a, T: Element> Shared<'a, T> {
             }
         }
     }
+}
+
+/// Constants and parameters, by value.
+pub(super) fn given<'a, T: Element>(
+    graph: &Graph,
+    constants: &'a [Option<Value<T>>],
+    parameters: &'a Parameters<T>,
+) -> Vec<Option<&'a Value<T>>> {
+    let mut given: Vec<Option<&Value<T>>> = constants.iter().map(Option::as_ref).collect();
+    for (parameter, value) in graph.parameters().iter().zip(parameters.values()) {
+        given[parameter.value.0] = Some(value);
+    }
+    given
 }
 
 /// The values of one chunk that depend on the data.

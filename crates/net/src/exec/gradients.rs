@@ -42,6 +42,7 @@ pub struct PerSample<T, S> {
 const SEVERAL: usize = 8;
 /// At most this many partial sums: each costs a copy of the parameters.
 const MAX_LANES: usize = 4;
+
 impl<T: Element> Runtime<T> {
     /// The gradient of the loss (the sum of `terms`), summed over the images, with respect to all parameters and, if
     /// asked, the inputs.

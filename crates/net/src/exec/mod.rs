@@ -81,8 +81,14 @@ impl<T: Element> Runtime<T> {
         for (value, constant) in &graph.constants {
             constants[value.0] = Some(constant.cast());
         }
-        let (plans, prepared) = Default::default();
-        Self { graph, constants, plans, prepared, scratch: Mutex::default(), pool: Arc::default() }
+        Self {
+            graph,
+            constants,
+            plans: Mutex::default(),
+            prepared: Mutex::default(),
+            scratch: Mutex::default(),
+            pool: Arc::default(),
+        }
     }
 
     /// The graph.

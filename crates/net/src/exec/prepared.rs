@@ -11,6 +11,7 @@ use crate::op::{Inputs, Prepare, Scratch};
 use crate::scratch::{How, Pool};
 use crate::tensor::{Element, Value};
 
+use super::forward::given;
 use super::plan::Plan;
 use super::{Runtime, lock};
 
@@ -62,10 +63,7 @@ impl<T: Element> PreparedWeights<T> {
         purpose: Purpose,
         scratch: &mut Scratch<T>,
     ) -> Result<Self, NetError> {
-        let mut known: Vec<Option<&Value<T>>> = constants.iter().map(Option::as_ref).collect();
-        for (parameter, value) in graph.parameters().iter().zip(parameters.values()) {
-            known[parameter.value.0] = Some(value);
-        }
+        let known = given(graph, constants, parameters);
         let mut prepared = Self { purpose, ..Self::default() };
         for &side in purpose.sides {
             let made = &mut prepared.made[usize::from(side == Side::Input)];

@@ -70,7 +70,7 @@ impl Geometry {
     }
 
     /// Elements of a frame along each axis: what the windows reach.
-    fn reach(&self) -> [usize; 3] {
+    pub(super) fn reach(&self) -> [usize; 3] {
         std::array::from_fn(|a| {
             (self.output[a] - 1) * self.stride[a] + (self.kernel[a] - 1) * self.dilation[a] + 1
         })

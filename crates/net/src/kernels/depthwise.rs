@@ -50,10 +50,7 @@ fn output<T: Element>(work: Forward<'_, '_, T>) {
         for (channel, y) in (first..).zip(y.chunks_exact_mut(g.pixels())) {
             sums.fill(bias.and_then(|bias| bias.get(channel)).copied().unwrap_or_else(T::zero));
             let weights = &taps.weights[channel * g.reduction()..][..g.reduction()];
-            widest(
-                #[inline(always)]
-                || shifts.add(&frame, weights, &mut sums),
-            );
+            shifts.add(&frame, weights, &mut sums);
             shifts.outputs.read(&sums, y);
         }
     }
@@ -72,10 +69,7 @@ fn input_gradient<T: Element>(work: Forward<'_, '_, T>) {
         for (channel, dy) in (first..).zip(dy.chunks_exact(g.pixels())) {
             shifts.inputs.write(dy, &mut frame);
             let weights = &taps.weights[channel * g.reduction()..][..g.reduction()];
-            widest(
-                #[inline(always)]
-                || shifts.add(&frame, weights, &mut sums),
-            );
+            shifts.add(&frame, weights, &mut sums);
         }
         shifts.outputs.read(&sums, dx);
     }
@@ -97,10 +91,7 @@ fn weight_gradient<T: Element>(work: Weights<'_, '_, T>) {
         for (x, dy) in inputs.zip(gradients) {
             shifts.inputs.write(x, &mut frame);
             shifts.outputs.write(dy, &mut spread);
-            widest(
-                #[inline(always)]
-                || shifts.multiply(&frame, &spread, &mut chains),
-            );
+            shifts.multiply(&frame, &spread, &mut chains);
         }
         for (dw, chains) in dw.iter_mut().zip(chains.chunks_exact(BLOCK)) {
             let before = if matches!(start, Start::Result) { *dw } else { T::zero() };
@@ -168,8 +159,8 @@ struct Shifts {
 impl Shifts {
     /// The output from the input.
     fn of_inputs(g: &Geometry) -> Self {
-        let reach = |a: usize| (g.output[a] - 1) * g.stride[a] + (g.kernel[a] - 1) * g.dilation[a] + 1;
-        let size: [usize; 3] = std::array::from_fn(|a| reach(a).max(g.pad[a] + g.input[a]));
+        let reach = g.reach();
+        let size: [usize; 3] = std::array::from_fn(|a| reach[a].max(g.pad[a] + g.input[a]));
         let (steps, mut taps) = (strides(size), Vec::new());
         for_each(g.kernel, |tap| taps.push(dot(std::array::from_fn(|a| tap[a] * g.dilation[a]), steps)));
         let inputs = Place { size: g.input, start: dot(g.pad, steps), steps };
@@ -216,8 +207,15 @@ impl Shifts {
     }
 
     /// Adds the products of every tap, in their order.
-    #[inline(always)]
     fn add<T: Element>(&self, frame: &[T], weights: &[T], sums: &mut [T]) {
+        widest(
+            #[inline(always)]
+            || self.add_taps(frame, weights, sums),
+        );
+    }
+
+    #[inline(always)]
+    fn add_taps<T: Element>(&self, frame: &[T], weights: &[T], sums: &mut [T]) {
         for (at, sums) in sums.chunks_exact_mut(BLOCK).enumerate() {
             let mut block = [T::zero(); BLOCK];
             block.copy_from_slice(sums);
@@ -232,8 +230,15 @@ impl Shifts {
     }
 
     /// Adds the products with each shifted frame, position by position, to a block of chains for each tap.
-    #[inline(always)]
     fn multiply<T: Element>(&self, frame: &[T], factors: &[T], chains: &mut [T]) {
+        widest(
+            #[inline(always)]
+            || self.multiply_stretches(frame, factors, chains),
+        );
+    }
+
+    #[inline(always)]
+    fn multiply_stretches<T: Element>(&self, frame: &[T], factors: &[T], chains: &mut [T]) {
         // All taps of a stretch before the next one: both factors stay in the first-level cache.
         for (at, factors) in factors.chunks(STRETCH).enumerate() {
             let frame = &frame[at * STRETCH..];

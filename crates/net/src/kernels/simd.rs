@@ -170,6 +170,7 @@ pub(super) fn double<W: Work<f64>>(work: W) {
 }
 
 /// Runs loops compiled for the widest vectors of this machine. Their results are the same: nothing is added in another order, and no rounding is left out.
+/// A closure that the compiler does not inline is compiled without them: long ones need `#[inline(always)]`.
 #[inline(always)]
 pub(crate) fn widest<R>(loops: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(loops)
