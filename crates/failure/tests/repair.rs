@@ -176,8 +176,8 @@ impl Method for Everything {
         let quick = Recipe { learning_rate: 3e-3, epochs: 6, augment: true, ..QUICK };
         vec![
             Recipe { anchor: Anchor::Fisher { strength: 10.0, prior: 1e-4 }, average: 2, ..quick },
-            Recipe { trainable: Trainable::LowRank(2), ..quick },
-            Recipe { replay: Replay::Boundary(2.0), distill: 0.5, ..quick },
+            Recipe { trainable: Trainable::LowRank(2), anneal: true, ..quick },
+            Recipe { replay: Replay::Boundary(2.0), distill: 0.5, anneal: true, ..quick },
         ]
     }
 

@@ -53,6 +53,11 @@ impl<T: Element> Adam<T> {
         Self { settings, steps: steps as i32, mean, square }
     }
 
+    /// Steps from here on have this size.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.settings.learning_rate = learning_rate;
+    }
+
     /// The running means of the gradients and of their squares.
     pub fn moments(&self) -> impl Iterator<Item = &Parameters<T>> {
         [&self.mean, &self.square].into_iter()

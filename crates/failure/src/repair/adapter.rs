@@ -32,6 +32,10 @@ impl Adapter {
         Self { rank, factors, adam }
     }
 
+    pub(super) fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.adam.set_learning_rate(learning_rate);
+    }
+
     /// A step along the gradient of the merged weights, and the new merged weights.
     pub(super) fn step(
         &mut self,

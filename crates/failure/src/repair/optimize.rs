@@ -87,6 +87,15 @@ enum Moving {
     Adapter(Box<Adapter>),
 }
 
+impl Moving {
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        match self {
+            Self::Weights { adam, .. } => adam.set_learning_rate(learning_rate),
+            Self::Adapter(adapter) => adapter.set_learning_rate(learning_rate),
+        }
+    }
+}
+
 /// Cases that are drawn from.
 struct Pools {
     target: Vec<usize>,
@@ -151,7 +160,11 @@ impl<'a> Run<'a> {
     fn epoch(&mut self, epoch: usize) -> Result<()> {
         let order = self.pools.order(self.recipe, epoch, &mut self.rng);
         let mut total = 0.0;
+        let mut seen = 0;
         for cases in order.chunks(self.recipe.batch_size.max(1)) {
+            let done = (epoch - 1) as f64 + seen as f64 / order.len() as f64;
+            self.moving.set_learning_rate(self.recipe.learning_rate_at(done / self.epochs() as f64));
+            seen += cases.len();
             total += self.step(cases)?;
         }
         if f64::is_finite(total) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::knowledge::Knowledge;
 use super::methods::{Given, Method};
 use super::recipe::Recipe;
-use super::search::{Attempt, rank, search};
+use super::search::{Attempt, aim, rank, search};
 use super::task::Task;
 use crate::error::Result;
 use crate::judge::Judge;
@@ -81,7 +81,7 @@ pub fn procedure(
         let validation = task.score(&attempt.parameters, Part::Validation)?;
         all.push(Attempt { validation, ..attempt });
     }
-    rank(&mut all, method.aim(margin / 2.0));
+    rank(&mut all, aim(method, margin));
     Ok(Outcome { targets, attempts: all })
 }
 

@@ -82,6 +82,9 @@ pub struct Recipe {
     pub augment: bool,
     /// Step size of Adam.
     pub learning_rate: f64,
+    /// Whether the step size rises over the first twentieth of the epochs and then falls to nearly zero along half a cosine (one cycle of
+    /// Loshchilov and Hutter, arXiv 1608.03983); otherwise it stays.
+    pub anneal: bool,
     /// Cases per step.
     pub batch_size: usize,
     /// Last epochs whose weights are averaged (stochastic weight averaging, Izmailov et al., arXiv 1803.05407); 1 takes the
@@ -104,6 +107,7 @@ impl Recipe {
         trainable: Trainable::All,
         augment: false,
         learning_rate: 2e-5,
+        anneal: false,
         batch_size: 8,
         average: 1,
         epochs: 20,
@@ -111,10 +115,30 @@ impl Recipe {
     };
 }
 
+/// Share of the epochs over which an annealed step size rises.
+const RISE: f64 = 0.05;
+/// Share of the step size that an annealed one ends with.
+const END: f64 = 0.02;
+
+impl Recipe {
+    /// The step size when so much of all epochs (`0..=1`) lies behind.
+    pub fn learning_rate_at(&self, done: f64) -> f64 {
+        if !self.anneal {
+            return self.learning_rate;
+        }
+        let fall = END + (1.0 - END) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+        self.learning_rate * fall * (done / RISE).min(1.0)
+    }
+}
+
 impl std::fmt::Display for Recipe {
     /// In words, the departures from the defaults only.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "learning rate {:e}, batch {}", self.learning_rate, self.batch_size)?;
+        write!(f, "learning rate {:e}", self.learning_rate)?;
+        if self.anneal {
+            write!(f, " that falls to zero over {} epochs", self.epochs)?;
+        }
+        write!(f, ", batch {}", self.batch_size)?;
         match self.failures {
             Failures::Target => write!(f, ", target failures")?,
             Failures::All => write!(f, ", all failures")?,
@@ -147,5 +171,20 @@ impl std::fmt::Display for Recipe {
             write!(f, ", weights averaged over {} epochs", self.average)?;
         }
         if self.augment { write!(f, ", flipped and turned") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annealed_step_size_rises_quickly_and_falls_to_nearly_zero() {
+        let recipe = Recipe { learning_rate: 2.0, anneal: true, ..Recipe::PLAIN };
+        let rates: Vec<f64> = (0..=20).map(|i| recipe.learning_rate_at(f64::from(i) / 20.0)).collect();
+        assert!(rates[0] == 0.0 && rates[1] > 1.9, "{rates:?}");
+        assert!(rates[1..].windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
+        assert!((rates[10] / 2.0 - 0.51).abs() < 1e-9 && (rates[20] / 2.0 - END).abs() < 1e-9, "{rates:?}");
+        assert_eq!(Recipe { anneal: false, ..recipe }.learning_rate_at(0.7), 2.0);
     }
 }

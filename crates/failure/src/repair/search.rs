@@ -57,8 +57,7 @@ pub fn search(
     knowledge: &Knowledge,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Attempt>> {
-    // Half of what the gate allows: its confidence bound has to stay inside as well.
-    let aim = method.aim(task.margin / 2.0);
+    let aim = aim(method, task.margin);
     let finalists = recipes.len().div_ceil(FINALISTS);
     let beginning = |recipe: &Recipe| Recipe { epochs: recipe.epochs.min(method.screening()), ..*recipe };
     let longest = recipes.iter().map(|r| r.epochs).max().unwrap_or(0);
@@ -85,6 +84,14 @@ pub fn search(
 
 /// One of so many recipes is followed to its end.
 const FINALISTS: usize = 4;
+
+/// Share of what the gate allows that a choice may use up: the gate's confidence bound has to stay inside as well.
+const USED: f64 = 2.0 / 3.0;
+
+/// What a method aims at under a gate with this margin.
+pub(super) fn aim(method: &dyn Method, margin: f64) -> Aim {
+    method.aim(USED * margin)
+}
 
 /// Sorts attempts, the best first; the first of equals stays first.
 pub(super) fn rank(attempts: &mut [Attempt], aim: Aim) {
@@ -148,12 +155,15 @@ pub fn repeat(
 ) -> Result<Parameters<f32>> {
     let start = task.problem.parameters();
     let mut last = start.clone();
-    let recipe = Recipe { epochs: setting.epoch, ..setting.recipe };
-    optimize(task, &recipe, (start, knowledge), monitor, |epoch, weights| {
+    if setting.epoch == 0 {
+        return Ok(last);
+    }
+    // Step sizes may depend on how many epochs the whole recipe has.
+    optimize(task, &setting.recipe, (start, knowledge), monitor, |epoch, weights| {
         if epoch == setting.epoch {
             last = between(start, weights, setting.blend);
         }
-        Ok(true)
+        Ok(epoch < setting.epoch)
     })?;
     Ok(last)
 }
