@@ -80,13 +80,14 @@ fn geometries() -> Vec<Geometry> {
             ..square(3, 9, 1, 1, 0)
         },
         // For minimal filtering along lines: of five taps and of three, many channels, rows of a plane, in strips of which the last holds one output and
-        // one input, with and without padding.
+        // one input, with and without padding, and with strips beyond the input.
         line([17, 33], 70, 5, 2),
         line([40, 16], 37, 3, 1),
         line([110, 20], 32, 5, 4),
         Geometry { input: [1, 3, 36], output: [1, 3, 35], pad: [0, 0, 1], ..line([16, 18], 36, 3, 0) },
         Geometry { input: [1, 3, 36], output: [1, 4, 32], ..line([16, 18], 36, 5, 0) },
         line([16, 16], 5117, 5, 4),
+        Geometry { output: [1, 1, 300], ..line([16, 20], 40, 5, 1) },
         // Many channels, for the matrix unit: in groups of images of which the last is shorter, in 3 dimensions, at gaps, with more
         // filters than are held.
         Geometry {

@@ -60,13 +60,15 @@ impl<T: Element> Source<'_, T> {
         // Where the strip begins in the plane, and what of it lies before.
         let (start, before) = (left.saturating_sub(self.pad[1]), self.pad[1].saturating_sub(left));
         let count = width.saturating_sub(start).min(columns.saturating_sub(before));
+        if count == 0 {
+            return;
+        }
         for row in 0..tile[0] {
             let Some(y) = (top + row).checked_sub(self.pad[0]).filter(|&y| y < height) else { continue };
             let at = ((image * self.panels.channels + channels.start) * height + y) * width + start;
             let place = (channels.clone(), count);
             let (from, target) = (&self.planes[at..], &mut strip[(row * columns + before) * wide..]);
             match count {
-                0 => {}
                 1 => self.row::<S, 1>(simd, (from, place), (groups, order), target),
                 2 => self.row::<S, 2>(simd, (from, place), (groups, order), target),
                 3 => self.row::<S, 3>(simd, (from, place), (groups, order), target),
@@ -262,7 +264,7 @@ impl<T: Element> Planes<'_, T> {
                 for (channel, &group) in (channels.start + lane..channels.end).zip(order) {
                     let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
                     let at = ((image * self.channels + channel) * height + y) * columns + left + start;
-                    // SAFETY: a strip of a plane's row belongs to one strip and one panel, which one thread computes, and is written once at a time.
+                    // SAFETY: an output belongs to one strip and one panel, which one thread computes, and is written once at a time.
                     let to = unsafe { self.planes.part(at..at + W) };
                     to.iter_mut().zip(&groups[group * 4..][..W]).for_each(|(t, &s)| *t = s + bias);
                 }
