@@ -55,7 +55,7 @@ impl Geometry {
     }
 
     /// Taps of a kernel for one channel.
-    fn kernel_len(&self) -> usize {
+    pub(super) fn kernel_len(&self) -> usize {
         self.kernel.iter().product()
     }
 

@@ -64,7 +64,7 @@ impl<'a, T> From<&'a [T]> for Taps<'a, T> {
 #[derive(Debug)]
 pub struct Prepared<T> {
     filters: Aligned<T>,
-    /// Products of a tile along each axis.
+    /// Products of a tile.
     products: usize,
 }
 

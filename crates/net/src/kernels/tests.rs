@@ -16,6 +16,21 @@ fn random<T: Element>(len: usize, seed: u64) -> Vec<T> {
     (0..len).map(|_| T::of(rng.random_range(-1.0..1.0))).collect()
 }
 
+/// A convolution along a line, from its channels, length, taps and padding on either side.
+fn line([in_channels, out_channels]: [usize; 2], length: usize, taps: usize, pad: usize) -> Geometry {
+    Geometry {
+        in_channels,
+        out_channels,
+        groups: 1,
+        input: [1, 1, length],
+        output: [1, 1, length + 2 * pad + 1 - taps],
+        kernel: [1, 1, taps],
+        stride: [1; 3],
+        dilation: [1; 3],
+        pad: [0, 0, pad],
+    }
+}
+
 /// Convolutions of every kind: vgg layers, strides, dilations, groups, 1 to 3 axes, padding beyond the kernel.
 fn geometries() -> Vec<Geometry> {
     let square = |ic, oc, s, k, pad| Geometry {
@@ -64,6 +79,15 @@ fn geometries() -> Vec<Geometry> {
             pad: [0, 0, 2],
             ..square(3, 9, 1, 1, 0)
         },
+        // For minimal filtering along lines: of five taps and of three, many channels, rows of a plane, in strips of which the last holds one output and
+        // one input, with and without padding, and with strips beyond the input.
+        line([17, 33], 70, 5, 2),
+        line([40, 16], 37, 3, 1),
+        line([110, 20], 32, 5, 4),
+        Geometry { input: [1, 3, 36], output: [1, 3, 35], pad: [0, 0, 1], ..line([16, 18], 36, 3, 0) },
+        Geometry { input: [1, 3, 36], output: [1, 4, 32], ..line([16, 18], 36, 5, 0) },
+        line([16, 16], 5117, 5, 4),
+        Geometry { output: [1, 1, 300], ..line([16, 20], 40, 5, 1) },
         // Many channels, for the matrix unit: in groups of images of which the last is shorter, in 3 dimensions, at gaps, with more
         // filters than are held.
         Geometry {
@@ -241,7 +265,8 @@ fn drawn<T: Element>(g: &Geometry, images: usize) -> [Vec<T>; 3] {
 
 #[test]
 fn minimal_filtering_is_the_definition() {
-    assert!(filtered().len() > 8);
+    let (lines, planes): (Vec<_>, Vec<_>) = filtered().into_iter().partition(|g| g.kernel[1] == 1);
+    assert!(planes.len() > 8 && lines.len() > 5);
     for g in filtered() {
         let [x, w, dy] = drawn::<f64>(&g, 3);
         let results = readings(&g, [&x, &w, &dy], |reading| simd::double(reading));
@@ -266,10 +291,11 @@ fn minimal_filtering_has_the_same_bits_with_and_without_vectors() {
 /// The loss of precision: 256 channels of rectified activations and weights as they are initialised.
 #[test]
 fn minimal_filtering_keeps_single_precision() {
-    for size in [[1, 14, 14], [1, 3, 3]] {
-        let (in_channels, out_channels) = (256, 32);
-        let g =
-            Geometry { in_channels, out_channels, input: size, output: size, ..geometries().swap_remove(1) };
+    let (channels, same) = ([256, 32], geometries().swap_remove(1));
+    let [in_channels, out_channels] = channels;
+    let plane = |size| Geometry { in_channels, out_channels, input: size, output: size, ..same.clone() };
+    let planes = [plane([1, 14, 14]), plane([1, 3, 3])];
+    for g in planes.into_iter().chain([line(channels, 96, 5, 2), line(channels, 96, 3, 1)]) {
         let [mut x, mut w, dy] = drawn::<f32>(&g, 2);
         x.iter_mut().for_each(|x| *x = x.max(0.0));
         w.iter_mut().for_each(|w| *w /= (g.reduction() as f32).sqrt());
@@ -334,7 +360,7 @@ fn an_image_has_the_same_bits_in_any_batch() {
     }
 }
 
-/// Large enough to be shared: by panels, by rows of the first factor, with strides, over two images, by strips.
+/// Large enough to be shared: by panels, by rows of the first factor, with strides, over two images, by strips, and by channels of lines.
 #[test]
 fn a_team_computes_the_same_bits() {
     let square = |ic, oc, s, k, pad| Geometry {
@@ -354,6 +380,8 @@ fn a_team_computes_the_same_bits() {
         Geometry { groups: 2, ..square(80, 90, 20, 5, 2) },
         square(70, 70, 40, 3, 1),
         square(130, 200, 16, 3, 1),
+        line([130, 100], 301, 5, 2),
+        line([256, 300], 40, 5, 2),
     ];
     for g in layers {
         let images = 2;

@@ -60,6 +60,11 @@ fn samples() -> Vec<Sample> {
             vec![In::data(&[2, 9]), In::weight(&[3, 2, 5]), In::weight(&[3])],
         ),
         Sample::new(
+            "1-D by minimal filtering",
+            vec![ints("pads", &[2, 1])],
+            vec![In::data(&[16, 34]), In::weight(&[17, 16, 5]), In::weight(&[17])],
+        ),
+        Sample::new(
             "1-D, many channels",
             vec![ints("pads", &[1, 2]), ints("dilations", &[2])],
             vec![In::data(&[9, 21]), In::weight(&[10, 9, 3]), In::weight(&[10])],

@@ -6,15 +6,15 @@ use std::ops::Range;
 use pulp::NullaryFnOnce;
 
 use super::layout::{Panels, Stack};
-use super::minimal::{TAPS, Transform, transform};
-use super::tiles::read_four;
+use super::minimal::{Map, elements};
+use super::tiles::{pieces, read_four};
 use crate::kernels::simd::{Vectors, group_order};
 use crate::kernels::team::{self, Common};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
 
-/// Filters of 3x3 taps, for each pair of a channel read and a channel written.
+/// Filters, for each pair of a channel read and a channel written.
 #[derive(Clone, Copy)]
 pub(super) struct Filters<'a, T> {
     pub(super) taps: &'a [T],
@@ -36,8 +36,8 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    /// Pairs whose filters have so many products along each axis.
-    pub(super) fn new(reads: Panels, writes: Panels, products: usize) -> Self {
+    /// Pairs whose filters have so many products.
+    pub(super) fn new(reads: Panels, writes: Panels, products: [usize; 2]) -> Self {
         let len = Stack { rows: reads.widest(), width: writes.widest(), lanes: writes.lanes }.len(products);
         Self { reads, writes, len }
     }
@@ -55,7 +55,7 @@ impl Pairs {
 
 impl<T: Element> Filters<'_, T> {
     /// The transformed filters of one pair of panels.
-    pub(super) fn pair<S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize>(
+    pub(super) fn pair<S: Vectors<T>, X: Map<T, S>>(
         self,
         simd: S,
         (pairs, part, panel): (Pairs, usize, usize),
@@ -64,7 +64,7 @@ impl<T: Element> Filters<'_, T> {
     ) {
         simd.vectorize(Spread {
             simd,
-            transform: PhantomData::<X>,
+            map: PhantomData::<X>,
             filters: self,
             read: pairs.reads.existing(part),
             written: pairs.writes.existing(panel),
@@ -75,7 +75,7 @@ impl<T: Element> Filters<'_, T> {
     }
 
     /// The transformed filters of all pairs of panels.
-    pub(super) fn transformed<S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize>(
+    pub(super) fn transformed<S: Vectors<T>, X: Map<T, S>>(
         self,
         simd: S,
         pairs: Pairs,
@@ -86,12 +86,12 @@ impl<T: Element> Filters<'_, T> {
         let members = team::members(scratch, stacks.len() * COST, count);
         let common = Common::new(&mut stacks);
         team::side_by_side(members, scratch, |member, scratch| {
-            let mut room = scratch.take_aligned(room::<S, T>(pairs.writes.widest()));
+            let mut room = scratch.take_aligned(room::<S, T>(pairs.writes.widest(), elements(X::FROM)));
             for pair in team::share(member, members, count) {
                 let (part, panel) = (pair / pairs.writes.count, pair % pairs.writes.count);
                 // SAFETY: each pair has a stack of its own, and one member.
                 let stack = unsafe { common.part(pairs.place(part, panel)..(pair + 1) * pairs.len) };
-                self.pair::<S, X, N>(simd, (pairs, part, panel), &mut room, stack);
+                self.pair::<S, X>(simd, (pairs, part, panel), &mut room, stack);
             }
             scratch.give_aligned(room);
         });
@@ -102,15 +102,10 @@ impl<T: Element> Filters<'_, T> {
 /// Multiply-adds that take as long as one element of a transformed filter.
 const COST: usize = 8;
 
-/// Taps of a filter, along both axes.
-const FILTER: usize = TAPS * TAPS;
-/// Where the taps are read, four at a time.
-const PIECES: [usize; 3] = [0, 4, 5];
-
-/// Transforms the filters of some channels written: `G filter G^T`, a stack with a row for each channel read.
-struct Spread<'a, 'b, T, S, X, const N: usize> {
+/// Transforms the filters of some channels written: a stack with a row for each channel read.
+struct Spread<'a, 'b, T, S, X> {
     simd: S,
-    transform: PhantomData<X>,
+    map: PhantomData<X>,
     filters: Filters<'a, T>,
     /// Channels read.
     read: Range<usize>,
@@ -123,31 +118,45 @@ struct Spread<'a, 'b, T, S, X, const N: usize> {
     stack: &'b mut [T],
 }
 
-/// Elements of a row of `width` filters, in pieces, and those of a vector of them: what [`Filters::pair`] works in.
-pub(super) fn room<S: Vectors<T>, T>(width: usize) -> usize {
-    PIECES.len() * 4 * width + FILTER * S::LANES
+/// Pieces of so many taps, which are read four at a time.
+fn count(taps: usize) -> usize {
+    taps.div_ceil(4)
 }
 
-impl<T: Element, S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize> NullaryFnOnce
-    for Spread<'_, '_, T, S, X, N>
-{
+/// Elements of a row of `width` filters of so many taps, in pieces, and those of a vector of them: what [`Filters::pair`] works in.
+pub(super) fn room<S: Vectors<T>, T>(width: usize, taps: usize) -> usize {
+    count(taps) * 4 * width + taps * S::LANES
+}
+
+impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Spread<'_, '_, T, S, X> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, transform: _, filters, read, written, room, width, stack } = self;
-        let stride = Stack { rows: read.len(), width, lanes: S::LANES }.stride();
-        let (pieces, taps) = room.split_at_mut(PIECES.len() * 4 * width);
+        match elements(X::FROM) {
+            3 => self.pieces::<3>(),
+            _ => self.pieces::<4>(),
+        }
+    }
+}
+
+impl<T: Element, S: Vectors<T>, X: Map<T, S>> Spread<'_, '_, T, S, X> {
+    /// Transforms them with taps read `W` at a time.
+    #[inline(always)]
+    fn pieces<const W: usize>(self) {
+        let Self { simd, map: _, filters, read, written, room, width, stack } = self;
+        let (stride, len) = (Stack { rows: read.len(), width, lanes: S::LANES }.stride(), elements(X::FROM));
+        let (pieces, taps) = room.split_at_mut(count(len) * 4 * width);
         let order = group_order(simd, &mut pieces[..4 * S::LANES]);
         pieces.fill(T::zero());
         for (row, channel) in read.enumerate() {
-            filters.row::<S>(channel, written.clone(), &order, pieces);
+            filters.row::<S, W>((channel, len), written.clone(), &order, pieces);
             for lane in (0..width).step_by(S::LANES) {
-                ungroup(simd, &pieces[lane * PIECES.len() * 4..], filters.flipped, taps);
-                transform::<T, S, X, N, TAPS>(
+                ungroup::<T, S, W>(simd, &pieces[lane * count(len) * 4..], (filters.flipped, len), taps);
+                X::tile(
                     simd,
-                    (taps, [TAPS * S::LANES, S::LANES]),
-                    (&mut stack[row * width + lane..], [N * stride, stride]),
+                    (taps, [X::FROM[1] * S::LANES, S::LANES]),
+                    (&mut stack[row * width + lane..], [X::TO[1] * stride, stride]),
                 );
             }
         }
@@ -155,43 +164,53 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, N, TAPS>, const N: usize> Nul
 }
 
 impl<T: Element> Filters<'_, T> {
-    /// Copies the filters of one channel read: for each vector of channels written and each piece of the taps, four
+    /// Copies the filters of `len` taps of one channel read: for each vector of channels written and each piece of the taps, `W`
     /// taps of each channel in the order of [`Vectors::ungroup`].
     #[inline(always)]
-    fn row<S: Vectors<T>>(&self, read: usize, channels: Range<usize>, order: &[usize], pieces: &mut [T]) {
+    fn row<S: Vectors<T>, const W: usize>(
+        &self,
+        (read, len): (usize, usize),
+        channels: Range<usize>,
+        order: &[usize],
+        room: &mut [T],
+    ) {
         let first = channels.start * self.written + read * self.read;
-        assert!(
-            channels.is_empty() || first + (channels.len() - 1) * self.written + FILTER <= self.taps.len()
-        );
-        assert!(channels.len().div_ceil(S::LANES) * S::LANES * PIECES.len() * 4 <= pieces.len());
+        assert!(W <= len && W <= 4);
+        assert!(channels.is_empty() || first + (channels.len() - 1) * self.written + len <= self.taps.len());
+        assert!(channels.len().div_ceil(S::LANES) * S::LANES * count(len) * 4 <= room.len());
         assert!(order[..S::LANES].iter().all(|&group| group < S::LANES));
-        // SAFETY: the last filter, the last vector and the order within a vector were checked above.
+        // SAFETY: the last filter, the last vector and the order within a vector were checked above, and pieces lie within a filter.
         unsafe {
-            let (mut from, mut to) = (self.taps.as_ptr().add(first), pieces.as_mut_ptr());
+            let (mut from, mut to) = (self.taps.as_ptr().add(first), room.as_mut_ptr());
             let mut left = channels.len();
             while left > 0 {
                 for &group in &order[..S::LANES.min(left)] {
-                    for i in 0..PIECES.len() {
-                        let piece = from.add(PIECES[i]).cast::<[T; 4]>().read_unaligned();
-                        to.add((i * S::LANES + group) * 4).cast::<[T; 4]>().write_unaligned(piece);
+                    for (i, start) in pieces::<W>(len).enumerate() {
+                        let piece = from.add(start).cast::<[T; W]>().read_unaligned();
+                        to.add((i * S::LANES + group) * 4).cast::<[T; W]>().write_unaligned(piece);
                     }
                     from = from.wrapping_add(self.written);
                 }
-                to = to.wrapping_add(PIECES.len() * 4 * S::LANES);
+                to = to.wrapping_add(count(len) * 4 * S::LANES);
                 left -= S::LANES.min(left);
             }
         }
     }
 }
 
-/// From the pieces of a vector of filters to a vector for each tap.
+/// From the pieces of a vector of filters of `len` taps to a vector for each tap.
 #[inline(always)]
-fn ungroup<T: Element, S: Vectors<T>>(simd: S, pieces: &[T], flipped: bool, taps: &mut [T]) {
-    for i in 0..PIECES.len() {
-        let vectors = simd.ungroup(read_four(simd, &pieces[i * 4 * S::LANES..], S::LANES));
-        for j in 0..4 {
-            let tap = PIECES[i] + j;
-            let tap = if flipped { FILTER - 1 - tap } else { tap };
+fn ungroup<T: Element, S: Vectors<T>, const W: usize>(
+    simd: S,
+    room: &[T],
+    (flipped, len): (bool, usize),
+    taps: &mut [T],
+) {
+    for (i, start) in pieces::<W>(len).enumerate() {
+        let vectors = simd.ungroup(read_four(simd, &room[i * 4 * S::LANES..], S::LANES));
+        for j in 0..W {
+            let tap = start + j;
+            let tap = if flipped { len - 1 - tap } else { tap };
             simd.write(&mut taps[tap * S::LANES..], vectors[j]);
         }
     }
@@ -206,11 +225,11 @@ pub(super) struct Gradients<'a, T> {
     pub(super) fresh: bool,
 }
 
-/// Transforms the gradients of transformed filters back: `G^T gradient G`, from a stack with a row for each channel written
+/// Transforms the gradients of transformed filters back, from a stack with a row for each channel written
 /// and a column for each channel read.
-pub(super) struct Collect<'a, 'b, T, S, X, const N: usize> {
+pub(super) struct Collect<'a, 'b, T, S, X> {
     pub(super) simd: S,
-    pub(super) transform: PhantomData<X>,
+    pub(super) map: PhantomData<X>,
     pub(super) gradients: &'b mut Gradients<'a, T>,
     pub(super) read: Range<usize>,
     pub(super) written: Range<usize>,
@@ -221,33 +240,35 @@ pub(super) struct Collect<'a, 'b, T, S, X, const N: usize> {
     pub(super) stack: &'b [T],
 }
 
-/// Elements of a vector for each tap, of their groups, and of the filters in order: what [`Collect`] works in.
-pub(super) fn groups_room<S: Vectors<T>, T>() -> usize {
-    (FILTER + 4 + FILTER) * S::LANES
+/// Elements of a vector for each of `len` taps, of their groups, and of the filters in order: what [`Collect`] works in.
+pub(super) fn groups_room<S: Vectors<T>, T>(len: usize) -> usize {
+    (len + 4 + len) * S::LANES
 }
 
-impl<T: Element, S: Vectors<T>, X: Transform<T, S, TAPS, N>, const N: usize> NullaryFnOnce
-    for Collect<'_, '_, T, S, X, N>
-{
+impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Collect<'_, '_, T, S, X> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, transform: _, gradients, read, written, width, room, stack } = self;
+        let Self { simd, map: _, gradients, read, written, width, room, stack } = self;
         let stride = Stack { rows: written.len(), width, lanes: S::LANES }.stride();
-        let (taps, room) = room.split_at_mut(FILTER * S::LANES);
+        let filter = elements(X::TO);
+        let (taps, room) = room.split_at_mut(filter * S::LANES);
         let (groups, filters) = room.split_at_mut(4 * S::LANES);
-        let order = group_order(simd, groups);
+        let order = &group_order(simd, groups)[..S::LANES];
         for (row, channel) in written.enumerate() {
             for lane in (0..read.len()).step_by(S::LANES) {
-                transform::<T, S, X, TAPS, N>(
+                X::tile(
                     simd,
-                    (&stack[row * width + lane..], [N * stride, stride]),
-                    (taps, [TAPS * S::LANES, S::LANES]),
+                    (&stack[row * width + lane..], [X::FROM[1] * stride, stride]),
+                    (taps, [X::TO[1] * S::LANES, S::LANES]),
                 );
-                group(simd, taps, &order[..S::LANES], groups, filters);
-                let len = (read.len() - lane).min(S::LANES) * FILTER;
-                let at = channel * gradients.written + (read.start + lane) * FILTER;
+                match filter {
+                    3 => group::<T, S, 3>(simd, (taps, filter), order, groups, filters),
+                    _ => group::<T, S, 4>(simd, (taps, filter), order, groups, filters),
+                }
+                let len = (read.len() - lane).min(S::LANES) * filter;
+                let at = channel * gradients.written + (read.start + lane) * filter;
                 let to = gradients.taps[at..at + len].iter_mut().zip(filters.iter());
                 match gradients.fresh {
                     true => to.for_each(|(t, &g)| *t = g),
@@ -258,22 +279,26 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, TAPS, N>, const N: usize> Nul
     }
 }
 
-/// From a vector for each tap to filters in order.
+/// From a vector for each of `len` taps to filters in order.
 #[inline(always)]
-fn group<T: Element, S: Vectors<T>>(
+fn group<T: Element, S: Vectors<T>, const W: usize>(
     simd: S,
-    taps: &[T],
+    (taps, len): (&[T], usize),
     order: &[usize],
     groups: &mut [T],
     filters: &mut [T],
 ) {
-    for piece in PIECES {
-        let vectors = simd.group(read_four(simd, &taps[piece * S::LANES..], S::LANES));
+    for piece in pieces::<W>(len) {
+        let mut vectors = [simd.read(&taps[piece * S::LANES..]); 4];
+        for j in 1..W {
+            vectors[j] = simd.read(&taps[(piece + j) * S::LANES..]);
+        }
+        let vectors = simd.group(vectors);
         for j in 0..4 {
             simd.write(&mut groups[j * S::LANES..], vectors[j]);
         }
-        for (filter, &group) in filters.chunks_exact_mut(FILTER).zip(order) {
-            filter[piece..piece + 4].copy_from_slice(&groups[group * 4..][..4]);
+        for (filter, &group) in filters.chunks_exact_mut(len).zip(order) {
+            filter[piece..piece + W].copy_from_slice(&groups[group * 4..][..W]);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::filter::{Filters, Pairs, room};
 use super::layout::{Grid, Panels, Stack};
-use super::minimal::Algorithm;
+use super::minimal::{Algorithm, elements};
 use super::plane;
 use super::tiles::{Gather, Scatter, Source};
 use crate::kernels::conv::Geometry;
@@ -21,32 +21,29 @@ use crate::tensor::Element;
 const HELD: usize = 1 << 17;
 
 impl<T: Element> Forward<'_, '_, T> {
-    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
-        self,
-        simd: S,
-    ) {
-        let g = self.geometry;
+    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S>>(self, simd: S) {
+        let (g, [taps, products]) = (self.geometry, [A::SHAPE.taps, A::SHAPE.products()]);
         let (input, output) = ((g.in_channels, plane(g.input)), (g.out_channels, plane(g.output)));
         let ((read, from), (written, to), pad) = match self.side {
             Side::Output => (input, output, plane(g.pad)),
-            Side::Input => (output, input, plane(g.pad).map(|p| 2 - p)),
+            Side::Input => (output, input, [0, 1].map(|axis| taps[axis] - 1 - plane(g.pad)[axis])),
         };
-        let (filters, pairs) = filters::<T, S, N>((g, self.side), self.taps.weights);
-        let (grid, writes) = (Grid::over(to), pairs.writes);
+        let (filters, pairs) = filters::<T, S, A>((g, self.side), self.taps.weights);
+        let (grid, writes) = (Grid::over(to, A::SHAPE), pairs.writes);
         let source = Source { planes: self.from, panels: pairs.reads, size: from, pad, grid };
-        // A unit is a strip of tiles in one image.
-        let units = self.to.len() / (written * to[0] * to[1]) * grid.rows;
-        let group = source.group(units, N, HELD);
-        let products = N * N * read * written * units * grid.columns;
+        // A unit is a strip of one image.
+        let units = self.to.len() / (written * to[0] * to[1]) * grid.strips();
+        let group = source.group(units, products, HELD);
+        let work = elements(products) * read * written * units * grid.columns;
         // Threads share strips, or, where there are more filters than tiles, panels of channels.
         let deep = written > units * grid.columns;
-        let members = team::members(self.scratch, products, if deep { writes.count } else { units });
+        let members = team::members(self.scratch, work, if deep { writes.count } else { units });
         // What several groups of strips or several threads need is transformed once.
-        let known = self.taps.prepared.and_then(|prepared| prepared.filters(N));
+        let known = self.taps.prepared.and_then(|prepared| prepared.filters(elements(products)));
         let several = known.is_none() && (group < units || (members > 1 && !deep));
-        let kept = several.then(|| filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch));
+        let kept = several.then(|| filters.transformed::<S, A::Filter>(simd, pairs, self.scratch));
         let (kept_stacks, planes) = (known.or(kept.as_deref()), Common::new(&mut *self.to));
-        let layer = Layer::<T, S, M, N> {
+        let layer = Layer::<T, S> {
             simd,
             source,
             pairs,
@@ -61,7 +58,7 @@ impl<T: Element> Forward<'_, '_, T> {
                 true => (0..units, team::share(member, members, writes.count)),
                 false => (team::share(member, members, units), 0..writes.count),
             };
-            let mut memory = Memory::take(&layer, group.min(units.len()), scratch);
+            let mut memory = Memory::take::<S, A>(&layer, group.min(units.len()), scratch);
             for first in units.clone().step_by(group) {
                 layer.strips::<A>(first..(first + group).min(units.end), panels.clone(), &mut memory);
             }
@@ -75,34 +72,30 @@ impl<T: Element> Forward<'_, '_, T> {
 }
 
 impl<T: Element> Preparation<'_, '_, T> {
-    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
-        self,
-        simd: S,
-    ) -> Prepared<T> {
-        let (filters, pairs) = filters::<T, S, N>((self.geometry, self.side), self.weights);
-        Prepared::new(filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch), N)
+    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S>>(self, simd: S) -> Prepared<T> {
+        let (filters, pairs) = filters::<T, S, A>((self.geometry, self.side), self.weights);
+        let filters = filters.transformed::<S, A::Filter>(simd, pairs, self.scratch);
+        Prepared::new(filters, elements(A::SHAPE.products()))
     }
 }
 
 /// The filters that one side of a convolution reads, and their panels.
-fn filters<'a, T, S: Vectors<T>, const N: usize>(
+fn filters<'a, T, S: Vectors<T>, A: Algorithm<T, S>>(
     (g, side): (&Geometry, Side),
     taps: &'a [T],
 ) -> (Filters<'a, T>, Pairs) {
-    let (inputs, outputs) = (9 * g.in_channels, 9);
-    let [input, output] = [g.in_channels, g.out_channels].map(|channels| Panels::new(channels, S::LANES));
-    match side {
-        Side::Output => {
-            (Filters { taps, written: inputs, read: outputs, flipped: false }, Pairs::new(input, output, N))
-        }
-        Side::Input => {
-            (Filters { taps, written: outputs, read: inputs, flipped: true }, Pairs::new(output, input, N))
-        }
-    }
+    let [input, output] = [(g.in_channels, g.kernel_len()), (g.out_channels, g.reduction())];
+    let (flipped, [read, written]) = match side {
+        Side::Output => (false, [input, output]),
+        Side::Input => (true, [output, input]),
+    };
+    let reads = Panels::new(read.0, S::LANES, A::SHAPE.depth());
+    let pairs = Pairs::new(reads, Panels::narrow(written.0, S::LANES), A::SHAPE.products());
+    (Filters { taps, written: written.1, read: read.1, flipped }, pairs)
 }
 
 /// A forward reading that is set up.
-struct Layer<'a, 'b, T, S, const M: usize, const N: usize> {
+struct Layer<'a, 'b, T, S> {
     simd: S,
     source: Source<'a, T>,
     pairs: Pairs,
@@ -131,15 +124,15 @@ struct Memory<T> {
 }
 
 impl<T: Element> Memory<T> {
-    fn take<S: Vectors<T>, const M: usize, const N: usize>(
-        layer: &Layer<'_, '_, T, S, M, N>,
+    fn take<S: Vectors<T>, A: Algorithm<T, S>>(
+        layer: &Layer<'_, '_, T, S>,
         units: usize,
         scratch: &mut Scratch<T>,
     ) -> Self {
-        let source = &layer.source;
+        let (source, products, outputs) = (&layer.source, A::SHAPE.products(), A::SHAPE.outputs);
         let (rows, lanes, columns) = (units * source.grid.columns, S::LANES, source.grid.columns);
         let (read, written) = (source.panels.widest(), layer.pairs.writes.widest());
-        let tiles_len = Stack { rows, width: read, lanes }.len(N);
+        let tiles_len = Stack { rows, width: read, lanes }.len(products);
         let filters = if layer.kept.is_some() { 0 } else { layer.pairs.len() };
         let mut steps = Steps::default();
         steps.set(read, 1);
@@ -147,10 +140,10 @@ impl<T: Element> Memory<T> {
             tiles: scratch.take_aligned(source.panels.count * tiles_len),
             tiles_len,
             filters: scratch.take_aligned(filters),
-            products: scratch.take_aligned(Stack { rows, width: written, lanes }.len(N)),
-            strip: scratch.take_aligned(source.strip_len::<S>(N)),
-            output: scratch.take_aligned(M * M * columns * written + 4 * lanes),
-            room: scratch.take_aligned(room::<S, T>(written)),
+            products: scratch.take_aligned(Stack { rows, width: written, lanes }.len(products)),
+            strip: scratch.take_aligned(source.strip_len::<S>(products)),
+            output: scratch.take_aligned(elements(outputs) * columns * written + 4 * lanes),
+            room: scratch.take_aligned(room::<S, T>(written, elements(A::SHAPE.taps))),
             steps,
         }
     }
@@ -163,18 +156,13 @@ impl<T: Element> Memory<T> {
     }
 }
 
-impl<T: Element, S: Vectors<T>, const M: usize, const N: usize> Layer<'_, '_, T, S, M, N> {
+impl<T: Element, S: Vectors<T>> Layer<'_, '_, T, S> {
     /// Some panels of the output of some strips.
-    fn strips<A: Algorithm<T, S, M, N>>(
-        &self,
-        units: Range<usize>,
-        panels: Range<usize>,
-        memory: &mut Memory<T>,
-    ) {
+    fn strips<A: Algorithm<T, S>>(&self, units: Range<usize>, panels: Range<usize>, memory: &mut Memory<T>) {
         let simd = self.simd;
         simd.vectorize(Scatter {
             simd,
-            transform: PhantomData::<A::Input>,
+            map: PhantomData::<A::Input>,
             source: &self.source,
             units: units.clone(),
             strip: &mut memory.strip,
@@ -187,7 +175,7 @@ impl<T: Element, S: Vectors<T>, const M: usize, const N: usize> Layer<'_, '_, T,
             }
             simd.vectorize(Gather {
                 simd,
-                transform: PhantomData::<A::Output>,
+                map: PhantomData::<A::Output>,
                 panels: self.pairs.writes,
                 panel,
                 grid: self.source.grid,
@@ -202,7 +190,7 @@ impl<T: Element, S: Vectors<T>, const M: usize, const N: usize> Layer<'_, '_, T,
     }
 
     /// Adds the products of one panel of channels read to those of one panel of channels written.
-    fn products<A: Algorithm<T, S, M, N>>(
+    fn products<A: Algorithm<T, S>>(
         &self,
         (part, panel): (usize, usize),
         units: Range<usize>,
@@ -216,12 +204,12 @@ impl<T: Element, S: Vectors<T>, const M: usize, const N: usize> Layer<'_, '_, T,
             Some(kept) => &kept[self.pairs.place(part, panel)..],
             None => {
                 let which = (self.pairs, part, panel);
-                self.filters.pair::<S, A::Filter, N>(simd, which, &mut memory.room, &mut memory.filters);
+                self.filters.pair::<S, A::Filter>(simd, which, &mut memory.room, &mut memory.filters);
                 &*memory.filters
             }
         };
         let (tiles, products) = (Stack { rows, width: read, lanes }, Stack { rows, width, lanes });
-        for product in 0..N * N {
+        for product in 0..elements(A::SHAPE.products()) {
             let block = Block {
                 a: &memory.tiles[part * memory.tiles_len + product * tiles.stride()..],
                 a_row: read,

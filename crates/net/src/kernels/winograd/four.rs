@@ -1,13 +1,15 @@
 //! `F(4, 3)`: the points 0, +-a, +-b and infinity. The rows of +-a, and of +-b, differ in the sign of their odd terms, so each pair
 //! shares its sums.
 
-use super::minimal::{Algorithm, TAPS, Transform, both, fma, mul};
+use super::minimal::{Filtering, Transform, both, fma, mul};
 use crate::kernels::simd::Vectors;
 use crate::tensor::Element;
 
-/// Outputs of a tile, along each axis.
+/// Taps of a filter.
+pub(super) const TAPS: usize = 3;
+/// Outputs of a tile.
 pub(super) const OUTPUTS: usize = 4;
-/// Products of a tile, along each axis, and inputs that it reads.
+/// Products of a tile, and inputs that it reads.
 pub(super) const PRODUCTS: usize = OUTPUTS + TAPS - 1;
 
 /// The points. With these, errors in single precision are half as large as with the usual 1 and 2, and all
@@ -20,10 +22,10 @@ const BB: f64 = B * B;
 const AT_A: f64 = 2.0 * AA * (AA - BB);
 const AT_B: f64 = 2.0 * BB * (BB - AA);
 
-/// Tiles of 4x4 outputs.
+/// Four outputs of three taps.
 pub(super) struct Four;
 
-impl<T: Element, S: Vectors<T>> Algorithm<T, S, OUTPUTS, PRODUCTS> for Four {
+impl<T: Element, S: Vectors<T>> Filtering<T, S, OUTPUTS, PRODUCTS, TAPS> for Four {
     type Input = Input;
     type Filter = Filter;
     type Output = Output;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{four, three};
+use super::minimal::elements;
 use crate::kernels::product::VECTORS;
 
 /// Channels cut into panels of whole vectors, as equal as possible.
@@ -16,14 +16,15 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub(super) fn new(channels: usize, lanes: usize) -> Self {
+    /// Panels of at most `most` vectors.
+    pub(super) fn new(channels: usize, lanes: usize, most: usize) -> Self {
         let vectors = channels.div_ceil(lanes);
-        Self { channels, count: vectors.div_ceil(VECTORS), vectors, lanes }
+        Self { channels, count: vectors.div_ceil(most), vectors, lanes }
     }
 
-    /// Channels with those that fill up the last vector.
-    pub(super) fn padded(&self) -> usize {
-        self.vectors * self.lanes
+    /// Panels that the register tiles of a product hold.
+    pub(super) fn narrow(channels: usize, lanes: usize) -> Self {
+        Self::new(channels, lanes, VECTORS)
     }
 
     /// The channels of a panel, filled up.
@@ -59,37 +60,78 @@ impl Stack {
         ((self.rows * self.width / self.lanes) | 1) * self.lanes
     }
 
-    /// Elements of the matrices of so many products along each axis.
-    pub(super) fn len(&self, products: usize) -> usize {
-        products * products * self.stride()
+    /// Elements of the matrices of tiles of so many rows and columns.
+    pub(super) fn len(&self, tile: [usize; 2]) -> usize {
+        elements(tile) * self.stride()
     }
 }
 
-/// The tiles that cover a plane.
+/// Sizes of an algorithm: rows and columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Outputs of a tile.
+    pub(super) outputs: [usize; 2],
+    /// Taps of a filter.
+    pub(super) taps: [usize; 2],
+}
+
+impl Shape {
+    /// Products of a tile, and inputs that it reads.
+    pub(super) fn products(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.outputs[axis] + self.taps[axis] - 1)
+    }
+
+    /// Vectors of channels read whose products are summed at a time: as many as the filters of a pair of panels leave room for in the second-level
+    /// cache.
+    pub(super) fn depth(&self) -> usize {
+        (FILTERS / elements(self.products())).max(VECTORS)
+    }
+}
+
+/// Vectors of transformed filters of a pair of panels, for each channel written of one vector.
+const FILTERS: usize = 96;
+/// Tiles of a strip where tiles are one row high: enough for a matrix product, and few enough that even long lines have strips for a team.
+const LINE: usize = 32;
+
+/// The tiles that cover a plane, in *strips*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
-    /// Rows of tiles in an image: its *strips*.
-    pub(super) rows: usize,
+    pub(super) shape: Shape,
+    /// Rows of tiles in an image.
+    rows: usize,
+    /// Strips that a row of tiles is cut into.
+    cuts: usize,
     /// Tiles of a strip.
     pub(super) columns: usize,
-    /// Outputs of a tile, along each axis.
-    pub(super) side: usize,
 }
 
 impl Grid {
-    /// The tiles over a plane that take the fewest products.
-    pub(super) fn over(plane: [usize; 2]) -> Self {
-        let of = |side| Self { rows: plane[0].div_ceil(side), columns: plane[1].div_ceil(side), side };
-        let [large, small] = [of(four::OUTPUTS), of(three::OUTPUTS)];
-        let products = |grid: &Self, along: usize| grid.tiles() * along * along;
-        match products(&small, three::PRODUCTS) < products(&large, four::PRODUCTS) {
-            true => small,
-            false => large,
-        }
+    pub(super) fn over(plane: [usize; 2], shape: Shape) -> Self {
+        let [rows, tiles] = [0, 1].map(|axis| plane[axis].div_ceil(shape.outputs[axis]));
+        let most = if shape.outputs[0] == 1 { LINE } else { tiles };
+        let columns = tiles.div_ceil(tiles.div_ceil(most));
+        Self { shape, rows, cuts: tiles.div_ceil(columns), columns }
     }
 
-    /// Tiles of an image.
+    /// Strips of an image.
+    pub(super) fn strips(&self) -> usize {
+        self.rows * self.cuts
+    }
+
+    /// Tiles of an image, with those that fill up the last strip.
     pub(super) fn tiles(&self) -> usize {
-        self.rows * self.columns
+        self.strips() * self.columns
+    }
+
+    /// Products of an image for a pair of channels.
+    pub(super) fn products(&self) -> usize {
+        self.tiles() * elements(self.shape.products())
+    }
+
+    /// The image of a strip, counted over all images, and the row and the column of its first output.
+    pub(super) fn place(&self, unit: usize) -> (usize, [usize; 2]) {
+        let (image, strip) = (unit / self.strips(), unit % self.strips());
+        let [row, column] = [strip / self.cuts, strip % self.cuts * self.columns];
+        (image, [row * self.shape.outputs[0], column * self.shape.outputs[1]])
     }
 }

@@ -1,12 +1,13 @@
 //! `F(3, 3)`: the points 0, +-a, c and infinity, for planes that tiles of 4x4 outputs would not fill.
 
-use super::minimal::{Algorithm, TAPS, Transform, both, fma, mul};
+use super::four::TAPS;
+use super::minimal::{Filtering, Transform, both, fma, mul};
 use crate::kernels::simd::Vectors;
 use crate::tensor::Element;
 
-/// Outputs of a tile, along each axis.
+/// Outputs of a tile.
 pub(super) const OUTPUTS: usize = 3;
-/// Products of a tile, along each axis, and inputs that it reads.
+/// Products of a tile, and inputs that it reads.
 pub(super) const PRODUCTS: usize = OUTPUTS + TAPS - 1;
 
 /// The points. With these, errors in single precision are half as large as with the usual 1 and 2.
@@ -20,10 +21,10 @@ const AT_A: f64 = 2.0 * AA * (A - C);
 const AT_MINUS_A: f64 = -2.0 * AA * (A + C);
 const AT_C: f64 = C * (CC - AA);
 
-/// Tiles of 3x3 outputs.
+/// Three outputs of three taps.
 pub(super) struct Three;
 
-impl<T: Element, S: Vectors<T>> Algorithm<T, S, OUTPUTS, PRODUCTS> for Three {
+impl<T: Element, S: Vectors<T>> Filtering<T, S, OUTPUTS, PRODUCTS, TAPS> for Three {
     type Input = Input;
     type Filter = Filter;
     type Output = Output;

@@ -6,7 +6,8 @@ use std::ops::Range;
 use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
-use super::minimal::{Transform, transform};
+use super::minimal::{Map, elements};
+use crate::kernels::product::VECTORS;
 use crate::kernels::simd::{Vectors, group_order};
 use crate::kernels::team::Common;
 use crate::tensor::Element;
@@ -24,69 +25,77 @@ pub(super) struct Source<'a, T> {
 }
 
 impl<T: Element> Source<'_, T> {
-    /// Columns of a strip for tiles of side `side`.
-    fn columns(&self, side: usize) -> usize {
-        (self.grid.columns - 1) * self.grid.side + side
+    /// Columns of a strip of tiles of so many columns.
+    fn columns(&self, tile: usize) -> usize {
+        (self.grid.columns - 1) * self.grid.shape.outputs[1] + tile
     }
 
-    /// How many of `units` strips to transform to `side x side` products at a time, so that they have no more than about `held`
+    /// How many of `units` strips to transform to tiles of so many products at a time, so that they have no more than about `held`
     /// elements: groups of equal size, which do not depend on the instruction set.
-    pub(super) fn group(&self, units: usize, side: usize, held: usize) -> usize {
-        let most = (held / (side * side * self.grid.columns * self.panels.channels)).max(1);
+    pub(super) fn group(&self, units: usize, products: [usize; 2], held: usize) -> usize {
+        let most = (held / (elements(products) * self.grid.columns * self.panels.channels)).max(1);
         units.div_ceil(units.div_ceil(most).max(1)).max(1)
     }
 
-    /// Elements of a strip for tiles of side `side`, and of four vectors.
-    pub(super) fn strip_len<S: Vectors<T>>(&self, side: usize) -> usize {
-        side * self.columns(side) * self.panels.padded() + 4 * S::LANES
+    /// Elements of a strip of such tiles, [`VECTORS`] vectors of channels wide, and of four vectors.
+    pub(super) fn strip_len<S: Vectors<T>>(&self, tile: [usize; 2]) -> usize {
+        (tile[0] * self.columns(tile[1]) * VECTORS + 4) * S::LANES
     }
 
-    /// Copies strip `unit`, counted over all images, to `side x columns x channels`. Channels that fill up the last vector are
-    /// arbitrary: nothing reads what comes of them.
+    /// Copies some channels of strip `unit`, counted over all images, to `rows x columns x channels` for tiles of so many rows and columns. Channels that
+    /// fill up the last vector are arbitrary: nothing reads what comes of them.
     #[inline(always)]
     fn strip<S: Vectors<T>>(
         &self,
         simd: S,
-        (unit, side): (usize, usize),
+        (unit, tile, channels): (usize, [usize; 2], Range<usize>),
         (groups, order): (&mut [T], &[usize]),
         strip: &mut [T],
     ) {
-        let (columns, padded) = (self.columns(side), self.panels.padded());
+        let (columns, wide) = (self.columns(tile[1]), channels.len());
         let [height, width] = self.size;
-        let image = unit / self.grid.rows * self.panels.channels * height * width;
-        let top = unit % self.grid.rows * self.grid.side;
+        let (image, [top, left]) = self.grid.place(unit);
+        let strip = &mut strip[..tile[0] * columns * wide];
         strip.fill(T::zero());
-        let count = width.min(columns - self.pad[1]);
-        for row in 0..side {
+        // Where the strip begins in the plane, and what of it lies before.
+        let (start, before) = (left.saturating_sub(self.pad[1]), self.pad[1].saturating_sub(left));
+        let count = width.saturating_sub(start).min(columns.saturating_sub(before));
+        if count == 0 {
+            return;
+        }
+        for row in 0..tile[0] {
             let Some(y) = (top + row).checked_sub(self.pad[0]).filter(|&y| y < height) else { continue };
-            let target = &mut strip[(row * columns + self.pad[1]) * padded..];
-            let from = &self.planes[image + y * width..];
+            let at = ((image * self.panels.channels + channels.start) * height + y) * width + start;
+            let place = (channels.clone(), count);
+            let (from, target) = (&self.planes[at..], &mut strip[(row * columns + before) * wide..]);
             match count {
-                3 => self.row::<S, 3>(simd, (from, count), (groups, order), target),
-                _ => self.row::<S, 4>(simd, (from, count), (groups, order), target),
+                1 => self.row::<S, 1>(simd, (from, place), (groups, order), target),
+                2 => self.row::<S, 2>(simd, (from, place), (groups, order), target),
+                3 => self.row::<S, 3>(simd, (from, place), (groups, order), target),
+                _ => self.row::<S, 4>(simd, (from, place), (groups, order), target),
             }
         }
     }
 
-    /// Copies `count` elements of a row of all channels, `W` at a time.
+    /// Copies `count` elements of a row of some channels, `W` at a time; `from` begins with those of the first channel.
     #[inline(always)]
     fn row<S: Vectors<T>, const W: usize>(
         &self,
         simd: S,
-        (from, count): (&[T], usize),
+        (from, (channels, count)): (&[T], (Range<usize>, usize)),
         (groups, order): (&mut [T], &[usize]),
         target: &mut [T],
     ) {
-        let (plane, padded) = (self.size[0] * self.size[1], self.panels.padded());
-        for lane in (0..padded).step_by(S::LANES) {
-            let channels = lane..(lane + S::LANES).min(self.panels.channels);
+        let (plane, wide) = (self.size[0] * self.size[1], channels.len());
+        let exist = channels.end.min(self.panels.channels) - channels.start;
+        for lane in (0..wide).step_by(S::LANES) {
             for start in pieces::<W>(count) {
-                for (channel, &group) in channels.clone().zip(order) {
+                for (channel, &group) in (lane..exist).zip(order) {
                     groups[group * 4..][..W].copy_from_slice(&from[channel * plane + start..][..W]);
                 }
                 let vectors = simd.ungroup(read_four(simd, groups, S::LANES));
                 for j in 0..W {
-                    simd.write(&mut target[(start + j) * padded + lane..], vectors[j]);
+                    simd.write(&mut target[(start + j) * wide + lane..], vectors[j]);
                 }
             }
         }
@@ -95,7 +104,7 @@ impl<T: Element> Source<'_, T> {
 
 /// Where a row of at least `W` elements is read, `W` at a time; the last of these may overlap those before.
 #[inline(always)]
-fn pieces<const W: usize>(width: usize) -> impl Iterator<Item = usize> {
+pub(super) fn pieces<const W: usize>(width: usize) -> impl Iterator<Item = usize> {
     (0..width.div_ceil(W)).map(move |i| (W * i).min(width - W))
 }
 
@@ -109,11 +118,11 @@ pub(super) fn read_four<T, S: Vectors<T>>(simd: S, from: &[T], distance: usize) 
     vectors
 }
 
-/// Transforms the tiles of some strips: `matrix tile matrix^T`, a stack for each panel.
-pub(super) struct Scatter<'a, 'b, T, S, X, const R: usize, const C: usize> {
+/// Transforms the tiles of some strips: a stack for each panel.
+pub(super) struct Scatter<'a, 'b, T, S, X> {
     pub(super) simd: S,
     pub(super) source: &'b Source<'a, T>,
-    pub(super) transform: PhantomData<X>,
+    pub(super) map: PhantomData<X>,
     /// Strips, counted over all images.
     pub(super) units: Range<usize>,
     /// Room for [`Source::strip_len`] elements.
@@ -123,34 +132,34 @@ pub(super) struct Scatter<'a, 'b, T, S, X, const R: usize, const C: usize> {
     pub(super) stacks: &'b mut [T],
 }
 
-impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const C: usize> NullaryFnOnce
-    for Scatter<'_, '_, T, S, X, R, C>
-{
+impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Scatter<'_, '_, T, S, X> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, source, transform: _, units, strip, distance, stacks } = self;
-        let (columns, padded) = (source.columns(C), source.panels.padded());
-        let tiles = units.len() * source.grid.columns;
+        let Self { simd, source, map: _, units, strip, distance, stacks } = self;
+        let grid = source.grid;
+        let (columns, tiles) = (source.columns(X::FROM[1]), units.len() * grid.columns);
         let (groups, strip) = strip.split_at_mut(4 * S::LANES);
         let order = &group_order(simd, groups)[..S::LANES];
         for (at, unit) in units.enumerate() {
-            source.strip(simd, (unit, C), (groups, order), strip);
             for panel in 0..source.panels.count {
                 let range = source.panels.range(panel);
-                let stack = Stack { rows: tiles, width: range.len(), lanes: S::LANES };
-                let stacks = &mut stacks[panel * distance..];
-                for tile in 0..source.grid.columns {
-                    let to = (at * source.grid.columns + tile) * range.len();
-                    for lane in range.clone().step_by(S::LANES) {
-                        let from = &strip[tile * source.grid.side * padded + lane..];
-                        let to = to + lane - range.start;
-                        transform::<T, S, X, R, C>(
-                            simd,
-                            (from, [columns * padded, padded]),
-                            (&mut stacks[to..], [R * stack.stride(), stack.stride()]),
-                        );
+                let stride = Stack { rows: tiles, width: range.len(), lanes: S::LANES }.stride();
+                // A few vectors at a time, so that their strip stays in the first-level cache.
+                for first in range.clone().step_by(VECTORS * S::LANES) {
+                    let channels = first..(first + VECTORS * S::LANES).min(range.end);
+                    source.strip(simd, (unit, X::FROM, channels.clone()), (groups, order), strip);
+                    for tile in 0..grid.columns {
+                        let from = tile * grid.shape.outputs[1] * channels.len();
+                        let to = (at * grid.columns + tile) * range.len() + first - range.start;
+                        for lane in (0..channels.len()).step_by(S::LANES) {
+                            X::tile(
+                                simd,
+                                (&strip[from + lane..], [columns * channels.len(), channels.len()]),
+                                (&mut stacks[panel * distance + to + lane..], [X::TO[1] * stride, stride]),
+                            );
+                        }
                     }
                 }
             }
@@ -158,10 +167,10 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const 
     }
 }
 
-/// Transforms a stack of products back to tiles, `matrix tile matrix^T`, and writes the channels of one panel.
-pub(super) struct Gather<'a, T, S, X, const R: usize, const C: usize> {
+/// Transforms a stack of products back to tiles and writes the channels of one panel.
+pub(super) struct Gather<'a, T, S, X> {
     pub(super) simd: S,
-    pub(super) transform: PhantomData<X>,
+    pub(super) map: PhantomData<X>,
     pub(super) panels: Panels,
     pub(super) panel: usize,
     pub(super) grid: Grid,
@@ -176,27 +185,24 @@ pub(super) struct Gather<'a, T, S, X, const R: usize, const C: usize> {
     pub(super) size: [usize; 2],
 }
 
-impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const C: usize> NullaryFnOnce
-    for Gather<'_, T, S, X, R, C>
-{
+impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Gather<'_, T, S, X> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let (simd, range) = (self.simd, self.panels.range(self.panel));
-        let (width, columns) = (range.len(), self.grid.columns);
-        let rows = self.units.len() * columns;
-        let stride = Stack { rows, width, lanes: S::LANES }.stride();
+        let (simd, range, tiles) = (self.simd, self.panels.range(self.panel), self.grid.columns);
+        let (width, [rows, columns]) = (range.len(), [X::TO[0], tiles * X::TO[1]]);
+        let stride = Stack { rows: self.units.len() * tiles, width, lanes: S::LANES }.stride();
         let (groups, strip) = self.strip.split_at_mut(4 * S::LANES);
         let order = &group_order(simd, groups)[..S::LANES];
         for (at, unit) in self.units.clone().enumerate() {
-            for tile in 0..columns {
-                let from = (at * columns + tile) * width;
+            for tile in 0..tiles {
+                let from = (at * tiles + tile) * width;
                 for lane in (0..width).step_by(S::LANES) {
-                    transform::<T, S, X, R, C>(
+                    X::tile(
                         simd,
-                        (&self.stack[from + lane..], [C * stride, stride]),
-                        (&mut strip[tile * R * width + lane..], [columns * R * width, width]),
+                        (&self.stack[from + lane..], [X::FROM[1] * stride, stride]),
+                        (&mut strip[tile * X::TO[1] * width + lane..], [columns * width, width]),
                     );
                 }
             }
@@ -206,14 +212,17 @@ impl<T: Element, S: Vectors<T>, X: Transform<T, S, R, C>, const R: usize, const 
                 bias: self.bias,
                 planes: self.planes,
             };
-            let (image, top) = (unit / self.grid.rows, unit % self.grid.rows * R);
-            for row in 0..R.min(self.size[0] - top) {
-                let from = &strip[row * columns * R * width..];
+            let (image, [top, left]) = self.grid.place(unit);
+            let count = columns.min(self.size[1] - left);
+            for row in 0..rows.min(self.size[0] - top) {
+                let from = &strip[row * columns * width..];
                 let channels = self.panels.existing(self.panel);
-                let (place, groups) = ((image, channels, top + row), (&mut *groups, order));
-                match self.size[1] {
-                    3 => plane.row::<S, 3>(simd, place, (from, width), groups),
-                    _ => plane.row::<S, 4>(simd, place, (from, width), groups),
+                let (place, groups) = ((image, channels, [top + row, left]), (&mut *groups, order));
+                match count {
+                    1 => plane.row::<S, 1>(simd, (place, count), (from, width), groups),
+                    2 => plane.row::<S, 2>(simd, (place, count), (from, width), groups),
+                    3 => plane.row::<S, 3>(simd, (place, count), (from, width), groups),
+                    _ => plane.row::<S, 4>(simd, (place, count), (from, width), groups),
                 }
             }
         }
@@ -228,19 +237,22 @@ struct Planes<'a, T> {
     planes: Common<'a, T>,
 }
 
+/// An image, some of its channels, a row and a column.
+type Place = (usize, Range<usize>, [usize; 2]);
+
 impl<T: Element> Planes<'_, T> {
-    /// Copies a row of `columns x width` channels into the planes, `W` columns at a time.
+    /// Copies a row of `count x width` channels into the planes, `W` columns at a time.
     #[inline(always)]
     fn row<S: Vectors<T>, const W: usize>(
         &self,
         simd: S,
-        (image, channels, y): (usize, Range<usize>, usize),
+        ((image, channels, [y, left]), count): (Place, usize),
         (from, width): (&[T], usize),
         (groups, order): (&mut [T], &[usize]),
     ) {
         let [height, columns] = self.size;
         for lane in (0..channels.len()).step_by(S::LANES) {
-            for start in pieces::<W>(columns) {
+            for start in pieces::<W>(count) {
                 let mut vectors = [simd.read(&from[start * width + lane..]); 4];
                 for j in 1..W {
                     vectors[j] = simd.read(&from[(start + j) * width + lane..]);
@@ -251,8 +263,8 @@ impl<T: Element> Planes<'_, T> {
                 }
                 for (channel, &group) in (channels.start + lane..channels.end).zip(order) {
                     let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
-                    let at = ((image * self.channels + channel) * height + y) * columns + start;
-                    // SAFETY: a row of a plane belongs to one strip and one panel, which one thread computes, and is written once at a time.
+                    let at = ((image * self.channels + channel) * height + y) * columns + left + start;
+                    // SAFETY: an output belongs to one strip and one panel, which one thread computes, and is written once at a time.
                     let to = unsafe { self.planes.part(at..at + W) };
                     to.iter_mut().zip(&groups[group * 4..][..W]).for_each(|(t, &s)| *t = s + bias);
                 }

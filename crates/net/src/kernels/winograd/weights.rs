@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::filter::{Collect, Gradients, groups_room};
 use super::layout::{Grid, Panels, Stack};
-use super::minimal::Algorithm;
+use super::minimal::{Algorithm, elements};
 use super::plane;
 use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
@@ -21,24 +21,21 @@ use crate::tensor::Element;
 const HELD: usize = 1 << 18;
 
 impl<T: Element> Weights<'_, '_, T> {
-    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
-        self,
-        simd: S,
-    ) {
-        let g = self.geometry;
-        let grid = Grid::over(plane(g.output));
-        let (reads, writes) = (Panels::new(g.in_channels, S::LANES), Panels::new(g.out_channels, S::LANES));
+    pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S>>(self, simd: S) {
+        let (g, products) = (self.geometry, A::SHAPE.products());
+        let grid = Grid::over(plane(g.output), A::SHAPE);
+        let [reads, writes] = [g.in_channels, g.out_channels].map(|c| Panels::narrow(c, S::LANES));
         let (size, pad) = (plane(g.input), plane(g.pad));
         let x = Source { planes: self.x, panels: reads, size, pad, grid };
         let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], grid };
-        let units = self.dy.len() / g.output_len() * grid.rows;
-        let group = x.group(units, N, HELD).min(dy.group(units, N, HELD));
-        let mut memory = Memory::take::<S, M, N>([&x, &dy], group, self.scratch);
+        let units = self.dy.len() / g.output_len() * grid.strips();
+        let group = x.group(units, products, HELD).min(dy.group(units, products, HELD));
+        let mut memory = Memory::take::<S, A>([&x, &dy], group, self.scratch);
         for first in (0..units).step_by(group) {
             let fresh = first == 0 && !matches!(self.start, Start::Result);
-            let gradients = Gradients { taps: &mut *self.dw, written: 9 * g.in_channels, fresh };
+            let gradients = Gradients { taps: &mut *self.dw, written: g.reduction(), fresh };
             let sum = Sum { simd, x, dy, units: first..(first + group).min(units) };
-            sum.run::<A, M, N>(gradients, &mut memory);
+            sum.run::<A>(gradients, &mut memory);
         }
         memory.give(self.scratch);
     }
@@ -66,21 +63,22 @@ struct Memory<T> {
 }
 
 impl<T: Element> Memory<T> {
-    fn take<S: Vectors<T>, const M: usize, const N: usize>(
+    fn take<S: Vectors<T>, A: Algorithm<T, S>>(
         sources: [&Source<'_, T>; 2],
         units: usize,
         scratch: &mut Scratch<T>,
     ) -> Self {
+        let products = A::SHAPE.products();
         let (rows, lanes) = (units * sources[0].grid.columns, S::LANES);
-        let tiles_len = sources.map(|s| Stack { rows, width: s.panels.widest(), lanes }.len(N));
+        let tiles_len = sources.map(|s| Stack { rows, width: s.panels.widest(), lanes }.len(products));
         let [read, written] = sources.map(|s| s.panels.widest());
-        let strip = sources[0].strip_len::<S>(N).max(sources[1].strip_len::<S>(M));
+        let strip = sources[0].strip_len::<S>(products).max(sources[1].strip_len::<S>(A::SHAPE.outputs));
         Self {
             tiles: [0, 1].map(|i| scratch.take_aligned(sources[i].panels.count * tiles_len[i])),
             tiles_len,
-            filters: scratch.take_aligned(Stack { rows: written, width: read, lanes }.len(N)),
+            filters: scratch.take_aligned(Stack { rows: written, width: read, lanes }.len(products)),
             strip: scratch.take_aligned(strip),
-            room: scratch.take_aligned(groups_room::<S, T>()),
+            room: scratch.take_aligned(groups_room::<S, T>(elements(A::SHAPE.taps))),
             steps: Steps::default(),
         }
     }
@@ -92,25 +90,21 @@ impl<T: Element> Memory<T> {
 }
 
 impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
-    fn run<A: Algorithm<T, S, M, N>, const M: usize, const N: usize>(
-        self,
-        mut gradients: Gradients<'_, T>,
-        memory: &mut Memory<T>,
-    ) {
+    fn run<A: Algorithm<T, S>>(self, mut gradients: Gradients<'_, T>, memory: &mut Memory<T>) {
         let (simd, units) = (self.simd, self.units.clone());
         let [x, dy] = &mut memory.tiles;
-        let transform = PhantomData::<A::Input>;
+        let map = PhantomData::<A::Input>;
         let (source, strip, distance) = (&self.x, &mut *memory.strip, memory.tiles_len[0]);
-        simd.vectorize(Scatter { simd, transform, source, units: units.clone(), strip, stacks: x, distance });
-        let transform = PhantomData::<A::OutputGradient>;
+        simd.vectorize(Scatter { simd, map, source, units: units.clone(), strip, stacks: x, distance });
+        let map = PhantomData::<A::OutputGradient>;
         let (source, strip, distance) = (&self.dy, &mut *memory.strip, memory.tiles_len[1]);
-        simd.vectorize(Scatter { simd, transform, source, units, strip, stacks: dy, distance });
+        simd.vectorize(Scatter { simd, map, source, units, strip, stacks: dy, distance });
         for written in 0..self.dy.panels.count {
             for read in 0..self.x.panels.count {
-                self.products::<N>((read, written), memory);
+                self.products::<A>((read, written), memory);
                 simd.vectorize(Collect {
                     simd,
-                    transform: PhantomData::<A::FilterGradient>,
+                    map: PhantomData::<A::FilterGradient>,
                     gradients: &mut gradients,
                     read: self.x.panels.existing(read),
                     written: self.dy.panels.existing(written),
@@ -123,14 +117,14 @@ impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
     }
 
     /// The gradient of the transformed filters of one pair of panels.
-    fn products<const N: usize>(&self, (read, written): (usize, usize), memory: &mut Memory<T>) {
+    fn products<A: Algorithm<T, S>>(&self, (read, written): (usize, usize), memory: &mut Memory<T>) {
         let (lanes, tiles) = (S::LANES, self.units.len() * self.x.grid.columns);
         let (width, across) = (self.x.panels.range(read).len(), self.dy.panels.range(written).len());
         let rows = self.dy.panels.existing(written).len();
         let [x, dy] = [width, across].map(|width| Stack { rows: tiles, width, lanes }.stride());
         let filters = Stack { rows, width, lanes }.stride();
         memory.steps.set(tiles, across);
-        for product in 0..N * N {
+        for product in 0..elements(A::SHAPE.products()) {
             let block = Block {
                 a: &memory.tiles[1][written * memory.tiles_len[1] + product * dy..],
                 a_row: 1,
