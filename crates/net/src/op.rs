@@ -39,6 +39,11 @@ pub trait Op<T: Element>: Debug + Send + Sync {
     fn prepare(&self, _cx: Prepare<'_, T>) -> Result<Option<Prepared<T>>, OpError> {
         Ok(None)
     }
+
+    /// Whether, where all inputs have the shape of the only output, each of its elements depends on those at its place alone.
+    fn pointwise(&self) -> bool {
+        false
+    }
 }
 
 /// What is known of a value before anything runs.

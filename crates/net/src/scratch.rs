@@ -159,8 +159,14 @@ impl<T> Scratch<T> {
 impl<T: Element> Scratch<T> {
     /// A buffer of `len` elements with *arbitrary content*.
     pub fn take(&mut self, len: usize) -> Vec<T> {
-        let mut buffer =
-            fitting(&mut self.free, len).or_else(|| fitting(&mut self.pool.lock(), len)).unwrap_or_default();
+        self.take_with_room(len, len)
+    }
+
+    /// [`Self::take`] from a buffer with room for `room` elements, where these are more.
+    pub(crate) fn take_with_room(&mut self, len: usize, room: usize) -> Vec<T> {
+        let room = room.max(len);
+        let known = fitting(&mut self.free, room).or_else(|| fitting(&mut self.pool.lock(), room));
+        let mut buffer = known.unwrap_or_else(|| Vec::with_capacity(room));
         buffer.resize(len, T::zero());
         buffer
     }

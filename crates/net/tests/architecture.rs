@@ -155,7 +155,7 @@ fn dropout_is_inserted_between_layers_and_changes_nothing_until_it_is_on() {
 /// Without its last convolution the network ends in a ReLU, which is left alone.
 #[test]
 fn the_last_activation_is_never_dropped() {
-    let mut proto = small_dncnn(false, 0.0).proto().clone();
+    let mut proto = small_dncnn(false, 0.0).message();
     let graph = proto.graph.as_mut().unwrap();
     graph.node.pop();
     graph.output[0].name = graph.node.last().unwrap().output.first().cloned();
@@ -171,10 +171,10 @@ fn dropout_that_cannot_be_inserted_is_refused() {
     let said = |model: &Model, ratio| insert_dropout(model, ratio).unwrap_err().to_string();
     assert!(said(&without, 1.0).contains("ratio 1") && said(&without, f32::NAN).contains("NaN"));
     assert!(said(&small_dncnn(true, 0.1), 0.1).contains("of its own"));
-    let mut old = without.proto().clone();
+    let mut old = without.message();
     old.opset_import[0].version = Some(11);
     assert!(said(&Model::from_proto(old).unwrap(), 0.1).contains("opset 11"));
-    let mut linear = without.proto().clone();
+    let mut linear = without.message();
     for node in
         linear.graph.as_mut().unwrap().node.iter_mut().filter(|n| n.op_type.as_deref() == Some("Relu"))
     {

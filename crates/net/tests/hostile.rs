@@ -290,7 +290,7 @@ fn no_number_in_a_model_makes_it_panic() {
     let _alone = alone();
     let outcome = runner().run(&mutant, |(start, edits)| {
         let bytes: &Vec<u8> = start.get(&valid);
-        let mut proto = Model::from_bytes(bytes).expect("valid").proto().clone();
+        let mut proto = Model::from_bytes(bytes).expect("valid").message();
         edits.iter().for_each(|(place, value)| poison(&mut proto, place, *value));
         check(&prost::Message::encode_to_vec(&proto))
     });

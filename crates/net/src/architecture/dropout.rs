@@ -43,7 +43,7 @@ const ACTIVATIONS: [&str; 12] = [
 /// To turn it on: a model without dropout, or of an operator set below 12, where its mode is not part of the file.
 pub fn with_dropout(model: &Model, training: bool) -> Result<Model, NetError> {
     let opset = model.opset();
-    let mut proto = model.proto().clone();
+    let mut proto = model.message();
     let Some(graph) = proto.graph.as_mut().filter(|graph| any_dropout(graph)) else {
         return if training { Err(none()) } else { Ok(model.clone()) };
     };
@@ -56,7 +56,7 @@ pub fn with_dropout(model: &Model, training: bool) -> Result<Model, NetError> {
 
 /// Whether a model has `Dropout` nodes.
 pub fn has_dropout(model: &Model) -> bool {
-    model.proto().graph.as_ref().is_some_and(any_dropout)
+    model.skeleton().graph.as_ref().is_some_and(any_dropout)
 }
 
 /// The same model with a `Dropout` node of this ratio, in 0 .. 1, in inference mode, after every activation (ReLU and its
@@ -74,7 +74,7 @@ pub fn insert_dropout(model: &Model, ratio: f32) -> Result<Model, NetError> {
     }
     check_opset(model.opset())?;
     let places = places(model.graph());
-    let mut proto = model.proto().clone();
+    let mut proto = model.message();
     let Some(graph) = proto.graph.as_mut().filter(|_| !places.is_empty()) else {
         return Err(NetError::model(
             "the model has no activation between two layers (ReLU or a relative) to insert dropout after",

@@ -15,7 +15,7 @@ use crate::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto, dat
 /// # Errors
 /// A last layer that is no convolution with its weights in the file, so that the head would have another shape than the output.
 pub fn with_variance(model: &Model, start: f32) -> Result<Model, NetError> {
-    let mut proto = model.proto().clone();
+    let mut proto = model.message();
     let inside = proto.graph.as_mut().ok_or_else(|| NetError::model("the model has no graph"))?;
     let node = last_convolution(model, inside)?;
     let y = inside.output.first().and_then(|output| output.name.clone()).unwrap_or_default();
@@ -40,7 +40,7 @@ pub fn with_variance(model: &Model, start: f32) -> Result<Model, NetError> {
 /// # Errors
 /// As [`with_variance`].
 pub fn scale_network(model: &Model, start: f32) -> Result<Model, NetError> {
-    let mut proto = model.proto().clone();
+    let mut proto = model.message();
     let inside = proto.graph.as_mut().ok_or_else(|| NetError::model("the model has no graph"))?;
     let node = last_convolution(model, inside)?;
     let log_scale = head(inside, node, start)?;

@@ -36,8 +36,8 @@ impl<'a, T: Element> Shared<'a, T> {
         let computed = (0..graph.value_count()).map(|_| None).collect();
         let mut shared = Self { known, computed, prepared };
         for &index in &plan.shared {
-            let outputs =
-                run_node(graph, plan, (index, None, None), &|v| shared.get(v), scratch, Noise::default())?;
+            let step = Step { index, chain: None, prepared: None, rooms: &[] };
+            let outputs = run_node(graph, plan, step, &|v| shared.get(v), scratch, Noise::default())?;
             store(graph, index, outputs, &mut shared.computed);
         }
         Ok(shared)
@@ -98,12 +98,25 @@ impl<T: Element> Tape<T> {
             if options.only.is_some_and(|only| !only[index]) {
                 continue;
             }
-            if !plan.chains.within(index, options.watch) {
+            let block = match options.keep || options.only.is_some() {
+                true => None,
+                false => plan.blocks.of(index, options.watch),
+            };
+            if let Some(block) = block {
+                if block.begins_with(index) {
+                    let get = |v: ValueId| tape.values[v.0].as_ref().or(shared.get(v));
+                    for (value, content) in block.run((graph, plan), &get, scratch)? {
+                        tape.values[value.0] = Some(content);
+                    }
+                }
+            } else if !plan.chains.within(index, options.watch) {
                 let noise =
                     Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
                 let chain = plan.chains.begun_by(index, options.watch);
                 let get = |v: ValueId| tape.values[v.0].as_ref().or(shared.get(v));
-                let step = (index, chain, shared.prepared.get(index, Side::Output));
+                // What is kept takes no more than it needs.
+                let rooms = if options.keep { &[][..] } else { &plan.rooms };
+                let step = Step { index, chain, prepared: shared.prepared.get(index, Side::Output), rooms };
                 let outputs = run_node(graph, plan, step, &get, scratch, noise)?;
                 match chain {
                     Some(chain) => tape.values[chain.last.0] = outputs.into_iter().next(),
@@ -164,10 +177,20 @@ fn store<T>(graph: &Graph, index: usize, outputs: Vec<Value<T>>, values: &mut [O
     }
 }
 
+/// A node that is run.
+struct Step<'a, T> {
+    index: usize,
+    /// What it begins.
+    chain: Option<&'a Chain>,
+    prepared: Option<&'a Prepared<T>>,
+    /// Elements that buffers have room for, by value, where that is planned.
+    rooms: &'a [usize],
+}
+
 fn run_node<'v, T: Element + 'v>(
     graph: &Graph,
     plan: &Plan<T>,
-    (index, chain, prepared): (usize, Option<&Chain>, Option<&Prepared<T>>),
+    Step { index, chain, prepared, rooms }: Step<'_, T>,
     get: &dyn Fn(ValueId) -> Option<&'v Value<T>>,
     scratch: &mut Scratch<T>,
     noise: Noise,
@@ -176,7 +199,9 @@ fn run_node<'v, T: Element + 'v>(
     let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();
     let blank = |value: &Option<ValueId>| match value.and_then(|v| plan.facts[v.0].as_ref()) {
         Some(fact) if fact.dtype == DType::Float => {
-            let data = scratch.take(fact.shape.iter().product());
+            let made = chain.map(|chain| chain.last).or(*value);
+            let room = made.and_then(|v| rooms.get(v.0)).copied().unwrap_or(0);
+            let data = scratch.take_with_room(fact.shape.iter().product(), room);
             Tensor::new(fact.shape.clone(), data)
                 .map_or_else(|| Value::blank(DType::Float, &[0]), Value::Float)
         }

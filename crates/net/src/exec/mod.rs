@@ -5,6 +5,7 @@
 //! fixed order, which only the batch size determines.
 
 mod backward;
+mod blocks;
 pub(crate) mod chain;
 pub(crate) mod denormals;
 mod forward;
@@ -13,6 +14,7 @@ mod images;
 mod plan;
 mod prepared;
 mod rest;
+mod rooms;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

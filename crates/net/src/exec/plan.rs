@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::blocks::Blocks;
 use super::chain::Chains;
+use super::rooms::{Life, rooms};
 use crate::error::NetError;
 use crate::graph::{Graph, Node, ValueId};
 use crate::op::{Fact, Forward, Inputs, Noise, Op, Scratch};
@@ -24,6 +26,8 @@ pub struct Plan<T> {
     pub(crate) data: Vec<bool>,
     /// Values that nobody reads after the step of that index.
     pub(crate) release: Vec<Vec<ValueId>>,
+    /// Elements that the buffer of a value has room for, where values are released; 0 where nothing is said.
+    pub(super) rooms: Vec<usize>,
     /// Whether every row of every output depends on the same row of the inputs alone, so that a batch may be cut.
     pub(crate) separable: bool,
     /// Which steps read a value.
@@ -32,6 +36,8 @@ pub struct Plan<T> {
     pub(super) values: usize,
     /// Steps that are computed together.
     pub(super) chains: Chains,
+    /// Steps that are computed together where values are released.
+    pub(super) blocks: Blocks,
 }
 
 /// The steps that read a value.
@@ -189,9 +195,14 @@ impl<'a> Planner<'a> {
             self.steps.iter().all(touched) && graph.outputs().iter().all(|v| self.data[v.0] && batched(v));
         let elements = |v: usize| self.facts[v].as_ref().map_or(0, |fact| fact.shape.iter().product());
         let values = (0..self.data.len()).filter(|&v| self.data[v]).map(elements).sum();
+        let chains = Chains::find(graph, &self.steps, &readers);
+        let blocks = Blocks::find((graph, &self.steps), &self.facts, &readers, &chains);
+        let lives = self.lives((&chains, &blocks), &release);
         Plan {
             values,
-            chains: Chains::find(graph, &self.steps, &readers),
+            rooms: rooms(graph.value_count(), lives),
+            blocks,
+            chains,
             folded: self.folded.iter().map(|(v, c)| (*v, c.cast())).collect(),
             facts: self.facts,
             shared: self.shared,
@@ -201,6 +212,36 @@ impl<'a> Planner<'a> {
             separable,
             readers,
         }
+    }
+}
+
+impl Planner<'_> {
+    /// The floating-point values that are made and released.
+    fn lives(
+        &self,
+        (chains, blocks): (&Chains, &Blocks),
+        release: &[Vec<ValueId>],
+    ) -> impl Iterator<Item = Life> {
+        let mut made = vec![None; self.facts.len()];
+        for (step, &index) in self.steps.iter().enumerate() {
+            let values = match (blocks.of(index, &[]), chains.begun_by(index, &[])) {
+                (Some(block), _) if block.begins_with(index) => block.writes().to_vec(),
+                (Some(_), _) => vec![],
+                (None, Some(chain)) => vec![chain.last],
+                (None, None) if chains.within(index, &[]) => vec![],
+                (None, None) => self.graph.nodes()[index].outputs.iter().flatten().copied().collect(),
+            };
+            values.into_iter().for_each(|value| made[value.0] = Some(step));
+        }
+        let life = move |(last, value): (usize, ValueId)| {
+            let fact = self.facts[value.0].as_ref().filter(|fact| fact.dtype == DType::Float)?;
+            Some(Life { value, len: fact.shape.iter().product(), first: made[value.0]?, last })
+        };
+        release
+            .iter()
+            .enumerate()
+            .flat_map(|(step, all)| all.iter().map(move |&v| (step, v)))
+            .filter_map(life)
     }
 }
 

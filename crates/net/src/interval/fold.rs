@@ -35,7 +35,7 @@ pub(super) fn fold(model: &Model) -> Result<ModelProto, NetError> {
         known.insert(parameter.value, constant(Value::Float(tensor.map(|&w| f64::from(w)))));
     }
     known.extend(graph.constants.iter().map(|(&v, c)| (v, constant(c.as_ref().clone()))));
-    let mut proto = model.proto().clone();
+    let mut proto = model.message();
     let Some(message) = proto.graph.as_mut() else { return Ok(proto) };
     let mut folded = BTreeSet::new();
     for node in graph.nodes() {

@@ -151,7 +151,7 @@ struct Rewrite<'a> {
 
 impl<'a> Rewrite<'a> {
     fn new(model: &'a Model, spec: &'a Spec) -> Self {
-        let nodes = model.proto().graph.as_ref().map_or(&[][..], |g| &g.node);
+        let nodes = model.skeleton().graph.as_ref().map_or(&[][..], |g| &g.node);
         let first = |n: &'a NodeProto| n.output.iter().find(|o| !o.is_empty()).map(|o| (o.as_str(), n));
         let mut emitter = Emitter::new(model.opset(), spec.rounding);
         emitter.by_width = spec.by_width;
@@ -304,7 +304,7 @@ impl<'a> Rewrite<'a> {
     }
 
     fn finish(mut self, model: &Model) -> Result<ModelProto, NetError> {
-        let declared: Vec<&ValueInfoProto> = model.proto().graph.iter().flat_map(|g| &g.output).collect();
+        let declared: Vec<&ValueInfoProto> = model.skeleton().graph.iter().flat_map(|g| &g.output).collect();
         let mut raw = Vec::new();
         for (&output, declared) in self.graph.outputs().iter().zip(&declared) {
             let name = self.graph.name(output);

@@ -1,5 +1,7 @@
 //! Convolutions in 1, 2 or 3 dimensions as gathered matrix products (see [`super::Product`]).
 
+use std::ops::Range;
+
 use super::bands::{Band, bands, within};
 use super::frame::{Frame, strides};
 use super::product::{Product, Run, Start, Tables};
@@ -37,6 +39,8 @@ pub struct Geometry {
 const SMALL: usize = 1 << 24;
 /// Beyond [`SMALL`]: so many times the elements of input and output.
 const BORDERS: usize = 8;
+/// Elements of framed images that each thread of a team holds at a time for an output: few beside the images themselves, but enough work.
+const FRAMED: usize = 1 << 18;
 
 impl Geometry {
     /// Input elements of one image and one group.
@@ -114,13 +118,47 @@ impl Geometry {
         Ok(self)
     }
 
-    /// The images with their padding.
-    fn framed<'a, T: Element>(&self, x: &'a [T], scratch: &mut Scratch<T>) -> Frame<'a, T> {
-        let mut size = self.reach();
-        if self.pad == [0; 3] && (0..3).all(|a| size[a] <= self.input[a]) {
-            size = self.input;
+    /// The size of the images with their padding.
+    fn frame(&self) -> [usize; 3] {
+        let size = self.reach();
+        let inside = self.pad == [0; 3] && (0..3).all(|a| size[a] <= self.input[a]);
+        if inside { self.input } else { size }
+    }
+
+    /// Parts of the output of so many images whose framed inputs have no more than about `held` elements.
+    fn strips(&self, images: usize, held: usize) -> Vec<Strip> {
+        let (frame, channels) = (self.frame(), self.groups * self.in_channels);
+        let (line, height) = (channels * frame[0] * frame[2], self.output[1]);
+        let at_once = held / (line * frame[1]).max(1);
+        if frame == self.input || at_once >= images {
+            return vec![Strip { images: 0..images, rows: 0..height }];
         }
-        Frame::new(x, self.input, size, self.pad, scratch)
+        let halo = (self.kernel[1] - 1) * self.dilation[1];
+        let rows = match at_once {
+            0 => ((held / line).saturating_sub(halo) / self.stride[1]).max(1),
+            _ => height,
+        };
+        let part = |start: usize, step: usize, end: usize| start..(start + step).min(end);
+        let firsts = (0..images).step_by(at_once.max(1));
+        let strip = |first| {
+            (0..height).step_by(rows).map(move |top| Strip {
+                images: part(first, at_once.max(1), images),
+                rows: part(top, rows, height),
+            })
+        };
+        firsts.flat_map(strip).collect()
+    }
+
+    /// What a strip reads, with its padding.
+    fn framed<'a, T: Element>(&self, x: &'a [T], strip: &Strip, scratch: &mut Scratch<T>) -> Frame<'a, T> {
+        let (size, image) = (self.frame(), self.groups * self.input_len());
+        let halo = (self.kernel[1] - 1) * self.dilation[1];
+        let rows = match strip.rows == (0..self.output[1]) {
+            true => 0..size[1],
+            false => strip.rows.start * self.stride[1]..(strip.rows.end - 1) * self.stride[1] + halo + 1,
+        };
+        let x = &x[strip.images.start * image..strip.images.end * image];
+        Frame::of_rows(x, self.input, (size, self.pad, rows), scratch)
     }
 
     /// The rows of the output with the rows of the kernel that read data.
@@ -147,12 +185,12 @@ impl Geometry {
         })
     }
 
-    /// Product rows for output channels: the weight of one group against windows of the frame.
+    /// Product rows for output channels: the weight of one group against windows of a framed strip.
     fn forward_tables<T>(
         &self,
-        frame: &Frame<'_, T>,
+        (frame, strip): (&Frame<'_, T>, &Strip),
         band: &Band,
-        (group, images): (usize, usize),
+        group: usize,
         tables: &mut Tables,
     ) {
         let (channel, image) = (frame.volume(), self.groups * self.in_channels * frame.volume());
@@ -168,10 +206,11 @@ impl Geometry {
             });
         }
         let (out, [planes, lines, len]) = (self.groups * self.output_len(), self.output);
-        for n in 0..images {
+        for n in strip.images.clone() {
             for_each([planes, band.rows.len(), 1], |[i, j, _]| {
                 let j = band.rows.start + j;
-                let b = n * image + i * self.stride[0] * d + j * self.stride[1] * h;
+                let line = (j - strip.rows.start) * self.stride[1];
+                let b = (n - strip.images.start) * image + i * self.stride[0] * d + line * h;
                 let c = n * out + group * self.output_len() + (i * lines + j) * len;
                 tables.push(Run { b, c, len }, self.stride[2]);
             });
@@ -252,6 +291,23 @@ impl Geometry {
     }
 }
 
+/// Some rows of the output of some images.
+struct Strip {
+    images: Range<usize>,
+    rows: Range<usize>,
+}
+
+impl Strip {
+    /// Its rows of these bands.
+    fn within(&self, bands: Vec<Band>) -> Vec<Band> {
+        let part = |band: Band| Band {
+            rows: band.rows.start.max(self.rows.start)..band.rows.end.min(self.rows.end),
+            ..band
+        };
+        bands.into_iter().map(part).filter(|band| !band.rows.is_empty()).collect()
+    }
+}
+
 /// Every band of every group.
 fn bands_of_groups(g: &Geometry, bands: Vec<Band>) -> impl Iterator<Item = (usize, Band)> {
     (0..g.groups).flat_map(move |group| bands.clone().into_iter().map(move |band| (group, band)))
@@ -315,12 +371,27 @@ pub fn forward_and<T: Element>(
         return;
     }
     let images = x.len() / (g.groups * g.input_len()).max(1);
-    let frame = g.framed(x, scratch);
+    for strip in g.strips(images, FRAMED * scratch.how.team) {
+        forward_strip(g, &strip, x, (taps.weights, bias), y, scratch);
+    }
+    finish(0, y);
+}
+
+/// A strip of the output.
+fn forward_strip<T: Element>(
+    g: &Geometry,
+    strip: &Strip,
+    x: &[T],
+    (weights, bias): (&[T], Option<&[T]>),
+    y: &mut [T],
+    scratch: &mut Scratch<T>,
+) {
+    let frame = g.framed(x, strip, scratch);
     let mut tables = scratch.take_tables();
-    for (group, band) in bands_of_groups(g, g.output_bands(images)) {
-        g.forward_tables(&frame, &band, (group, images), &mut tables);
+    for (group, band) in bands_of_groups(g, strip.within(g.output_bands(strip.images.len()))) {
+        g.forward_tables((&frame, strip), &band, group, &mut tables);
         let product = Product {
-            a: &taps.weights[group * g.weights()..],
+            a: &weights[group * g.weights()..],
             rows: g.out_channels,
             a_row: g.reduction(),
             a_steps: &tables.a_steps,
@@ -336,7 +407,6 @@ pub fn forward_and<T: Element>(
     }
     scratch.give_tables(tables);
     frame.recycle(scratch);
-    finish(0, y);
 }
 
 /// The gradient of the input, from that of the output; overwrites `dx`. It is also the forward reading of the
@@ -407,7 +477,8 @@ pub fn backward_weight<T: Element>(
         return;
     }
     let images = dy.len() / (g.groups * g.output_len()).max(1);
-    let frame = g.framed(x, scratch);
+    let all = Strip { images: 0..images, rows: 0..g.output[1] };
+    let frame = g.framed(x, &all, scratch);
     let mut tables = scratch.take_tables();
     for group in 0..g.groups {
         g.weight_tables(&frame, group, images, &mut tables);

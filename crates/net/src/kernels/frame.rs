@@ -1,5 +1,7 @@
 //! Images with a border of zeros, so that every window lies inside.
 
+use std::ops::Range;
+
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -21,19 +23,31 @@ impl<'a, T: Element> Frame<'a, T> {
         before: [usize; 3],
         scratch: &mut Scratch<T>,
     ) -> Self {
-        if from == size && before == [0; 3] {
-            return Self { source, framed: None, size };
+        Self::of_rows(source, from, (size, before, 0..size[1]), scratch)
+    }
+
+    /// [`Self::new`] with some rows of the frames only.
+    pub(super) fn of_rows(
+        source: &'a [T],
+        from: [usize; 3],
+        (whole, before, rows): ([usize; 3], [usize; 3], Range<usize>),
+        scratch: &mut Scratch<T>,
+    ) -> Self {
+        if from == whole && before == [0; 3] && rows == (0..whole[1]) {
+            return Self { source, framed: None, size: whole };
         }
+        let size = [whole[0], rows.len(), whole[2]];
         let planes = source.len() / from.iter().product::<usize>().max(1);
         let volume: usize = size.iter().product();
         let mut framed = scratch.zeros(planes * volume);
-        let count: [usize; 3] = std::array::from_fn(|a| from[a].min(size[a].saturating_sub(before[a])));
+        let count: [usize; 3] = std::array::from_fn(|a| from[a].min(whole[a].saturating_sub(before[a])));
         let volumes = source.chunks_exact(from.iter().product::<usize>().max(1));
+        let lines = rows.start.max(before[1])..rows.end.min(before[1] + count[1]);
         for (plane, target) in volumes.zip(framed.chunks_exact_mut(volume.max(1))) {
             for z in 0..count[0] {
-                for y in 0..count[1] {
-                    let source = &plane[(z * from[1] + y) * from[2]..][..count[2]];
-                    let start = ((z + before[0]) * size[1] + y + before[1]) * size[2] + before[2];
+                for line in lines.clone() {
+                    let source = &plane[(z * from[1] + line - before[1]) * from[2]..][..count[2]];
+                    let start = ((z + before[0]) * size[1] + line - rows.start) * size[2] + before[2];
                     // A loop: rows are short, a call of memcpy costs more than it.
                     target[start..start + count[2]].iter_mut().zip(source).for_each(|(t, &s)| *t = s);
                 }

@@ -360,6 +360,59 @@ fn an_image_has_the_same_bits_in_any_batch() {
     }
 }
 
+/// Framed images beyond what is held at a time: rows of an image with strides, gaps, an axis of depth, and several images at a time.
+#[test]
+fn strips_follow_the_definition() {
+    let plain = geometries().swap_remove(6);
+    let layers = [
+        (
+            Geometry {
+                input: [1, 260, 260],
+                output: [1, 87, 130],
+                stride: [1, 3, 2],
+                dilation: [1, 2, 1],
+                kernel: [1, 3, 3],
+                pad: [0, 3, 1],
+                ..plain.clone()
+            },
+            1,
+        ),
+        (
+            Geometry {
+                in_channels: 2,
+                out_channels: 3,
+                groups: 2,
+                input: [2, 200, 190],
+                output: [2, 200, 190],
+                kernel: [1, 2, 2],
+                pad: [0, 1, 0],
+                ..plain.clone()
+            },
+            1,
+        ),
+        (
+            Geometry {
+                in_channels: 9,
+                input: [1, 64, 90],
+                output: [1, 63, 90],
+                kernel: [1, 4, 3],
+                pad: [0, 1, 1],
+                ..plain
+            },
+            7,
+        ),
+    ];
+    for (g, images) in layers {
+        let (x, w) =
+            (random::<f64>(images * g.groups * g.input_len(), 1), random::<f64>(g.groups * g.weights(), 2));
+        let mut expected = vec![0.0; images * g.groups * g.output_len()];
+        products(&g, images, |i, j, k| expected[k] += x[i] * w[j]);
+        let mut y = vec![f64::NAN; expected.len()];
+        conv::forward(&g, &x, &w, None, &mut y, &mut Scratch::default());
+        close("output", &g, &y, &expected, 1e-14);
+    }
+}
+
 /// Large enough to be shared: by panels, by rows of the first factor, with strides, over two images, by strips, and by channels of lines.
 #[test]
 fn a_team_computes_the_same_bits() {

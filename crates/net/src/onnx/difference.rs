@@ -59,18 +59,18 @@ fn describe_input(input: &GraphInput) -> String {
 }
 
 fn graph_difference(before: &Model, after: &Model) -> Option<String> {
-    let [old, new] = [before, after].map(|model| model.proto().graph.as_ref());
-    let (old, new) = (old?, new?);
+    let [before_all, after_all] = [before, after].map(Model::message);
+    let (old, new) = (before_all.graph.as_ref()?, after_all.graph.as_ref()?);
     interface_difference(before, after)
         .or_else(|| {
-            let sets = [before, after].map(|model| &model.proto().opset_import);
-            (sets[0] != sets[1]).then(|| "other operator sets".to_owned())
+            let other = before_all.opset_import != after_all.opset_import;
+            other.then(|| "other operator sets".to_owned())
         })
         .or_else(|| node_difference(&old.node, &new.node))
         .or_else(|| initializer_difference(old, new))
         .or_else(|| {
-            let functions = [before, after].map(|model| &model.proto().functions);
-            let same = functions[0] == functions[1] && old.sparse_initializer == new.sparse_initializer;
+            let same = before_all.functions == after_all.functions
+                && old.sparse_initializer == new.sparse_initializer;
             (!same).then(|| "other functions or sparse initialisers".to_owned())
         })
 }
@@ -130,7 +130,8 @@ fn initializer_difference(old: &GraphProto, new: &GraphProto) -> Option<String> 
 
 /// For models whose graphs agree.
 fn weight_difference(before: &Model, after: &Model) -> Difference {
-    let (Some(old), Some(new)) = (before.proto().graph.as_ref(), after.proto().graph.as_ref()) else {
+    let [before, after] = [before, after].map(Model::message);
+    let (Some(old), Some(new)) = (before.graph.as_ref(), after.graph.as_ref()) else {
         return Difference::None;
     };
     let (old, new) = (by_name(old), by_name(new));

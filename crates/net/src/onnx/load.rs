@@ -92,8 +92,10 @@ pub(crate) fn operator(node: &NodeProto, opset: i64) -> Result<Arc<dyn crate::op
 
 /// Builds graph and weights. The parameters are the initialisers of these names, or by default those that the operators'
 /// table entries call weights.
+///
+/// Parameters leave the message where it has them in single precision, one by one: two copies of all weights are never held.
 pub(super) fn load(
-    proto: &ModelProto,
+    proto: &mut ModelProto,
     named: Option<&BTreeSet<String>>,
 ) -> Result<(Graph, Parameters<f32>), NetError> {
     let (graph, opset) = graph_of(proto)?;
@@ -101,14 +103,26 @@ pub(super) fn load(
     loader.initializers(graph)?;
     loader.inputs(graph)?;
     loader.nodes(graph, opset)?;
-    loader.finish(graph, named)
+    match proto.graph.as_mut() {
+        Some(graph) => loader.finish(graph, named),
+        None => Err(NetError::model("no graph in the model")),
+    }
+}
+
+/// What is held of an initialiser while the graph is built.
+enum Content {
+    /// Its values.
+    Held(Value<f64>),
+    /// A tensor of floating-point values, perhaps a parameter: they are in the message.
+    Weights,
 }
 
 #[derive(Default)]
 struct Loader {
     names: Vec<String>,
     ids: BTreeMap<String, ValueId>,
-    tensors: BTreeMap<ValueId, Value<f64>>,
+    tensors: BTreeMap<ValueId, Content>,
+    /// The values of initialisers in their order.
     order: Vec<ValueId>,
     inputs: Vec<GraphInput>,
     nodes: Vec<Node>,
@@ -131,15 +145,19 @@ impl Loader {
             ));
         }
         for tensor in &graph.initializer {
-            let value = tensors::read(tensor, "initialiser")?;
             let name = tensor.name.as_deref().unwrap_or("");
+            let value = tensors::read::<f32>(tensor, "initialiser")?;
             if let Value::Float(t) = &value
                 && let Some(at) = t.data().iter().position(|v| v.is_nan())
             {
                 return Err(NetError::model(format!("initialiser `{name}` contains NaN (element {at})")));
             }
             let id = self.define(name)?;
-            self.tensors.insert(id, value);
+            let content = match value {
+                Value::Float(t) if !t.shape().is_empty() => Content::Weights,
+                _ => Content::Held(tensors::read(tensor, "initialiser")?),
+            };
+            self.tensors.insert(id, content);
             self.order.push(id);
         }
         Ok(())
@@ -200,7 +218,7 @@ impl Loader {
 
     fn finish(
         self,
-        graph: &GraphProto,
+        graph: &mut GraphProto,
         named: Option<&BTreeSet<String>>,
     ) -> Result<(Graph, Parameters<f32>), NetError> {
         let output = |info: &ValueInfoProto| {
@@ -219,11 +237,12 @@ impl Loader {
         let mut parameters = Vec::new();
         let mut weights = Vec::new();
         let mut constants = BTreeMap::new();
-        let mut tensors = self.tensors;
-        for id in &self.order {
-            match tensors.remove(id) {
-                Some(Value::Float(t)) if trainable.contains(id) => {
+        let mut contents = self.tensors;
+        for (id, tensor) in self.order.iter().zip(&mut graph.initializer) {
+            match contents.remove(id) {
+                Some(Content::Weights) if trainable.contains(id) => {
                     let name = self.names[id.0].clone();
+                    let t = tensors::take_weights(tensor)?;
                     if t.is_empty() {
                         return Err(NetError::model(format!(
                             "parameter `{name}` is zero-size (shape {:?})",
@@ -231,9 +250,12 @@ impl Loader {
                         )));
                     }
                     parameters.push(Parameter { name, value: *id, shape: t.shape().to_vec() });
-                    weights.push(t.map(|v| *v as f32));
+                    weights.push(t);
                 }
-                Some(value) => {
+                Some(Content::Weights) => {
+                    constants.insert(*id, Arc::new(tensors::read(tensor, "initialiser")?));
+                }
+                Some(Content::Held(value)) => {
                     constants.insert(*id, Arc::new(value));
                 }
                 None => {}
@@ -254,8 +276,8 @@ impl Loader {
 
 /// Initialisers that feed a parametric input of some operator, directly or through nodes that read initialisers alone
 /// (a transposed weight, the positive part of an interval weight).
-fn trainable(nodes: &[Node], tensors: &BTreeMap<ValueId, Value<f64>>) -> BTreeSet<ValueId> {
-    let is_tensor = |v: &Value<f64>| matches!(v, Value::Float(t) if !t.shape().is_empty());
+fn trainable(nodes: &[Node], tensors: &BTreeMap<ValueId, Content>) -> BTreeSet<ValueId> {
+    let is_tensor = |content: &Content| matches!(content, Content::Weights);
     // What each value that depends on initialisers alone is made of.
     let mut sources: BTreeMap<ValueId, BTreeSet<ValueId>> =
         tensors.iter().map(|(&id, v)| (id, is_tensor(v).then_some(id).into_iter().collect())).collect();

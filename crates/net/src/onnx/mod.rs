@@ -30,7 +30,8 @@ use proto::ModelProto;
 /// A model file: the graph that runs, the weights, and the message that is written back.
 #[derive(Clone, Debug)]
 pub struct Model {
-    proto: ModelProto,
+    /// The message without the single-precision values of its parameters, which are held once.
+    skeleton: ModelProto,
     graph: Arc<Graph>,
     parameters: Parameters<f32>,
 }
@@ -47,15 +48,15 @@ impl Model {
     }
 
     /// Builds the graph of a message whose tensors are all inline.
-    pub fn from_proto(proto: ModelProto) -> Result<Self, NetError> {
-        let (graph, parameters) = load::load(&proto, None)?;
-        Ok(Self { proto, graph: Arc::new(graph), parameters })
+    pub fn from_proto(mut proto: ModelProto) -> Result<Self, NetError> {
+        let (graph, parameters) = load::load(&mut proto, None)?;
+        Ok(Self { skeleton: proto, graph: Arc::new(graph), parameters })
     }
 
     /// [`Self::from_proto`] where the floating-point initialisers of these names are the parameters, and no others.
-    pub(crate) fn with_trainable(proto: ModelProto, names: &BTreeSet<String>) -> Result<Self, NetError> {
-        let (graph, parameters) = load::load(&proto, Some(names))?;
-        Ok(Self { proto, graph: Arc::new(graph), parameters })
+    pub(crate) fn with_trainable(mut proto: ModelProto, names: &BTreeSet<String>) -> Result<Self, NetError> {
+        let (graph, parameters) = load::load(&mut proto, Some(names))?;
+        Ok(Self { skeleton: proto, graph: Arc::new(graph), parameters })
     }
 
     /// Reads a model from the bytes of a file without external tensors.
@@ -79,14 +80,21 @@ impl Model {
         &self.parameters
     }
 
-    /// The message behind the model.
-    pub fn proto(&self) -> &ModelProto {
-        &self.proto
+    /// The message behind the model, with its weights.
+    pub fn message(&self) -> ModelProto {
+        let mut proto = self.skeleton.clone();
+        tensors::fill(&mut proto, &self.graph, &self.parameters);
+        proto
+    }
+
+    /// The message behind the model, where parameters may lack their values.
+    pub(crate) fn skeleton(&self) -> &ModelProto {
+        &self.skeleton
     }
 
     /// The version of the default operator set.
     pub fn opset(&self) -> i64 {
-        load::default_opset(&self.proto).unwrap_or(0)
+        load::default_opset(&self.skeleton).unwrap_or(0)
     }
 
     /// The same model with other weights.
@@ -94,14 +102,14 @@ impl Model {
     /// # Errors
     /// If number or shapes of the tensors differ.
     pub fn with_parameters(&self, parameters: Parameters<f32>) -> Result<Self, NetError> {
-        let mut proto = self.proto.clone();
-        tensors::replace(&mut proto, &self.graph, &parameters)?;
-        Ok(Self { proto, graph: self.graph.clone(), parameters })
+        let mut skeleton = self.skeleton.clone();
+        tensors::replace(&mut skeleton, &self.graph, &parameters)?;
+        Ok(Self { skeleton, graph: self.graph.clone(), parameters })
     }
 
     /// The bytes of the file; all tensors inline.
     pub fn to_bytes(&self) -> Vec<u8> {
-        prost::Message::encode_to_vec(&self.proto)
+        prost::Message::encode_to_vec(&self.message())
     }
 
     /// Writes the file: aside first, then under its name.

@@ -6,7 +6,7 @@ use crate::graph::{Graph, Parameters};
 use crate::tensor::{Element, Tensor, Value, checked_len};
 
 /// Reads a tensor. `label` says in errors what it is (`initialiser`, `attribute`).
-pub(crate) fn read(tensor: &TensorProto, label: &str) -> Result<Value<f64>, NetError> {
+pub(crate) fn read<T: Element>(tensor: &TensorProto, label: &str) -> Result<Value<T>, NetError> {
     let name = tensor.name.as_deref().unwrap_or("");
     let fail = |what: String| NetError::model(format!("{label} `{name}`: {what}"));
     if tensor.data_location == Some(1) {
@@ -58,21 +58,21 @@ pub fn from_bytes(bytes: &[u8]) -> Result<(String, Value<f64>), NetError> {
     read(&tensor, "tensor").map(|value| (tensor.name.unwrap_or_default(), value))
 }
 
-fn float(shape: Vec<usize>, values: Result<Vec<f64>, usize>) -> Result<Option<Value<f64>>, usize> {
+fn float<T>(shape: Vec<usize>, values: Result<Vec<T>, usize>) -> Result<Option<Value<T>>, usize> {
     values.map(|v| Tensor::new(shape, v).map(Value::Float))
 }
 
-fn int(shape: Vec<usize>, values: Result<Vec<i64>, usize>) -> Result<Option<Value<f64>>, usize> {
+fn int<T>(shape: Vec<usize>, values: Result<Vec<i64>, usize>) -> Result<Option<Value<T>>, usize> {
     values.map(|v| Tensor::new(shape, v).map(Value::Int))
 }
 
-fn floats<F: Into<f64> + Copy, const W: usize>(
+fn floats<T: Element, F: Into<f64> + Copy, const W: usize>(
     raw: Option<&[u8]>,
     typed: &[F],
     decode: fn([u8; W]) -> F,
     len: usize,
-) -> Result<Vec<f64>, usize> {
-    elements(raw, typed, decode, len).map(|v| v.into_iter().map(Into::into).collect())
+) -> Result<Vec<T>, usize> {
+    elements(raw, (typed, |v: F| T::of(v.into())), |bytes: [u8; W]| T::of(decode(bytes).into()), len)
 }
 
 fn ints<I: Copy + Into<i64>, J: Into<i64> + Copy, const W: usize>(
@@ -83,7 +83,7 @@ fn ints<I: Copy + Into<i64>, J: Into<i64> + Copy, const W: usize>(
 ) -> Result<Vec<i64>, usize> {
     match raw {
         Some(bytes) => {
-            elements::<I, W>(Some(bytes), &[], decode, len).map(|v| v.into_iter().map(Into::into).collect())
+            elements(Some(bytes), (&[][..], |v: i64| v), |bytes: [u8; W]| decode(bytes).into(), len)
         }
         None if typed.len() == len => Ok(typed.iter().map(|&v| v.into()).collect()),
         None => Err(typed.len()),
@@ -91,10 +91,10 @@ fn ints<I: Copy + Into<i64>, J: Into<i64> + Copy, const W: usize>(
 }
 
 /// The elements from raw or typed data, or what is present instead of `len`.
-fn elements<E: Copy, const W: usize>(
+fn elements<F: Copy, E, const W: usize>(
     raw: Option<&[u8]>,
-    typed: &[E],
-    decode: fn([u8; W]) -> E,
+    (typed, convert): (&[F], impl Fn(F) -> E),
+    decode: impl Fn([u8; W]) -> E,
     len: usize,
 ) -> Result<Vec<E>, usize> {
     match raw {
@@ -102,7 +102,7 @@ fn elements<E: Copy, const W: usize>(
             Ok(bytes.as_chunks::<W>().0.iter().map(|c| decode(*c)).collect())
         }
         Some(bytes) => Err(bytes.len()),
-        None if typed.len() == len => Ok(typed.to_vec()),
+        None if typed.len() == len => Ok(typed.iter().map(|&v| convert(v)).collect()),
         None => Err(typed.len()),
     }
 }
@@ -113,9 +113,16 @@ pub(crate) fn float_tensor(name: &str, tensor: &Tensor<f32>) -> TensorProto {
         dims: dims(tensor.shape()),
         data_type: Some(data_type::FLOAT),
         name: Some(name.to_owned()),
-        raw_data: Some(tensor.data().iter().flat_map(|v| v.to_le_bytes()).collect()),
+        raw_data: Some(raw(tensor)),
         ..TensorProto::default()
     }
+}
+
+/// Single precision as raw data.
+fn raw(tensor: &Tensor<f32>) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(size_of::<f32>() * tensor.len());
+    tensor.data().iter().for_each(|v| raw.extend_from_slice(&v.to_le_bytes()));
+    raw
 }
 
 /// Any tensor as the file stores it; floating point as `f32`.
@@ -143,7 +150,28 @@ fn dims(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&d| d as i64).collect()
 }
 
-/// Puts new weights into the message; everything else stays.
+/// The values of a floating-point tensor in single precision. Those that the message has in this precision leave it, for [`fill`] to put back.
+pub(super) fn take_weights(tensor: &mut TensorProto) -> Result<Tensor<f32>, NetError> {
+    let Value::Float(weights) = read(tensor, "initialiser")? else {
+        return Err(NetError::model("a weight that is not floating-point"));
+    };
+    if tensor.data_type == Some(data_type::FLOAT) {
+        tensor.raw_data = tensor.raw_data.take().map(|_| Vec::new());
+        tensor.float_data = Vec::new();
+    }
+    Ok(weights)
+}
+
+/// Puts the weights that left a message back.
+pub(super) fn fill(proto: &mut ModelProto, graph: &Graph, parameters: &Parameters<f32>) {
+    for_each_weight(proto, graph, parameters, |target, tensor| {
+        if target.data_type == Some(data_type::FLOAT) {
+            write_floats(target, tensor);
+        }
+    });
+}
+
+/// Makes new weights those of a message that some have left; everything else stays.
 pub(super) fn replace(
     proto: &mut ModelProto,
     graph: &Graph,
@@ -156,9 +184,6 @@ pub(super) fn replace(
             graph.parameters().len()
         )));
     }
-    let initializers = proto.graph.as_mut().map(|g| &mut g.initializer).into_iter().flatten();
-    let mut by_name: std::collections::BTreeMap<String, &mut TensorProto> =
-        initializers.map(|t| (t.name.clone().unwrap_or_default(), t)).collect();
     for (parameter, tensor) in graph.parameters().iter().zip(parameters.iter()) {
         if parameter.shape != tensor.shape() {
             return Err(NetError::model(format!(
@@ -168,11 +193,29 @@ pub(super) fn replace(
                 parameter.shape
             )));
         }
-        if let Some(target) = by_name.get_mut(&parameter.name) {
+    }
+    for_each_weight(proto, graph, parameters, |target, tensor| {
+        if target.data_type != Some(data_type::FLOAT) {
             write_floats(target, tensor);
         }
-    }
+    });
     Ok(())
+}
+
+fn for_each_weight(
+    proto: &mut ModelProto,
+    graph: &Graph,
+    parameters: &Parameters<f32>,
+    mut visit: impl FnMut(&mut TensorProto, &Tensor<f32>),
+) {
+    let initializers = proto.graph.as_mut().map(|g| &mut g.initializer).into_iter().flatten();
+    let mut by_name: std::collections::BTreeMap<String, &mut TensorProto> =
+        initializers.map(|t| (t.name.clone().unwrap_or_default(), t)).collect();
+    for (parameter, tensor) in graph.parameters().iter().zip(parameters.iter()) {
+        if let Some(target) = by_name.get_mut(&parameter.name) {
+            visit(target, tensor);
+        }
+    }
 }
 
 /// Overwrites the values in the encoding that the file has.
@@ -182,7 +225,7 @@ fn write_floats(target: &mut TensorProto, tensor: &Tensor<f32>) {
         let bytes = if double {
             tensor.data().iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect()
         } else {
-            tensor.data().iter().flat_map(|v| v.to_le_bytes()).collect()
+            raw(tensor)
         };
         target.raw_data = Some(bytes);
     } else if double {

@@ -87,6 +87,10 @@ impl<R: Rule, T: Element> Op<T> for Binary<R> {
         cx.output(0, bounds);
         Ok(())
     }
+
+    fn pointwise(&self) -> bool {
+        true
+    }
 }
 
 fn integers<R: Rule>(a: &Tensor<i64>, b: &Tensor<i64>, y: &mut Tensor<i64>) -> Result<(), OpError> {

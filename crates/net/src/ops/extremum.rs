@@ -129,4 +129,8 @@ impl<T: Element> Op<T> for Extremum {
         cx.output(0, Bounds { nonnegative, ..Bounds::new(lo, hi) });
         Ok(())
     }
+
+    fn pointwise(&self) -> bool {
+        true
+    }
 }

@@ -150,6 +150,10 @@ impl<F: Function, T: Element> Op<T> for Unary<F> {
         cx.output(0, bounds);
         Ok(())
     }
+
+    fn pointwise(&self) -> bool {
+        true
+    }
 }
 
 /// The line of a function without attributes.

@@ -125,7 +125,7 @@ fn an_exported_model_has_the_bounds_of_training_and_no_work_on_weights() {
             for (bound, expected) in outputs[1..].iter().zip(&trained[1..]) {
                 assert!(distance(bound, expected) < 1e-6);
             }
-            let graph = exported.proto().graph.as_ref().expect("a graph");
+            let graph = exported.message().graph.expect("a graph");
             let constant = |name: &String| graph.initializer.iter().any(|t| t.name.as_ref() == Some(name));
             for node in &graph.node {
                 assert!(!node.input.iter().all(constant), "{:?} works on constants alone", node.op_type);

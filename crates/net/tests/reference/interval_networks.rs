@@ -13,7 +13,7 @@ use super::vectors::{Npz, assert_close, largest, reference};
 fn model(base: &str, npz: &mut Npz) -> Option<Model> {
     let path = reference("models")?.join(format!("{base}.onnx"));
     let model = Model::read(&path).unwrap_or_else(|e| panic!("{e}"));
-    let mut proto = model.proto().clone();
+    let mut proto = model.message();
     let graph = proto.graph.as_mut().expect("a graph");
     // The bounds are of smaller images than the file declares.
     let input = graph.input[0].r#type.as_mut().and_then(|t| t.tensor_type.as_mut()).expect("a tensor");

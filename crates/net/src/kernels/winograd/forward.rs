@@ -33,13 +33,13 @@ impl<T: Element> Forward<'_, '_, T> {
         let source = Source { planes: self.from, panels: pairs.reads, size: from, pad, grid };
         // A unit is a strip of one image.
         let units = self.to.len() / (written * to[0] * to[1]) * grid.strips();
-        let group = source.group(units, products, HELD);
         let work = elements(products) * read * written * units * grid.columns;
         // Threads share strips, or, where there are more filters than tiles, panels of channels.
         let deep = written > units * grid.columns;
         let members = team::members(self.scratch, work, if deep { writes.count } else { units });
-        // What several groups of strips or several threads need is transformed once.
+        // What several groups of strips or several threads need is transformed once: the tiles, where these are fewer.
         let known = self.taps.prepared.and_then(|prepared| prepared.filters(elements(products)));
+        let group = if deep && known.is_none() { units } else { source.group(units, products, HELD) };
         let several = known.is_none() && (group < units || (members > 1 && !deep));
         let kept = several.then(|| filters.transformed::<S, A::Filter>(simd, pairs, self.scratch));
         let (kept_stacks, planes) = (known.or(kept.as_deref()), Common::new(&mut *self.to));
