@@ -144,7 +144,7 @@ impl<T: Element> Runtime<T> {
                 Tensor::new(p.shape.clone(), data).unwrap_or_default()
             });
             let parameters = Parameters::new(parts.collect());
-            Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts) })
+            Ok(Gradient { losses, parameters, inputs: concatenate_options(input_parts, &self.pool) })
         })
     }
 

@@ -145,7 +145,7 @@ impl<T: Element> Runtime<T> {
             });
             let parts: Vec<Vec<Tensor<T>>> = parts.collect::<Result<_, _>>()?;
             self.give_back(kinds);
-            Ok(concatenate(parts))
+            Ok(concatenate(parts, &self.pool))
         })
     }
 
