@@ -220,6 +220,23 @@ fn five_cases_on_which_nothing_happens_prove_nothing() {
 }
 
 #[test]
+fn a_single_group_is_too_little_and_told_how_many_more() {
+    let population = Population::new(40, good);
+    let groups = vec![0; 40];
+    let verdict = judge(&population.evidence(Some(&groups)), &settings()).unwrap();
+    for name in [CriterionName::Target, CriterionName::All] {
+        let criterion = criterion(&verdict, name);
+        assert!(!criterion.passed && criterion.interval.is_none(), "{criterion:?}");
+        let needed = criterion.needed.unwrap();
+        assert!(
+            criterion.reason.contains(&format!("about {needed} more such cases")),
+            "{}",
+            criterion.reason
+        );
+    }
+}
+
+#[test]
 fn groups_whose_cases_resemble_each_other_widen_every_interval() {
     // Repairs and harm come in runs of forty cases.
     let by_patient = |case: usize| {

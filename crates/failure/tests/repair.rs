@@ -160,6 +160,14 @@ fn frozen_weights_keep_their_bits_and_the_audit_looks() {
     }
 }
 
+#[test]
+fn a_model_without_any_difference_is_no_repair() {
+    let problem = problem();
+    let checks = audit((problem.model(), problem.model()), (&QUICK, None));
+    assert_eq!(failed(&checks), ["the repaired file differs from the input, in weights and in nothing else"]);
+    assert_eq!(checks[0].detail, "nothing differs");
+}
+
 /// A bit of everything, in large steps.
 struct Everything;
 

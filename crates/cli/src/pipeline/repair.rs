@@ -1,17 +1,20 @@
 //! The steps of a repair: every method on the study's split, the delivered one cross-fitted, the gate.
 
-use std::collections::BTreeSet;
+mod cases;
+mod deliver;
+mod folds;
+mod record;
+mod verdict;
 
 use anyhow::{Context as _, Result, bail};
-use modelmend_data::split::{Part, assign};
+use modelmend_data::split::Part;
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::problem::Prediction;
-use modelmend_failure::repair::audit::{Check, audit, survives_its_file};
-use modelmend_failure::repair::gate::{Evidence, Verdict, judge};
-use modelmend_failure::repair::knowledge::Knowledge;
+use modelmend_failure::repair::audit::Check;
+use modelmend_failure::repair::gate::Verdict;
 use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::procedure::{Aimed, Outcome, given, procedure};
-use modelmend_failure::repair::search::{Attempt, Setting as Found, repeat};
+use modelmend_failure::repair::search::{Attempt, Setting as Found};
 use modelmend_failure::repair::task::{Score, Share, Task};
 use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Monitor;
@@ -19,16 +22,15 @@ use modelmend_net::Model;
 use modelmend_study::Hash;
 use modelmend_study::artifact::Artifact;
 use modelmend_study::schema::{Gate, Repair, RepairMethod, RepairTarget};
-use modelmend_study::scope::Scope;
 use modelmend_study::step::StepName;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::causes::{Causes, Rehearsed, causes};
-use super::context::{Context, Listen, Title, Watch};
+use super::context::{Context, Title, Watch};
 use super::divide::{Division, Setting};
-use super::gate;
 use super::subject::Labelled;
+use cases::{joined, numbers};
+use folds::folds;
 
 /// Everything that a repair came to.
 pub(crate) struct Repaired {
@@ -60,6 +62,12 @@ pub(crate) struct Repaired {
     pub(crate) gate: Gate,
     /// The training cases behind the failures, where the study names what the model was trained on.
     pub(crate) causes: Option<Causes>,
+    /// The fold in which each case is a test case, counted from 0.
+    pub(crate) fold_of: Vec<usize>,
+    /// What was used and made, each with its hash.
+    pub(crate) hashes: Vec<(String, String)>,
+    /// Runs of the study before this one.
+    pub(crate) run: u64,
 }
 
 /// A method on one split, whose test side took no part in any choice.
@@ -96,14 +104,6 @@ pub(crate) struct Judged {
     pub(crate) subtypes: Vec<Share>,
 }
 
-impl Repaired {
-    /// Why the repair is refused; empty where it is accepted.
-    pub(crate) fn refusals(&self) -> Vec<String> {
-        let gate = self.verdict.refusals().map(|c| format!("{}: {}.", c.name.as_str(), c.reason));
-        self.mislabelled.iter().cloned().chain(gate).collect()
-    }
-}
-
 /// Runs the `repair:` section of a study. `except` are subtypes that look mislabelled, with the reasons: they are not
 /// learned, and a repair that was asked to learn one is refused.
 pub(crate) fn repair(
@@ -111,7 +111,7 @@ pub(crate) fn repair(
     setting: &Setting<'_>,
     section: &Repair,
     (division, except): (&Division, Vec<(usize, String)>),
-    (training, bootstrap): (Option<Labelled>, u32),
+    (training, bootstrap, run): (Option<Labelled>, u32, u64),
 ) -> Result<Repaired> {
     let (work, rehearsed) = Work::new(context, setting, section, (division, &except), (training, bootstrap))?;
     let causes = work.causes(rehearsed)?;
@@ -129,6 +129,7 @@ pub(crate) fn repair(
     let (model, audit) = work.deliver(&chosen, &targets)?;
     let (crossed, targeted) = work.crossed(&folds);
     let verdict = work.verdict(&crossed, &targeted)?;
+    let hashes = work.hashes(&model);
     let asked = |(subtype, why): &(usize, String)| {
         targets.contains(subtype).then(|| format!("target {}: {why}.", subtype + 1))
     };
@@ -147,11 +148,11 @@ pub(crate) fn repair(
         folds: section.gate.folds as usize,
         gate: section.gate,
         causes,
+        fold_of: work.folds,
+        hashes,
+        run,
     })
 }
-
-/// Cases on which the written model is run again.
-const AUDITED: usize = 256;
 
 fn named(name: RepairMethod) -> Option<&'static dyn Method> {
     let text = serde_json::to_value(name).ok()?;
@@ -168,6 +169,8 @@ struct Work<'a> {
     problem: Problem,
     /// Names the cases of the problem: the cache must not take one set of rehearsed cases for another.
     cases: Hash,
+    /// Names the rehearsed cases and their labels, where there are any.
+    training: Option<Hash>,
     /// The fold in which each case is a test case.
     folds: Vec<usize>,
     /// Bootstrap replicates of the gate.
@@ -198,15 +201,19 @@ impl<'a> Work<'a> {
                 idle.name()
             );
         }
-        let work = Self { context, setting, section, layout, aimed, problem, cases, folds, bootstrap };
+        let training = rehearsed.as_ref().map(|r| record::listed(&r.cases.ids, &r.cases.labels));
+        let work =
+            Self { context, setting, section, layout, aimed, problem, cases, training, folds, bootstrap };
         Ok((work, rehearsed))
     }
 
-    /// The method whose model is delivered: the default where the study names it, else the last one named.
+    /// The method whose model is delivered: the one that the study names for it, else the default where it is compared, else
+    /// the last one compared.
     fn delivered(&self) -> Result<&'static dyn Method> {
         let last = self.section.methods.iter().rev().copied().find_map(named);
         let auto = self.section.methods.contains(&RepairMethod::Auto).then(|| method("auto")).flatten();
-        auto.or(last).context("repair.methods: names no method that repairs")
+        let asked = self.section.deliver.and_then(named);
+        asked.or(auto).or(last).context("repair.methods: names no method that repairs")
     }
 
     fn gate(&self) -> &Gate {
@@ -284,92 +291,6 @@ impl<'a> Work<'a> {
             targets,
         }))
     }
-
-    /// The whole procedure in every fold: its test cases take no part in any choice. The first fold is the study's own
-    /// split, which `first` has already been through.
-    fn cross_fit(&self, method: &dyn Method, first: Tried) -> Result<Vec<Tried>> {
-        let title = Title { name: StepName::Repair, label: "cross-fit", version: 3 };
-        let key = (self.key(method, &self.aimed), &self.folds);
-        let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
-            let others = self.gate().folds as usize - 1;
-            let parts = (0..others).into_par_iter().map(|part| {
-                let run = |scope: &Scope<'_>| {
-                    self.search((&self.fold(part + 1), &self.aimed), method, &Listen(scope))
-                };
-                scope.part(part, others, run).map(|part| part.value)
-            });
-            Ok(Artifact::new(parts.collect::<Result<Vec<Tried>>>()?))
-        })?;
-        Ok(std::iter::once(first).chain(step.artifact.value).collect())
-    }
-
-    /// The cases as a fold takes them: its own for the test, those of the next to choose by, all others to learn from.
-    fn fold(&self, fold: usize) -> Layout {
-        let next = (fold + 1) % self.gate().folds as usize;
-        let side = |&own: &usize| match own {
-            own if own == fold => Part::Test,
-            own if own == next => Part::Validation,
-            _ => Part::Train,
-        };
-        let mut part: Vec<Part> = self.folds.iter().map(side).collect();
-        part.resize(self.layout.part.len(), Part::Train);
-        Layout { part, ..self.layout.clone() }
-    }
-
-    /// Joins the folds case by case.
-    fn crossed(&self, folds: &[Tried]) -> (Vec<Prediction>, Vec<bool>) {
-        let mut next = vec![0; folds.len()];
-        let mut targeted = Vec::with_capacity(self.folds.len());
-        let mut after = Vec::with_capacity(self.folds.len());
-        for (case, &number) in self.folds.iter().enumerate() {
-            let (fold, at) = (&folds[number], next[number]);
-            next[number] += 1;
-            let class = fold.after.class[at];
-            let correct = class == self.setting.subject.targets[case];
-            let (confidence, loss) = (fold.after.confidence[at], fold.after.loss[at]);
-            after.push(Prediction { class, confidence, loss, correct });
-            targeted.push(self.layout.subtype[case].is_some_and(|s| fold.targets.contains(&s)));
-        }
-        (after, targeted)
-    }
-
-    /// The setting that the folds agree on, followed on all cases, and what the product checks of it.
-    fn deliver(&self, chosen: &Found, targets: &[usize]) -> Result<(Model, Vec<Check>)> {
-        let title = Title { name: StepName::Repair, label: "delivered", version: 1 };
-        let labels = (&self.layout.subtype, &self.layout.failure, self.cases);
-        let key = (chosen, targets, self.aimed.excluded(), labels, self.context.seed);
-        let problem = &self.problem;
-        let start = problem.model();
-        let step = self.context.step(title, key, &[self.setting.judged.hash], |scope| {
-            let layout = Layout { part: vec![Part::Train; self.layout.part.len()], ..self.layout.clone() };
-            let except = self.aimed.excluded();
-            let task = self.task(&layout, targets, &except);
-            let knowledge = Knowledge::of(&task, &[chosen.recipe], &Listen(scope))?;
-            let weights = repeat(&task, chosen, &knowledge, &Listen(scope))?;
-            let repaired = start.with_parameters(weights.clone())?;
-            let mut checks = audit((start, &repaired), (&chosen.recipe, knowledge.fisher.as_ref()));
-            let seen: Vec<usize> = (0..self.folds.len().min(AUDITED)).collect();
-            checks.push(survives_its_file(&repaired, &problem.input(&seen)?)?);
-            Ok(Artifact::new(checks).with_f32("weights", &weights.flatten()))
-        })?;
-        let weights = start.parameters().with_scalars(&step.artifact.f32("weights")?);
-        let model = start.with_parameters(weights.context("a stored model of another shape")?)?;
-        Ok((model, step.artifact.value))
-    }
-
-    fn verdict(&self, crossed: &[Prediction], targeted: &[bool]) -> Result<Verdict> {
-        let all: Vec<usize> = (0..crossed.len()).collect();
-        let columns = self.setting.subject.columns(&all);
-        let groups = self.setting.subject.group_numbers();
-        let evidence = Evidence {
-            before: &self.setting.judged.predictions,
-            after: crossed,
-            target: targeted,
-            groups: groups.as_deref(),
-            subgroups: &gate::judged_subgroups(columns),
-        };
-        Ok(judge(&evidence, &gate::settings(self.gate(), (self.bootstrap, self.context.seed)))?)
-    }
 }
 
 fn judged(task: &Task<'_>, attempt: &Attempt) -> Result<Judged> {
@@ -383,75 +304,6 @@ fn judged(task: &Task<'_>, attempt: &Attempt) -> Result<Judged> {
         test: task.score(&attempt.parameters, Part::Test)?,
         subtypes: shares.collect::<Result<_>>()?,
     })
-}
-
-/// The analysed cases and after them, on the training side, the cases that the model was trained on: rehearsing them keeps
-/// what it knows. Training cases of a group that is analysed are left out, since they would bring its test cases along.
-fn joined(
-    setting: &Setting<'_>,
-    training: Option<Labelled>,
-    layout: &mut Layout,
-) -> Result<(Problem, Option<Rehearsed>, Hash)> {
-    let subject = setting.subject;
-    let mut cases = subject.cases.clone();
-    let mut targets = subject.targets.clone();
-    let mut rehearsed = None;
-    if let Some(training) = training {
-        let kept =
-            apart(training.cases.groups.as_deref(), subject.cases.groups.as_deref(), training.cases.count());
-        let own = training.cases.select(&kept);
-        cases = cases.join(own.clone())?;
-        targets.extend(kept.iter().map(|&case| training.targets[case]));
-        let planted = training.planted.map(|all| kept.iter().map(|&case| all[case].clone()).collect());
-        rehearsed = Some(Rehearsed { cases: own, planted, names: training.names });
-    }
-    let problem = Problem::new(setting.problem.model().clone(), &cases, targets)?;
-    let more: Vec<usize> = (layout.part.len()..problem.count()).collect();
-    let right = problem.correct(problem.parameters(), &more)?;
-    layout.failure.extend(right.into_iter().map(|right| !right));
-    layout.part.resize(problem.count(), Part::Train);
-    layout.subtype.resize(problem.count(), None);
-    Ok((problem, rehearsed, Hash::of(cases.ids.join("\n").as_bytes())))
-}
-
-/// The training cases, of so many, whose group is not analysed.
-fn apart(training: Option<&[String]>, analysed: Option<&[String]>, count: usize) -> Vec<usize> {
-    let analysed: BTreeSet<&String> = analysed.into_iter().flatten().collect();
-    let group = |case: usize| training.and_then(|groups| groups.get(case));
-    (0..count).filter(|&case| group(case).is_none_or(|group| !analysed.contains(group))).collect()
-}
-
-/// Subtypes of a study file, which count from 1.
-fn numbers(chosen: &[u32], subtypes: usize) -> Result<Vec<usize>> {
-    let number = |&n: &u32| match (n as usize).checked_sub(1) {
-        Some(index) if index < subtypes => Ok(index),
-        _ => bail!("repair.target: there is no subtype {n}; there are {subtypes}, counted from 1"),
-    };
-    chosen.iter().map(number).collect()
-}
-
-/// The test side of the study's split is the first fold; all other cases are dealt by whole groups, balanced over correct
-/// cases and the failures of each subtype.
-fn folds(context: &Context<'_>, setting: &Setting<'_>, layout: &Layout, count: usize) -> Result<Vec<usize>> {
-    if count < 3 {
-        bail!(
-            "repair.gate.folds: {count} is too few; a fold needs others to learn from and to choose by, at least 3"
-        );
-    }
-    let stratum = |case: usize| match (layout.failure[case], layout.subtype[case]) {
-        (false, _) => 0,
-        (true, None) => 1,
-        (true, Some(subtype)) => subtype + 2,
-    };
-    let rest: Vec<usize> = (0..layout.part.len()).filter(|&case| layout.part[case] != Part::Test).collect();
-    let strata: Vec<Vec<usize>> = rest.iter().map(|&case| vec![stratum(case)]).collect();
-    let groups = setting.subject.cases.groups.as_ref();
-    let groups: Option<Vec<String>> = groups.map(|g| rest.iter().map(|&case| g[case].clone()).collect());
-    let shares = vec![1.0 / (count - 1) as f64; count - 1];
-    let dealt = assign(&strata, groups.as_deref(), &shares, context.seed)?.parts;
-    let mut folds = vec![0; layout.part.len()];
-    rest.into_iter().zip(dealt).for_each(|(case, part)| folds[case] = part + 1);
-    Ok(folds)
 }
 
 /// The recipe with the most right cases over the validation sides of all folds, with the medians of its epochs and
@@ -482,14 +334,6 @@ mod tests {
     use modelmend_failure::repair::recipe::Recipe;
 
     #[test]
-    fn a_group_that_is_analysed_is_not_rehearsed() {
-        let names = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let (training, analysed) = (names("a b c b"), names("b d"));
-        assert_eq!(apart(Some(&training), Some(&analysed), 4), [0, 2]);
-        assert_eq!(apart(None, Some(&analysed), 2), [0, 1]);
-    }
-
-    #[test]
     fn folds_agree_on_the_recipe_that_is_best_over_all_of_them() {
         let [slow, fast] = [1e-5, 1e-4].map(|learning_rate| Recipe { learning_rate, ..Recipe::PLAIN });
         let tried = |recipe, epoch, right| Judged {
@@ -511,11 +355,5 @@ mod tests {
         ];
         assert_eq!(combine(&folds), Some(Found { recipe: fast, epoch: 7, blend: 1.0 }));
         assert_eq!(combine(&[]), None);
-    }
-
-    #[test]
-    fn subtypes_of_a_study_count_from_one() {
-        assert_eq!(numbers(&[1, 3], 3).ok(), Some(vec![0, 2]));
-        assert!(numbers(&[0], 3).is_err() && numbers(&[4], 3).is_err());
     }
 }

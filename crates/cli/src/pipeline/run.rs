@@ -35,6 +35,7 @@ use super::reconstruction;
 use super::repair;
 use super::represent::{self, Purpose};
 use super::subject::{self, Labelled, Subject};
+use super::suspects::suspects;
 use super::train::{self, Trained};
 use crate::output::Terminal;
 
@@ -57,12 +58,18 @@ pub(crate) struct RunOptions {
 pub(crate) struct RepairChoice {
     /// Subtypes, counted from 1.
     pub(crate) target: Option<Vec<u32>>,
-    /// Name of a method.
+    /// Name of the method whose model is delivered.
     pub(crate) method: Option<String>,
 }
 
 impl RepairChoice {
-    fn apply(&self, study: &mut ClassificationStudy) -> Result<()> {
+    /// Changes what the study says; the methods that it compares stay, and the delivered one is added where it is not among
+    /// them.
+    fn apply(&self, file: &mut StudyFile) -> Result<()> {
+        let path = file.path.clone();
+        let Study::Classification(study) = &mut file.study else {
+            bail!("{}: task: only classifiers are repaired, `task: classification`", path.display());
+        };
         let section = study.repair.get_or_insert_default();
         if let Some(target) = &self.target {
             section.target = RepairTarget::Subtypes(target.clone());
@@ -71,17 +78,20 @@ impl RepairChoice {
             let known = serde_json::from_value(serde_json::Value::String(name.clone()));
             let method: RepairMethod =
                 known.with_context(|| format!("--method {name}: there is no such method"))?;
-            section.methods = vec![RepairMethod::None, method];
+            if !section.methods.contains(&method) {
+                section.methods.push(method);
+            }
+            section.deliver = Some(method);
         }
-        Ok(())
+        Ok(file.study.check(&path)?)
     }
 }
 
 /// Runs a study file and returns the exit code.
 pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
     let mut file = StudyFile::load(path)?;
-    if let (Some(choice), Study::Classification(study)) = (&options.repair, &mut file.study) {
-        choice.apply(study)?;
+    if let Some(choice) = &options.repair {
+        choice.apply(&mut file)?;
     }
     let file = file;
     if options.estimate {
@@ -131,10 +141,21 @@ fn classification(
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(0);
     }
-    let refusals: Vec<String> = finished.iter().filter_map(|f| f.refusal.clone()).collect();
+    let refusals = refusals(&finished, file.study.seeds().len());
     outputs::write(out, file, finished, runner, &inputs)?;
-    refusals.iter().for_each(|reason| crate::output::line(&format!("refused: {reason}")));
+    refusals.iter().for_each(|refusal| crate::output::line(refusal));
     Ok(if refusals.is_empty() { 0 } else { crate::output::REFUSED })
+}
+
+/// A line for each refused run; where there are several runs it says which.
+fn refusals(finished: &[Finished], runs: usize) -> Vec<String> {
+    let refused = finished.iter().enumerate().filter_map(|(run, f)| Some((run, f, f.refusal.as_ref()?)));
+    refused
+        .map(|(run, f, reason)| match runs {
+            0 | 1 => format!("refused: {reason}"),
+            _ => format!("run {} of {runs} (seed {}) refused: {reason}", run + 1, f.results.seed),
+        })
+        .collect()
 }
 
 /// What has to stand before the first step.
@@ -232,7 +253,7 @@ fn analyse(
                 &setting,
                 section,
                 (&own.division, except),
-                (training, study.statistics.bootstrap),
+                (training, study.statistics.bootstrap, context.seed.wrapping_sub(study.seed)),
             )?)
         }
         _ => None,
@@ -322,21 +343,26 @@ fn evidence(
         return Ok(None);
     }
     let neighborhood = Neighborhood::new(setting, features)?;
-    let Some(settings) = &trial.finetune else {
-        let plain = divisions.into_iter().map(|(comparison, division)| {
-            let findings = evidence::findings(setting, &division)?;
-            let doubts = evidence::doubts(setting, &division, &neighborhood, None)?;
-            Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
-        });
-        return plain.collect::<Result<_>>().map(Some);
-    };
-    let (more, more_hash) = common_rows(context, setting, settings)?;
     let statistics = &study.statistics;
     let resampling = Resampling {
         replicates: statistics.bootstrap as usize,
         confidence: statistics.confidence,
         seed: context.seed,
     };
+    let Some(settings) = &trial.finetune else {
+        let plain = divisions.into_iter().enumerate().map(|(index, (comparison, division))| {
+            let findings = evidence::findings(setting, &division)?;
+            // The repair must not learn wrong labels, whether the study makes matrices or not.
+            let asked = index == 0 && study.repair.is_some() && context.wants(StepName::Repair);
+            let doubts = match asked {
+                true => suspects(context, setting, (&division, &neighborhood), &resampling)?,
+                false => evidence::doubts(setting, &division, &neighborhood, None)?,
+            };
+            Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
+        });
+        return plain.collect::<Result<_>>().map(Some);
+    };
+    let (more, more_hash) = common_rows(context, setting, settings)?;
     let mut all = Vec::new();
     for (index, (comparison, division)) in divisions.into_iter().enumerate() {
         let name = comparison.to_string();
@@ -354,7 +380,8 @@ fn evidence(
             }
         };
         let findings = evidence::findings(setting, &division)?;
-        let doubts = evidence::doubts(setting, &division, &neighborhood, Some((&tuned, &resampling)))?;
+        let asked = evidence::Asked::of(&tuned, &resampling);
+        let doubts = evidence::doubts(setting, &division, &neighborhood, Some(&asked))?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {

@@ -90,7 +90,9 @@ fn decide(
             "{what} changes by {} points ({cases} cases), but an interval takes at least two cases, or two groups where there are groups",
             points(estimate)
         ),
-        _ => format!("there are no cases for {what}"),
+        _ => format!(
+            "there are no cases for {what}; an interval takes at least two, in two groups where there are groups"
+        ),
     };
     let question = name.question().to_owned();
     let reason = with_needed(reason, needed);
@@ -113,7 +115,14 @@ fn of_change(
     let estimate = change.paired()?.map(|paired| paired.estimate());
     let interval = change.interval(level, settings)?;
     let rule = Rule::Above(0.0 - margin);
-    Ok(decide((name, margin, level), (estimate, interval, change.cases()), &rule, what))
+    let mut criterion = decide((name, margin, level), (estimate, interval, change.cases()), &rule, what);
+    if let (Some(estimate), None, Some(paired)) = (estimate, interval, change.paired()?) {
+        // Too few cases or groups to draw from: the interval of cases that are independent says what it takes at least.
+        let short = rule.short(estimate, paired.interval(level, 1.0)?);
+        criterion.needed = further_cases(change.cases(), short, level);
+        criterion.reason = with_needed(criterion.reason, criterion.needed);
+    }
+    Ok(criterion)
 }
 
 /// The target cases improve.
