@@ -12,7 +12,7 @@ use crate::kernels::conv::Geometry;
 use crate::kernels::reading::{Forward, Preparation, Prepared, Side};
 use crate::kernels::simd::Vectors;
 use crate::kernels::team::{self, Common};
-use crate::kernels::tile::{Block, Steps};
+use crate::kernels::tile::{Block, Steps, VECTORS, vectors};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
@@ -90,14 +90,17 @@ fn filters<'a, T, S: Vectors<T>, const N: usize>(
     taps: &'a [T],
 ) -> (Filters<'a, T>, Pairs) {
     let (inputs, outputs) = (9 * g.in_channels, 9);
-    let [input, output] = [g.in_channels, g.out_channels].map(|channels| Panels::new(channels, S::LANES));
+    let reads = |channels| Panels::new(channels, S::LANES, VECTORS);
+    let writes = |channels| Panels::new(channels, S::LANES, vectors::<T, S>());
     match side {
-        Side::Output => {
-            (Filters { taps, written: inputs, read: outputs, flipped: false }, Pairs::new(input, output, N))
-        }
-        Side::Input => {
-            (Filters { taps, written: outputs, read: inputs, flipped: true }, Pairs::new(output, input, N))
-        }
+        Side::Output => (
+            Filters { taps, written: inputs, read: outputs, flipped: false },
+            Pairs::new(reads(g.in_channels), writes(g.out_channels), N),
+        ),
+        Side::Input => (
+            Filters { taps, written: outputs, read: inputs, flipped: true },
+            Pairs::new(reads(g.out_channels), writes(g.in_channels), N),
+        ),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::{four, three};
-use crate::kernels::product::VECTORS;
 
 /// Channels cut into panels of whole vectors, as equal as possible.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +15,10 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub(super) fn new(channels: usize, lanes: usize) -> Self {
+    /// Panels of at most so many vectors.
+    pub(super) fn new(channels: usize, lanes: usize, most: usize) -> Self {
         let vectors = channels.div_ceil(lanes);
-        Self { channels, count: vectors.div_ceil(VECTORS), vectors, lanes }
+        Self { channels, count: vectors.div_ceil(most), vectors, lanes }
     }
 
     /// Channels with those that fill up the last vector.

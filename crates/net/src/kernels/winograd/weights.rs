@@ -12,7 +12,7 @@ use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
 use crate::kernels::reading::Weights;
 use crate::kernels::simd::Vectors;
-use crate::kernels::tile::{Block, Steps};
+use crate::kernels::tile::{Block, Steps, VECTORS, vectors};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
@@ -27,7 +27,8 @@ impl<T: Element> Weights<'_, '_, T> {
     ) {
         let g = self.geometry;
         let grid = Grid::over(plane(g.output));
-        let (reads, writes) = (Panels::new(g.in_channels, S::LANES), Panels::new(g.out_channels, S::LANES));
+        let [reads, writes] = [(g.in_channels, vectors::<T, S>()), (g.out_channels, VECTORS)]
+            .map(|(channels, most)| Panels::new(channels, S::LANES, most));
         let (size, pad) = (plane(g.input), plane(g.pad));
         let x = Source { planes: self.x, panels: reads, size, pad, grid };
         let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], grid };
