@@ -37,8 +37,8 @@ pub struct PerSample<T, S> {
     pub sinks: Vec<S>,
 }
 
-/// Images whose gradients one thread adds up before the partial sums are merged, where an image is small beside the parameters: so many pay
-/// for transformed filters in small planes as well. Half as many, where there would be one sum only.
+/// Images whose gradients one thread adds up before the partial sums are merged, where an image is small beside the parameters. Half as many,
+/// where there would be one sum only; so many pay for transformed filters in small planes as well.
 const SEVERAL: usize = 8;
 /// At most this many partial sums: each costs a copy of the parameters.
 const MAX_LANES: usize = 4;
@@ -95,7 +95,7 @@ impl<T: Element> Runtime<T> {
             let chunks = self.chunks(inputs, |images, values| {
                 images.div_ceil(lanes(images, values > parameters.scalars()))
             })?;
-            let small_planes = chunks.first().is_some_and(|chunk| chunk.len() >= SEVERAL);
+            let small_planes = chunks.first().is_some_and(|chunk| chunk.len() >= SEVERAL / 2);
             let how = How { precision: settings.precision, team: team(&chunks), small_planes };
             let plans = self.plans(inputs, &chunks)?;
             // A few chunks make these forms in their caches faster than they would read them from memory.

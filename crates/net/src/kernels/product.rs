@@ -10,7 +10,7 @@ use pulp::NullaryFnOnce;
 
 use super::simd::{Vectors, Work};
 use super::team::{self, Common};
-use super::tile::{ROWS, Tile, height};
+use super::tile::{ROWS, Tile, height, vectors};
 use crate::op::Scratch;
 use crate::tensor::Element;
 
@@ -101,8 +101,6 @@ impl Tables {
 const BLOCK: usize = 512;
 /// Elements that are packed before the rows of the first factor pass over them.
 const PACKED: usize = 1 << 16;
-/// Vectors of columns in a panel.
-pub(super) const VECTORS: usize = 3;
 /// Rows of a panel that are packed at a time.
 const LINES: usize = 64;
 /// Elements copied at once.
@@ -183,13 +181,13 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
     fn run<S: Vectors<T>>(self, simd: S) {
         let Self { product, c, scratch } = self;
         product.check(c.len());
-        let width = VECTORS * S::LANES;
+        let width = vectors::<T, S>() * S::LANES;
         let steps = product.a_steps.len();
         let block = steps.div_ceil(steps.div_ceil(BLOCK).max(1)).max(1);
         let mut cut = std::mem::take(&mut scratch.cut);
         cut.columns(product.runs, width, (product.b_column, product.c_column));
         // Threads share panels, or, where there are too few of these, rows.
-        let (panels, tall) = (cut.panels.len(), product.rows.div_ceil(ROWS[0]));
+        let (panels, tall) = (cut.panels.len(), product.rows.div_ceil(ROWS));
         let columns: usize = cut.panels.iter().map(|panel| panel.columns).sum();
         let members = match scratch.how.team > 1 && product.divides() {
             true => team::members(scratch, product.rows * steps * columns, panels.max(tall)),
@@ -201,13 +199,13 @@ impl<T: Element> Work<T> for Job<'_, '_, T> {
                 true => (team::share(member, members, panels), 0..product.rows),
                 false => {
                     let rows = team::share(member, members, tall);
-                    (0..panels, rows.start * ROWS[0]..(rows.end * ROWS[0]).min(product.rows))
+                    (0..panels, rows.start * ROWS..(rows.end * ROWS).min(product.rows))
                 }
             };
             let panels = &cut.panels[panels];
             let group = (PACKED / (block * width)).clamp(1, panels.len().max(1));
             let mut memory = scratch.take_aligned(group * block * width);
-            let mut spill = scratch.take(ROWS[0] * width);
+            let mut spill = scratch.take(ROWS * width);
             for first in (0..steps.max(1)).step_by(block) {
                 let last = (first + block).min(steps);
                 for panels in panels.chunks(group) {
@@ -297,7 +295,9 @@ impl<T: Element, S: Vectors<T>> Pass<'_, '_, T, S> {
             for (slot, panel) in panels.iter().enumerate() {
                 match height {
                     8 => self.tile::<8>(row, panel, slot * size),
+                    6 => self.tile::<6>(row, panel, slot * size),
                     4 => self.tile::<4>(row, panel, slot * size),
+                    3 => self.tile::<3>(row, panel, slot * size),
                     2 => self.tile::<2>(row, panel, slot * size),
                     _ => self.tile::<1>(row, panel, slot * size),
                 }

@@ -74,13 +74,25 @@ impl<T: Copy, S: Vectors<T>, const M: usize, const N: usize> NullaryFnOnce for T
     }
 }
 
-/// Rows of a tile where there are 32 registers, and where there are 16.
-pub(super) const ROWS: [usize; 2] = [8, 4];
+/// Most rows of a tile.
+pub(super) const ROWS: usize = 8;
+/// Most vectors of columns of a tile.
+pub(super) const VECTORS: usize = 3;
 
-/// The height of the next tile, with so many rows left.
+/// Vectors of columns of a tile: 8 rows of 3 in 32 registers, 6 of 2 in 16. Tiles of 4 rows of 3 would take all 16, and the compiler moves sums about.
+pub(super) const fn vectors<T, S: Vectors<T>>() -> usize {
+    if S::REGISTERS >= 32 { VECTORS } else { 2 }
+}
+
+/// The height of the next tile, with so many rows left: no tile is so low that its multiply-adds wait for each other, where that can be.
 pub(super) fn height<T, S: Vectors<T>>(rows: usize) -> usize {
-    let height = if S::REGISTERS >= 32 { ROWS[0] } else { ROWS[1] }.min(rows);
-    if height.is_power_of_two() { height } else { height.next_power_of_two() / 2 }
+    match rows {
+        8 | 10.. if S::REGISTERS >= 32 => ROWS,
+        7 | 8 => 4,
+        6.. => 6,
+        5 => 3,
+        _ => rows,
+    }
 }
 
 /// The steps of a reduction, equally far apart.
@@ -130,7 +142,9 @@ impl<T: Element> Block<'_, '_, T> {
             let height = height::<T, S>(self.rows - row);
             match height {
                 8 => self.tile::<S, 8>(simd, row),
+                6 => self.tile::<S, 6>(simd, row),
                 4 => self.tile::<S, 4>(simd, row),
+                3 => self.tile::<S, 3>(simd, row),
                 2 => self.tile::<S, 2>(simd, row),
                 _ => self.tile::<S, 1>(simd, row),
             }

@@ -12,7 +12,7 @@ use crate::kernels::conv::Geometry;
 use crate::kernels::reading::{Forward, Preparation, Prepared, Side};
 use crate::kernels::simd::Vectors;
 use crate::kernels::team::{self, Common};
-use crate::kernels::tile::{Block, Steps};
+use crate::kernels::tile::{Block, Steps, vectors};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
@@ -90,7 +90,7 @@ fn filters<'a, T, S: Vectors<T>, A: Algorithm<T, S>>(
         Side::Input => (true, [output, input]),
     };
     let reads = Panels::new(read.0, S::LANES, A::SHAPE.depth());
-    let pairs = Pairs::new(reads, Panels::narrow(written.0, S::LANES), A::SHAPE.products());
+    let pairs = Pairs::new(reads, Panels::new(written.0, S::LANES, vectors::<T, S>()), A::SHAPE.products());
     (Filters { taps, written: written.1, read: read.1, flipped }, pairs)
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::minimal::elements;
-use crate::kernels::product::VECTORS;
+use crate::kernels::tile::VECTORS;
 
 /// Channels cut into panels of whole vectors, as equal as possible.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +20,6 @@ impl Panels {
     pub(super) fn new(channels: usize, lanes: usize, most: usize) -> Self {
         let vectors = channels.div_ceil(lanes);
         Self { channels, count: vectors.div_ceil(most), vectors, lanes }
-    }
-
-    /// Panels that the register tiles of a product hold.
-    pub(super) fn narrow(channels: usize, lanes: usize) -> Self {
-        Self::new(channels, lanes, VECTORS)
     }
 
     /// The channels of a panel, filled up.

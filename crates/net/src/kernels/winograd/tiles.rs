@@ -7,7 +7,7 @@ use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Map, elements};
-use crate::kernels::product::VECTORS;
+use crate::kernels::tile::VECTORS;
 use crate::kernels::simd::{Vectors, group_order};
 use crate::kernels::team::Common;
 use crate::tensor::Element;

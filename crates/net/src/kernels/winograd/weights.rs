@@ -12,7 +12,7 @@ use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
 use crate::kernels::reading::Weights;
 use crate::kernels::simd::Vectors;
-use crate::kernels::tile::{Block, Steps};
+use crate::kernels::tile::{Block, Steps, VECTORS, vectors};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
 use crate::tensor::Element;
@@ -24,7 +24,8 @@ impl<T: Element> Weights<'_, '_, T> {
     pub(super) fn run<S: Vectors<T>, A: Algorithm<T, S>>(self, simd: S) {
         let (g, products) = (self.geometry, A::SHAPE.products());
         let grid = Grid::over(plane(g.output), A::SHAPE);
-        let [reads, writes] = [g.in_channels, g.out_channels].map(|c| Panels::narrow(c, S::LANES));
+        let [reads, writes] = [(g.in_channels, vectors::<T, S>()), (g.out_channels, VECTORS)]
+            .map(|(channels, most)| Panels::new(channels, S::LANES, most));
         let (size, pad) = (plane(g.input), plane(g.pad));
         let x = Source { planes: self.x, panels: reads, size, pad, grid };
         let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], grid };
