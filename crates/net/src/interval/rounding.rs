@@ -29,8 +29,8 @@ pub enum Rounding {
     /// lie within a few units of rounding of the computed ones.
     #[default]
     Nearest,
-    /// For all that the model of [`crate::interval::rounding`] allows: bounds computed in single precision enclose what
-    /// the operators give for real numbers.
+    /// For all that the model of [`crate::interval::rounding`] allows: bounds computed in single precision, by
+    /// [`Precision::Direct`](crate::Precision), enclose what the operators give for real numbers.
     Outward,
 }
 

@@ -128,6 +128,9 @@ pub enum Precision {
     /// In single precision, without the unit: for results that are looked at.
     #[default]
     Single,
+    /// In single precision, every element one sum of products of its own: what the model of [`rounding`](crate::interval::rounding) answers
+    /// for. Minimal filtering mixes the inputs of a tile, so that beside large values the error of a small result can exceed it.
+    Direct,
     /// Of factors split into two numbers of 8 significant bits, with errors up to 5e-6 of the largest result: for fine-tuning.
     Split,
     /// Outputs as split; gradients of factors rounded to 8 significant bits, with errors up to 2.5e-3 of the largest gradient: for training from the start, whose
@@ -139,7 +142,7 @@ impl Precision {
     /// Numbers of 8 significant bits that may stand for a factor, if any, of an output or of a gradient.
     pub(super) fn parts(self, gradient: bool) -> Option<usize> {
         match self {
-            Self::Single => None,
+            Self::Single | Self::Direct => None,
             Self::Mixed if gradient => Some(1),
             Self::Split | Self::Mixed => Some(2),
         }

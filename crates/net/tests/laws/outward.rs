@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use modelmend_net::interval::{IntervalOptions, Rounding, enclose};
 use modelmend_net::loss::Loss;
-use modelmend_net::ops::Interval;
-use modelmend_net::{Parameters, Runtime, Settings, Tensor};
+use modelmend_net::ops::{Interval, TABLE};
+use modelmend_net::{Parameters, Precision, Runtime, Settings, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -18,6 +18,9 @@ const IMAGES: usize = 3;
 /// Double precision has errors of its own: `log softmax` of a logit that is far ahead comes out as 0 and not as `-e^-50`. A
 /// unit of single precision is a hundred million times as much.
 const OWN: f64 = 4.0 * f64::EPSILON;
+
+/// What the model of rounding answers for.
+const DIRECT: Settings = Settings { chunk: 16, seed: 0, precision: Precision::Direct };
 
 /// A box whose ends are numbers of single precision.
 fn narrow((lo, hi): Box2) -> Box2 {
@@ -53,7 +56,7 @@ impl Setting {
         let given = if boxed.0 { ends(&data) } else { data.iter().map(|(lo, _)| lo.clone()).collect() };
         let given: Vec<Tensor<f32>> = given.iter().map(|t| t.map(|&v| v as f32)).collect();
         let bounds = Runtime::new(model.graph().clone())
-            .forward(model.parameters(), &given, Settings::default())
+            .forward(model.parameters(), &given, DIRECT)
             .map_err(|e| e.to_string())?;
         Ok(Some(Self { boxed, data, weights: weights(case, &options), bounds }))
     }
@@ -230,4 +233,34 @@ fn bounds_without_outward_rounding_do_not_hold_every_value() {
         Ok(())
     });
     assert!(found.get() > 20, "{} examples", found.get());
+}
+
+/// Beside values of another magnitude only sums of their own products keep what the model promises.
+#[test]
+fn bounds_of_small_values_beside_large_ones_hold_where_sums_are_direct() {
+    let entry = TABLE.iter().find(|entry| entry.name == "Conv").expect("an operator of the table");
+    let sample = (entry.samples)().into_iter().find(|s| s.name == "3x3 by minimal filtering");
+    let sample = sample.expect("an example of it");
+    let model = sample.model(entry.name, 1).expect("a model");
+    let bias = |p: &Tensor<f32>| p.map(|&w| if p.shape().len() == 1 { 0.0 } else { w });
+    let weights = Parameters::new(model.parameters().iter().map(bias).collect());
+    let model = model.with_parameters(weights).expect("weights of the same shapes");
+    let mut x = sample.batch::<f32>(1, 2).remove(0);
+    let width = x.shape()[3];
+    x.data_mut().iter_mut().enumerate().for_each(|(i, v)| *v *= if i % width < 3 { 1e6 } else { 1e-6 });
+    let options =
+        IntervalOptions { boxed_inputs: true, rounding: Rounding::Outward, ..IntervalOptions::default() };
+    let bounds = enclose(&model, &options).expect("a reading");
+    let exact = Runtime::<f64>::new(model.graph().clone())
+        .forward(&model.parameters().cast(), &[x.map(|&v| f64::from(v))], Settings::default())
+        .expect("outputs");
+    let outside = |settings| {
+        let ends = Runtime::<f32>::new(bounds.graph().clone())
+            .forward(bounds.parameters(), &[x.clone(), x.clone()], settings)
+            .expect("bounds");
+        let pairs = ends[0].data().iter().zip(ends[1].data()).zip(exact[0].data());
+        pairs.filter(|((lo, hi), y)| !(f64::from(**lo) <= **y && **y <= f64::from(**hi))).count()
+    };
+    assert_eq!(outside(DIRECT), 0);
+    assert!(outside(Settings::default()) > 0, "minimal filtering would do as well");
 }

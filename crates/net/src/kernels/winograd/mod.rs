@@ -17,8 +17,9 @@ mod tiles;
 mod weights;
 
 use super::conv::Geometry;
-use super::reading::{Preparation, Prepared, Reading, Side, Weights};
+use super::reading::{Precision, Preparation, Prepared, Reading, Side, Weights};
 use super::simd::{Vectors, Work};
+use crate::scratch::How;
 use crate::tensor::Element;
 use five::Five;
 use four::Four;
@@ -44,21 +45,25 @@ const SHORT: usize = 32;
 /// Fewer tiles than this do not pay for the transforms of a gradient of the weights.
 const TILES: usize = 16;
 
-/// Whether minimal filtering is faster. That depends on the shapes of the layer and on [`How`](crate::scratch::How) alone, but for the
+/// Whether minimal filtering is faster. That depends on the shapes of the layer and on [`How`] alone, but for the
 /// gradient of the weights, whose sum depends on the number of images in any case.
 pub(super) fn pays<T>(reading: &Reading<'_, '_, T>) -> bool {
     match reading {
-        Reading::Forward(forward) => suits(forward.geometry, forward.scratch.how.small_planes),
-        Reading::Weights(Weights { geometry: g, dy, .. }) => {
+        Reading::Forward(forward) => suits(forward.geometry, forward.scratch.how),
+        Reading::Weights(Weights { geometry: g, dy, scratch, .. }) => {
             let images = dy.len() / g.output_len().max(1);
-            covers(g) && grid(g, Side::Output).is_some_and(|grid| images * grid.tiles() >= TILES)
+            scratch.how.precision != Precision::Direct
+                && covers(g)
+                && grid(g, Side::Output).is_some_and(|grid| images * grid.tiles() >= TILES)
         }
     }
 }
 
 /// Whether it pays for the output or the gradient of the input.
-fn suits(g: &Geometry, small_planes: bool) -> bool {
-    covers(g) && (small_planes || g.kernel[1] == 1 || planes_have(g, [SMALL; 2]))
+fn suits(g: &Geometry, how: How) -> bool {
+    how.precision != Precision::Direct
+        && covers(g)
+        && (how.small_planes || g.kernel[1] == 1 || planes_have(g, [SMALL; 2]))
 }
 
 /// Whether the shapes of a convolution suit an algorithm.
@@ -93,7 +98,7 @@ pub(super) fn prepare<T: Element>(
     let g = preparation.geometry;
     let grid = grid(g, preparation.side)?;
     let len = elements(grid.shape.products()) * g.in_channels * g.out_channels;
-    let suits = suits(g, preparation.scratch.how.small_planes);
+    let suits = suits(g, preparation.scratch.how);
     if !suits || preparation.images * grid.tiles() >= MANY || len > preparation.room {
         return None;
     }

@@ -7,9 +7,9 @@ use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Map, elements};
-use crate::kernels::tile::VECTORS;
 use crate::kernels::simd::{Vectors, group_order};
 use crate::kernels::team::Common;
+use crate::kernels::tile::VECTORS;
 use crate::tensor::Element;
 
 /// Planes that are cut into tiles, as far apart as those of the result.
