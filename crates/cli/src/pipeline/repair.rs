@@ -14,6 +14,7 @@ use modelmend_failure::repair::audit::Check;
 use modelmend_failure::repair::gate::Verdict;
 use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::procedure::{Aimed, Outcome, given, procedure};
+use modelmend_failure::repair::recipe::Recipe;
 use modelmend_failure::repair::search::{Attempt, Setting as Found};
 use modelmend_failure::repair::task::{Score, Share, Task};
 use modelmend_failure::{Judge, Problem};
@@ -306,35 +307,37 @@ fn judged(task: &Task<'_>, attempt: &Attempt) -> Result<Judged> {
     })
 }
 
-/// The recipe with the most right cases over the validation sides of all folds, with the medians of its epochs and
-/// positions. A fold that followed a recipe no further than its beginning counts for what that came to.
+/// The recipe that most folds chose, of equals the one that gained more cases on their validation sides, with the medians of its epochs
+/// and positions in these folds: the delivered model is what the procedure that was judged would choose.
 fn combine(folds: &[Tried]) -> Option<Found> {
-    let attempts = || folds.iter().flat_map(|fold| &fold.attempts);
-    let mut recipes: Vec<(Found, usize)> = Vec::new();
-    for Judged { setting, validation, .. } in attempts() {
-        match recipes.iter_mut().find(|(known, _)| known.recipe == setting.recipe) {
-            Some((_, right)) => *right += validation.all.right,
-            None => recipes.push((*setting, validation.all.right)),
+    let mut recipes: Vec<(Recipe, Vec<Found>, i64)> = Vec::new();
+    for Judged { setting, validation, .. } in folds.iter().filter_map(|fold| fold.attempts.first()) {
+        let gained = validation.all.right as i64 - validation.correct.of as i64;
+        match recipes.iter_mut().find(|(recipe, ..)| *recipe == setting.recipe) {
+            Some((_, settings, total)) => {
+                settings.push(*setting);
+                *total += gained;
+            }
+            None => recipes.push((setting.recipe, vec![*setting], gained)),
         }
     }
-    let (winner, _) = recipes.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-    let own: Vec<Found> =
-        attempts().map(|a| a.setting).filter(|setting| setting.recipe == winner.recipe).collect();
-    let mut epochs: Vec<usize> = own.iter().map(|s| s.epoch).collect();
-    let mut blends: Vec<f64> = own.iter().map(|s| s.blend).collect();
+    let better =
+        |a: &(Recipe, Vec<Found>, i64), b: &(Recipe, Vec<Found>, i64)| (b.1.len(), b.2) > (a.1.len(), a.2);
+    let (recipe, settings, _) = recipes.into_iter().reduce(|a, b| if better(&a, &b) { b } else { a })?;
+    let mut epochs: Vec<usize> = settings.iter().map(|s| s.epoch).collect();
+    let mut blends: Vec<f64> = settings.iter().map(|s| s.blend).collect();
     epochs.sort_unstable();
     blends.sort_by(f64::total_cmp);
-    let middle = own.len() / 2;
-    Some(Found { epoch: *epochs.get(middle)?, blend: *blends.get(middle)?, ..winner })
+    let middle = settings.len() / 2;
+    Some(Found { recipe, epoch: *epochs.get(middle)?, blend: *blends.get(middle)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use modelmend_failure::repair::recipe::Recipe;
 
     #[test]
-    fn folds_agree_on_the_recipe_that_is_best_over_all_of_them() {
+    fn the_delivered_recipe_is_the_one_that_most_folds_chose() {
         let [slow, fast] = [1e-5, 1e-4].map(|learning_rate| Recipe { learning_rate, ..Recipe::PLAIN });
         let tried = |recipe, epoch, right| Judged {
             setting: Found { recipe, epoch, blend: 1.0 },
@@ -349,11 +352,16 @@ mod tests {
             after: Answers::default(),
         };
         let folds = [
-            fold(vec![tried(slow, 3, 90), tried(fast, 5, 89)]),
-            fold(vec![tried(fast, 9, 95), tried(slow, 4, 80)]),
-            fold(vec![tried(fast, 7, 91), tried(slow, 1, 90)]),
+            fold(vec![tried(slow, 3, 96), tried(fast, 5, 89)]),
+            fold(vec![tried(fast, 9, 50), tried(slow, 4, 40)]),
+            fold(vec![tried(fast, 7, 45), tried(slow, 1, 40)]),
         ];
-        assert_eq!(combine(&folds), Some(Found { recipe: fast, epoch: 7, blend: 1.0 }));
+        assert_eq!(combine(&folds), Some(Found { recipe: fast, epoch: 9, blend: 1.0 }));
+        assert_eq!(
+            combine(&folds[..2]),
+            Some(Found { recipe: slow, epoch: 3, blend: 1.0 }),
+            "of equals the better"
+        );
         assert_eq!(combine(&[]), None);
     }
 }
