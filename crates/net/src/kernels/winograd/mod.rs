@@ -91,10 +91,12 @@ pub(super) fn prepare<T: Element>(
     dispatch: impl FnOnce(Making<'_, '_, T>),
 ) -> Option<Prepared<T>> {
     let g = preparation.geometry;
+    if !suits(g, preparation.scratch.how.small_planes) {
+        return None;
+    }
     let grid = grid(g, preparation.side)?;
     let len = elements(grid.shape.products()) * g.in_channels * g.out_channels;
-    let suits = suits(g, preparation.scratch.how.small_planes);
-    if !suits || preparation.images * grid.tiles() >= MANY || len > preparation.room {
+    if preparation.images * grid.tiles() >= MANY || len > preparation.room {
         return None;
     }
     let mut made = None;
