@@ -79,14 +79,14 @@ fn geometries() -> Vec<Geometry> {
             pad: [0, 0, 2],
             ..square(3, 9, 1, 1, 0)
         },
-        // For minimal filtering along lines: of five taps and of three, many channels, rows of a plane, in strips of which the last holds one output and
-        // one input, with and without padding, and with strips beyond the input.
+        // For minimal filtering along lines: of five taps and of three, many channels, rows of a plane, in several strips, with and without padding, and with
+        // strips beyond the input.
         line([17, 33], 70, 5, 2),
         line([40, 16], 37, 3, 1),
         line([110, 20], 32, 5, 4),
         Geometry { input: [1, 3, 36], output: [1, 3, 35], pad: [0, 0, 1], ..line([16, 18], 36, 3, 0) },
         Geometry { input: [1, 3, 36], output: [1, 4, 32], ..line([16, 18], 36, 5, 0) },
-        line([16, 16], 5117, 5, 4),
+        line([16, 16], 517, 5, 4),
         Geometry { output: [1, 1, 300], ..line([16, 20], 40, 5, 1) },
         // Many channels, for the matrix unit: in groups of images of which the last is shorter, in 3 dimensions, at gaps, with more
         // filters than are held.
@@ -216,6 +216,8 @@ fn filtered() -> Vec<Geometry> {
         let (input, output, pad) = ([1, input[0], input[1]], [1, size(0), size(1)], [0, pad[0], pad[1]]);
         filtered.push(Geometry { input, output, pad, ..filtered[4].clone() });
     }
+    // The last strip holds one output, and reads one input.
+    filtered.push(line([16, 16], 3965, 5, 4));
     filtered.retain(|g| {
         let (mut y, mut scratch) = (vec![0f32; g.output_len()], Scratch::default());
         let work = Forward {
@@ -271,7 +273,8 @@ fn minimal_filtering_is_the_definition() {
         let [x, w, dy] = drawn::<f64>(&g, 3);
         let results = readings(&g, [&x, &w, &dy], |reading| simd::double(reading));
         for (got, expected) in results.iter().zip(definition(&g, &x, &w, &dy)) {
-            close("minimal filtering", &g, got, &expected, 1e-14);
+            // Weights of the longest line have gradients that are sums of 12,000 products.
+            close("minimal filtering", &g, got, &expected, 2e-14);
         }
     }
 }

@@ -83,7 +83,7 @@ impl Shape {
     }
 }
 
-/// Vectors of transformed filters of a pair of panels, for each channel written of one vector.
+/// Vectors of transformed filters of a panel of channels read, for each channel written.
 const FILTERS: usize = 96;
 /// Tiles of a strip where tiles are one row high: enough for a matrix product, and few enough that even long lines have strips for a team.
 const LINE: usize = 32;

@@ -96,10 +96,12 @@ pub(super) fn prepare<T: Element>(
     dispatch: impl FnOnce(Making<'_, '_, T>),
 ) -> Option<Prepared<T>> {
     let g = preparation.geometry;
+    if !suits(g, preparation.scratch.how) {
+        return None;
+    }
     let grid = grid(g, preparation.side)?;
     let len = elements(grid.shape.products()) * g.in_channels * g.out_channels;
-    let suits = suits(g, preparation.scratch.how);
-    if !suits || preparation.images * grid.tiles() >= MANY || len > preparation.room {
+    if preparation.images * grid.tiles() >= MANY || len > preparation.room {
         return None;
     }
     let mut made = None;
