@@ -100,7 +100,7 @@ impl<T: Element> Filters<'_, T> {
 }
 
 /// Multiply-adds that take as long as one element of a transformed filter.
-const COST: usize = 8;
+pub(super) const COST: usize = 8;
 
 /// Taps of a filter, along both axes.
 const FILTER: usize = TAPS * TAPS;

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::filter::{Filters, Pairs, room};
+use super::filter::{COST, Filters, Pairs, room};
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::Algorithm;
 use super::plane;
@@ -40,9 +40,11 @@ impl<T: Element> Forward<'_, '_, T> {
         let products = N * N * read * written * units * grid.columns;
         // Threads share strips, or, where there are more filters than tiles, panels of channels.
         let deep = written > units * grid.columns;
-        let members = team::members(self.scratch, products, if deep { writes.count } else { units });
-        // What several groups of strips or several threads need is transformed once.
         let known = self.taps.prepared.and_then(|prepared| prepared.filters(N));
+        // Who computes panels of channels transforms their filters.
+        let making = if deep && known.is_none() { N * N * read * written * COST } else { 0 };
+        let members = team::members(self.scratch, products + making, if deep { writes.count } else { units });
+        // What several groups of strips or several threads need is transformed once.
         let several = known.is_none() && (group < units || (members > 1 && !deep));
         let kept = several.then(|| filters.transformed::<S, A::Filter, N>(simd, pairs, self.scratch));
         let (kept_stacks, planes) = (known.or(kept.as_deref()), Common::new(&mut *self.to));
