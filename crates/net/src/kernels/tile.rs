@@ -164,3 +164,34 @@ impl<T: Element> Block<'_, '_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::{Work, scalar, single};
+    use super::*;
+
+    /// Walks over any number of rows.
+    struct Walk;
+
+    impl Work<f32> for Walk {
+        fn run<S: Vectors<f32>>(self, _: S) {
+            for rows in 1..60 {
+                let mut row = 0;
+                while row < rows {
+                    let height = height::<f32, S>(rows - row);
+                    assert!([1, 2, 3, 4, 6, 8].contains(&height), "{height} rows have no tile");
+                    let registers = (height + 1) * vectors::<f32, S>() + 1;
+                    assert!(registers <= S::REGISTERS, "{height} rows take {registers} registers");
+                    row += height;
+                }
+                assert_eq!(row, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_cover_any_number_of_rows_and_fit_into_the_registers() {
+        scalar(Walk);
+        single(Walk);
+    }
+}

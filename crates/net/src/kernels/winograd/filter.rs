@@ -100,7 +100,7 @@ impl<T: Element> Filters<'_, T> {
 }
 
 /// Multiply-adds that take as long as one element of a transformed filter.
-const COST: usize = 8;
+pub(super) const COST: usize = 8;
 
 /// Transforms the filters of some channels written: a stack with a row for each channel read.
 struct Spread<'a, 'b, T, S, X> {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::filter::{Filters, Pairs, room};
+use super::filter::{COST, Filters, Pairs, room};
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Algorithm, elements};
 use super::plane;
@@ -36,9 +36,11 @@ impl<T: Element> Forward<'_, '_, T> {
         let work = elements(products) * read * written * units * grid.columns;
         // Threads share strips, or, where there are more filters than tiles, panels of channels.
         let deep = written > units * grid.columns;
-        let members = team::members(self.scratch, work, if deep { writes.count } else { units });
-        // What several groups of strips or several threads need is transformed once: the tiles, where these are fewer.
         let known = self.taps.prepared.and_then(|prepared| prepared.filters(elements(products)));
+        // Who computes panels of channels transforms their filters.
+        let making = if deep && known.is_none() { elements(products) * read * written * COST } else { 0 };
+        let members = team::members(self.scratch, work + making, if deep { writes.count } else { units });
+        // What several groups of strips or several threads need is transformed once: the tiles, where these are fewer.
         let group = if deep && known.is_none() { units } else { source.group(units, products, HELD) };
         let several = known.is_none() && (group < units || (members > 1 && !deep));
         let kept = several.then(|| filters.transformed::<S, A::Filter>(simd, pairs, self.scratch));
