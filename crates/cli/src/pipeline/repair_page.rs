@@ -57,6 +57,7 @@ impl Repaired {
             model: Some(format!("models/{}", self.file())),
             folds: self.folds as u64,
             confidence: Some(confidence),
+            runs: Vec::new(),
             counts: page::RepairCounts {
                 target: Some(target.of as u64),
                 target_repaired: Some(target.right as u64),
