@@ -52,7 +52,7 @@ fn prepare(network: &str, task: &str, batch: usize, folder: &Path) -> Outcome<Wo
 
 fn answer(before: f64, mut work: Work) -> Outcome<()> {
     let precision = match work.precision {
-        Precision::Single => "single precision",
+        Precision::Single | Precision::Direct => "single precision",
         _ if !matrix_unit::available() => "single precision, no matrix unit",
         Precision::Split => "split products on the matrix unit",
         Precision::Mixed => "mixed products on the matrix unit",
