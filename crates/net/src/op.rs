@@ -40,6 +40,11 @@ pub trait Op<T: Element>: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Whether the first output is the first input as it is: its memory can be handed on.
+    fn passes(&self, _inputs: Inputs<'_, T>) -> bool {
+        false
+    }
+
     /// Whether, where all inputs have the shape of the only output, each of its elements depends on those at its place alone.
     fn pointwise(&self) -> bool {
         false

@@ -19,10 +19,11 @@ const LINE: usize = 64;
 pub(crate) struct Aligned<T> {
     buffer: Vec<T>,
     start: usize,
+    end: usize,
 }
 
 impl<T> Aligned<T> {
-    /// The buffer with what lies before the start.
+    /// The buffer with what lies around it.
     pub(crate) fn into_buffer(self) -> Vec<T> {
         self.buffer
     }
@@ -32,13 +33,13 @@ impl<T> Deref for Aligned<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.buffer[self.start..]
+        &self.buffer[self.start..self.end]
     }
 }
 
 impl<T> DerefMut for Aligned<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.buffer[self.start..]
+        &mut self.buffer[self.start..self.end]
     }
 }
 
@@ -174,9 +175,15 @@ impl<T: Element> Scratch<T> {
     /// A buffer of `len` elements with arbitrary content that begins at a cache line, so that no vector lies across two.
     pub(crate) fn take_aligned(&mut self, len: usize) -> Aligned<T> {
         let spare = LINE / size_of::<T>();
-        let buffer = self.take(len + spare);
+        let end = len + spare;
+        // It comes back before the next value is made, at the length that it had: the buffer of any value that does not live now will do.
+        let known = smallest(&mut self.free, end, usize::MAX).or_else(|| fitting(&mut self.pool.lock(), end));
+        let mut buffer = known.unwrap_or_else(|| Vec::with_capacity(end));
+        if buffer.len() < end {
+            buffer.resize(end, T::zero());
+        }
         let start = buffer.as_ptr().align_offset(LINE).min(spare);
-        Aligned { buffer, start }
+        Aligned { buffer, start, end }
     }
 
     /// Gives an aligned buffer back.
@@ -195,7 +202,12 @@ impl<T: Element> Scratch<T> {
 /// The smallest buffer that is large enough. One more than twice as large is kept for others, since growing it again
 /// would fill it with zeros.
 fn fitting<T>(free: &mut Vec<Vec<T>>, len: usize) -> Option<Vec<T>> {
-    let fits = |&i: &usize| (len..=2 * len).contains(&free[i].capacity());
+    smallest(free, len, 2 * len)
+}
+
+/// The smallest buffer with a capacity from `least` to `most`.
+fn smallest<T>(free: &mut Vec<Vec<T>>, least: usize, most: usize) -> Option<Vec<T>> {
+    let fits = |&i: &usize| (least..=most).contains(&free[i].capacity());
     let best = (0..free.len()).filter(fits).min_by_key(|&i| free[i].capacity())?;
     Some(free.swap_remove(best))
 }
@@ -214,6 +226,19 @@ mod tests {
         let (small, large) = (other.take(40), other.take(60));
         assert_ne!(small.as_ptr(), address, "more than twice as large");
         assert_eq!(large.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_kernel_borrows_a_large_buffer_as_it_is() {
+        let mut scratch = Scratch::<f32>::default();
+        let value = scratch.take(1000);
+        let address = value.as_ptr();
+        scratch.give(value);
+        let aligned = scratch.take_aligned(64);
+        assert!(aligned.as_ptr() >= address && aligned.len() >= 64 && aligned.len() <= 64 + LINE / 4);
+        assert!(aligned.as_ptr().align_offset(LINE) == 0 && scratch.free.is_empty());
+        scratch.give_aligned(aligned);
+        assert_eq!(scratch.free[0].len(), 1000);
     }
 
     #[test]

@@ -57,3 +57,30 @@ fn blocks_change_no_bit() {
         }
     }
 }
+
+/// What an identity or a dropout of inference hands on must stay where somebody reads it later, or where it is an output.
+#[test]
+fn memory_is_handed_on_by_the_last_reader_alone() {
+    let mut builder = Builder::new("passes");
+    let dims = [Dim::Free("N".into()), Dim::Fixed(50)];
+    builder.input("x", DType::Float, &dims);
+    let first = builder.node("Relu", vec![], &["x"]);
+    let early = builder.node("Identity", vec![], &[&first]);
+    let twice = builder.node("Add", vec![], &[&first, &early]);
+    let last = builder.node("Dropout", vec![], &[&twice]);
+    let seen = builder.node("Identity", vec![], &[&last]);
+    for output in [&last, &seen] {
+        builder.output(output, DType::Float, Some(&dims));
+    }
+    let model = Model::from_proto(builder.finish(17)).unwrap();
+    let x: Tensor<f32> = nets::images(&[3, 50], 1);
+    let expected = x.map(|v| 2.0 * v.max(0.0));
+    let runtime = Runtime::<f32>::new(model.graph().clone());
+    for _ in 0..2 {
+        let outputs = runtime.forward(model.parameters(), &[x.clone()], Settings::default()).unwrap();
+        assert_eq!(outputs, [expected.clone(), expected.clone()]);
+    }
+    let watch: Vec<ValueId> = [&twice, &first].map(|name| model.graph().value(name).unwrap()).to_vec();
+    let inside = runtime.observe(model.parameters(), &[x.clone()], &watch, Settings::default()).unwrap();
+    assert_eq!(inside[0], expected);
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::NetError;
-use crate::graph::{Graph, Parameters, ValueId};
+use crate::graph::{Graph, Node, Parameters, ValueId};
 use crate::kernels::{Prepared, Side};
 use crate::op::{Forward, Inputs, Noise, Scratch};
 use crate::scratch::Pool;
@@ -109,6 +109,10 @@ impl<T: Element> Tape<T> {
                         tape.values[value.0] = Some(content);
                     }
                 }
+            } else if let Some(passed) =
+                tape.passed(&graph.nodes()[index], &plan.release[step], shared, options)
+            {
+                store(graph, index, vec![passed], &mut tape.values);
             } else if !plan.chains.within(index, options.watch) {
                 let noise =
                     Noise { seed: options.seed, node: index as u64, first_image: options.first_image as u64 };
@@ -130,6 +134,24 @@ impl<T: Element> Tape<T> {
             }
         }
         Ok(tape)
+    }
+
+    /// The input of a node that hands it on and is the last to read it.
+    fn passed(
+        &mut self,
+        node: &Node,
+        released: &[ValueId],
+        shared: &Shared<'_, T>,
+        options: TapeOptions<'_>,
+    ) -> Option<Value<T>> {
+        let (Some(&Some(input)), [Some(_)]) = (node.inputs.first(), &node.outputs[..]) else { return None };
+        if options.keep || !released.contains(&input) || options.watch.contains(&input) {
+            return None;
+        }
+        let get = |v: ValueId| self.values[v.0].as_ref().or(shared.get(v));
+        let inputs: Vec<Option<&Value<T>>> = node.inputs.iter().map(|v| v.and_then(get)).collect();
+        let passes = T::readings(&*node.operator).passes(Inputs(&inputs));
+        passes.then(|| self.values[input.0].take()).flatten()
     }
 
     /// Gives all buffers back.
