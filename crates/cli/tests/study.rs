@@ -8,6 +8,7 @@
 
 mod tissue;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -99,6 +100,13 @@ fn the_output_folder_is_complete() {
     }
     let cases = read_parquet(&out.join("cases.parquet")).unwrap();
     assert_eq!(cases.rows() as u64, results["cases"]["total"].as_u64().unwrap());
+    let [groups, parts] = ["group", "part"].map(|name| cases.get(name).unwrap());
+    let mut sides: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for row in 0..cases.rows() {
+        sides.entry(groups.text_at(row).unwrap()).or_default().insert(parts.text_at(row).unwrap());
+    }
+    assert!(sides.values().all(|parts| parts.len() == 1), "groups on two sides: {sides:?}");
+    assert_eq!(sides.values().flatten().collect::<BTreeSet<_>>().len(), 3);
     let gradients = &results["subtypings"]["gradients"];
     let subtypes = gradients["subtypes"].as_u64().unwrap() as usize;
     assert_eq!(gradients["matrix"]["columns"].as_array().unwrap().len(), subtypes + 2);

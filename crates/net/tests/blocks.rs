@@ -77,10 +77,12 @@ fn memory_is_handed_on_by_the_last_reader_alone() {
     let expected = x.map(|v| 2.0 * v.max(0.0));
     let runtime = Runtime::<f32>::new(model.graph().clone());
     for _ in 0..2 {
-        let outputs = runtime.forward(model.parameters(), &[x.clone()], Settings::default()).unwrap();
+        let outputs =
+            runtime.forward(model.parameters(), std::slice::from_ref(&x), Settings::default()).unwrap();
         assert_eq!(outputs, [expected.clone(), expected.clone()]);
     }
     let watch: Vec<ValueId> = [&twice, &first].map(|name| model.graph().value(name).unwrap()).to_vec();
-    let inside = runtime.observe(model.parameters(), &[x.clone()], &watch, Settings::default()).unwrap();
+    let inside =
+        runtime.observe(model.parameters(), std::slice::from_ref(&x), &watch, Settings::default()).unwrap();
     assert_eq!(inside[0], expected);
 }

@@ -11,7 +11,7 @@ use modelmend_report::input as page;
 
 use super::causes::Causes;
 use super::divide::Setting;
-use super::repair::{Judged, Repaired};
+use super::repair::{Judged, Repaired, Tried};
 use super::report::thumbnail;
 
 /// Pictures of fixed and of broken cases.
@@ -70,7 +70,7 @@ impl Repaired {
             subgroups: self.subgroups(),
             subtypes: self.subtype_names(),
             methods: self.rows(setting),
-            tradeoffs: self.tradeoffs(),
+            tradeoffs: tradeoffs(&self.methods, self.method.name()),
             fixed_total: fixed.len() as u64,
             broken_total: broken.len() as u64,
             fixed: fixed.iter().take(PICTURES).map(|&c| self.case(setting, c)).collect(),
@@ -147,24 +147,6 @@ impl Repaired {
             Some(row(&m.method, &settings, (&best.test, &best.subtypes), m.method == self.method.name()))
         });
         none.into_iter().chain(rows).collect()
-    }
-
-    fn tradeoffs(&self) -> Vec<page::Tradeoff> {
-        let mut all = Vec::new();
-        for method in &self.methods {
-            for (index, attempt) in method.attempts.iter().enumerate() {
-                let test = &attempt.test;
-                all.push(page::Tradeoff {
-                    method: method.method.clone(),
-                    setting: attempt.setting.to_string(),
-                    target: test.target.value(),
-                    correct: test.correct.value() - 1.0,
-                    all: test.all.value() - test.correct.of as f64 / test.all.of.max(1) as f64,
-                    chosen: index == 0 && method.method == self.method.name(),
-                });
-            }
-        }
-        all
     }
 
     fn case(&self, setting: &Setting<'_>, case: usize) -> page::RepairedCase {
@@ -250,6 +232,25 @@ fn run(seed: u64, repair: &page::Repair) -> page::RepairRun {
     }
 }
 
+/// Every setting of every method on the test side; the delivered method's best is the one that was chosen.
+fn tradeoffs(methods: &[Tried], delivered: &str) -> Vec<page::Tradeoff> {
+    let mut all = Vec::new();
+    for method in methods {
+        for (index, attempt) in method.attempts.iter().enumerate() {
+            let test = &attempt.test;
+            all.push(page::Tradeoff {
+                method: method.method.clone(),
+                setting: attempt.setting.to_string(),
+                target: test.target.value(),
+                correct: test.correct.value() - 1.0,
+                all: test.all.value() - test.correct.of as f64 / test.all.of.max(1) as f64,
+                chosen: index == 0 && method.method == delivered,
+            });
+        }
+    }
+    all
+}
+
 fn estimate(share: Share, confidence: f64) -> Option<page::Estimate> {
     let interval = wilson(share.right, share.of, confidence).ok();
     (share.of > 0).then(|| page::Estimate {
@@ -300,7 +301,11 @@ fn row(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use modelmend_failure::repair::recipe::Recipe;
+    use modelmend_failure::repair::search::Setting as Found;
+
     use super::*;
 
     #[test]
@@ -321,5 +326,39 @@ mod tests {
         assert_eq!(runs, [(7, Some(true)), (8, Some(false))]);
         let all = first.methods[1].all.map(|m| ((m.mean * 100.0).round(), (m.std * 100.0).round()));
         assert_eq!((all, first.methods[0].all), (Some((70.0, 10.0)), None));
+    }
+
+    /// Changes are against the model before, which is right on its correct cases and on none of the target.
+    #[test]
+    fn every_setting_of_every_method_is_a_tradeoff() {
+        let method = |name: &str, rights: &[[usize; 3]]| -> Tried {
+            let attempts: Vec<_> = rights
+                .iter()
+                .enumerate()
+                .map(|(epoch, &[target, correct, all])| {
+                    let share = |right, of| Share { right, of };
+                    let test = Score {
+                        target: share(target, 20),
+                        correct: share(correct, 80),
+                        all: share(all, 100),
+                    };
+                    let setting = Found { recipe: Recipe::PLAIN, epoch, blend: 1.0 };
+                    Judged { setting, validation: Score::default(), test, subtypes: vec![] }
+                })
+                .collect();
+            let after = serde_json::json!({"class": [], "confidence": [], "loss": []});
+            let tried =
+                serde_json::json!({"method": name, "targets": [0], "attempts": attempts, "after": after});
+            serde_json::from_value(tried).unwrap()
+        };
+        let methods =
+            [method("ewc", &[[10, 76, 86], [5, 80, 85]]), method("auto", &[[16, 78, 94], [0, 72, 72]])];
+        let all = tradeoffs(&methods, "auto");
+        let rounded = |v: f64| (v * 1000.0).round() as i64;
+        let numbers = all.iter().map(|t| [t.target, t.correct, t.all].map(rounded)).collect::<Vec<_>>();
+        assert_eq!(numbers, [[500, -50, 60], [250, 0, 50], [800, -25, 140], [0, -100, -80]]);
+        assert_eq!(all.iter().map(|t| t.chosen).collect::<Vec<_>>(), [false, false, true, false]);
+        assert_eq!(all.iter().map(|t| t.method.as_str()).collect::<Vec<_>>(), ["ewc", "ewc", "auto", "auto"]);
+        assert!(all[1].setting.ends_with("epoch 1"), "{}", all[1].setting);
     }
 }

@@ -39,3 +39,44 @@ impl Loss<f32> for Distillation<'_> {
         weight * loss
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In double precision, by the formula: `weight x (log sum exp - sum of wanted x logit)`.
+    fn formula(logits: &[f64], wanted: &[f64], weight: f64) -> f64 {
+        let sum: f64 = logits.iter().map(|z| z.exp()).sum();
+        weight * (sum.ln() - logits.iter().zip(wanted).map(|(z, w)| z * w).sum::<f64>())
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_mixed_cross_entropy() {
+        let logits = [0.3f32, -1.2, 2.1];
+        let taught = [0.2f32, 0.7, 0.1];
+        let loss = Distillation {
+            labels: &[2, 0],
+            teacher: &[Some(&taught), None],
+            share: 0.3,
+            weights: &[0.5, -0.25],
+        };
+        let wanted = [[0.06, 0.21, 0.73], [1.0, 0.0, 0.0]];
+        let start: Vec<f64> = logits.iter().map(|&z| f64::from(z)).collect();
+        for (image, wanted) in wanted.iter().enumerate() {
+            let weight = f64::from(loss.weights[image]);
+            let mut gradient = [f32::NAN; 3];
+            let value = loss.evaluate(image, &logits, &mut gradient);
+            assert!((f64::from(value) - formula(&start, wanted, weight)).abs() < 1e-6, "image {image}");
+            for class in 0..3 {
+                let at = |step: f64| {
+                    let mut moved = start.clone();
+                    moved[class] += step;
+                    formula(&moved, wanted, weight)
+                };
+                let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+                let got = f64::from(gradient[class]);
+                assert!((got - difference).abs() < 1e-6, "image {image}: {got} instead of {difference}");
+            }
+        }
+    }
+}

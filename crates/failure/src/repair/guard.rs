@@ -48,3 +48,60 @@ impl<'a> Guard<'a> {
         Task { targets: &[subtype], ..*self.task }.target_share(parameters, Part::Validation)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use modelmend_data::{Cases, Images, Pixels};
+    use modelmend_net::architecture::{Classifier, ClassifierKind, classifier};
+
+    use super::*;
+    use crate::judge::Judge;
+    use crate::matrix::Layout;
+    use crate::problem::Problem;
+
+    const SIDE: usize = 8;
+    const COUNT: usize = 12;
+
+    /// Weights that say `class` whatever the image.
+    fn always(problem: &Problem, class: usize) -> Parameters<f32> {
+        let mut weights = problem.parameters().clone();
+        let bias = weights.iter_mut().last().unwrap();
+        assert_eq!(bias.shape(), [2]);
+        bias.data_mut().iter_mut().enumerate().for_each(|(c, b)| *b = if c == class { 1e3 } else { -1e3 });
+        weights
+    }
+
+    #[test]
+    fn what_was_repaired_before_may_not_fall_by_more_than_the_margin() {
+        let pixels = Pixels::U8(vec![90; COUNT * SIDE * SIDE * 3]);
+        let images = Images::new("images", &[COUNT, SIDE, SIDE, 3], pixels).unwrap();
+        let kind = ClassifierKind::VggSmall;
+        let spec =
+            Classifier { kind, channels: 3, height: SIDE, width: SIDE, classes: 2, base: Some(2), seed: 3 };
+        let cases = Cases::new("all", images, vec![0; COUNT]).unwrap();
+        let problem = Problem::new(classifier(&spec).unwrap(), &cases, vec![0; COUNT]).unwrap();
+        let labels: Vec<_> = (0..COUNT).map(|i| Some(i % 2)).collect();
+        let layout = Layout::new(&labels, 2, &[true; COUNT], &[Part::Validation; COUNT]);
+        let task = |margin| Task {
+            problem: &problem,
+            layout: &layout,
+            analysed: COUNT,
+            targets: &[0, 1],
+            except: &[],
+            margin,
+            seed: 1,
+        };
+        let [repaired, broken] = [0, 1].map(|class| always(&problem, class));
+        let staged = Recipe { failures: Failures::OneByOne(2), ..Recipe::PLAIN };
+        let holds = |task: &Task<'_>, recipe: &Recipe, epochs: usize| {
+            let mut guard = Guard::new(task, recipe);
+            (1..=epochs).for_each(|epoch| guard.after(epoch, &repaired).unwrap());
+            [&repaired, &broken].map(|weights| guard.holds(weights).unwrap())
+        };
+        assert_eq!(holds(&task(0.1), &staged, 2), [true, false]);
+        assert_eq!(holds(&task(0.1), &staged, 1), [true, true], "the first stage is not over");
+        assert_eq!(holds(&task(1.0), &staged, 2), [true, true], "within the margin");
+        assert_eq!(holds(&task(0.1), &Recipe::PLAIN, 2), [true, true], "no stages");
+    }
+}

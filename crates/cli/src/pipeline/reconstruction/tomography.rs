@@ -123,3 +123,52 @@ pub(super) fn total_variation(
     })?;
     Ok(step.artifact.value)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use modelmend_data::formats::{Array, Values, write_npz};
+
+    use super::*;
+
+    /// Slices whose grey value is the number of their patient, who are of very different sizes and lie in no order.
+    #[test]
+    fn a_patient_is_on_one_side_with_all_slices() {
+        const SIZE: usize = 16;
+        let of: Vec<usize> = (0..60).map(|i| i * i % 23 % 12).collect();
+        let values = of.iter().flat_map(|&patient| [patient as i64 * 100 - 1000; SIZE * SIZE]).collect();
+        let names = of.iter().map(|patient| format!("p{patient}")).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("slices.npz");
+        let arrays = [
+            ("hu", Array::new(vec![of.len(), SIZE, SIZE], Values::I64(values)).unwrap()),
+            ("patient", Array::new(vec![of.len()], Values::Text(names)).unwrap()),
+        ];
+        write_npz(&file, arrays).unwrap();
+        let data: ReconstructionData = serde_json::from_value(serde_json::json!({
+            "split": {"train": 0.5, "validation": 0.25, "test": 0.25, "by": "patient"},
+            "physics": {"operator": "radon", "angles": 8, "missing_wedge": 30, "filter": "ramp"},
+        }))
+        .unwrap();
+        for seed in 0..5 {
+            let scanned = pairs(&data, &file, seed).unwrap();
+            let mut side_of: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+            for part in Part::ALL {
+                let patients = &scanned.patients[part as usize];
+                assert_eq!(scanned.held.count(part), patients.len());
+                assert!(!patients.is_empty(), "{}", part.name());
+                for (index, patient) in patients.iter().enumerate() {
+                    side_of.entry(patient).or_default().insert(part as usize);
+                    // The names go with the slices that they are said to belong to.
+                    let target = scanned.held.item(part, index).unwrap().target;
+                    let number = (f64::from(target.data()[SIZE * SIZE / 2 + SIZE / 2]) * 20.0).round();
+                    assert_eq!(format!("p{number}"), *patient);
+                }
+            }
+            assert!(side_of.values().all(|sides| sides.len() == 1), "seed {seed}: {side_of:?}");
+            assert_eq!(scanned.patients.iter().map(Vec::len).sum::<usize>(), of.len());
+        }
+    }
+}

@@ -7,12 +7,6 @@ use crate::kernels::frame::strides;
 /// Positions, or channels, along a side of a tile.
 pub(super) const TILE: usize = 16;
 
-/// Whether the taps of a convolution are shifts of one line: no strides and no groups, and no more padding than taps reach.
-pub(super) fn covers(g: &Geometry) -> bool {
-    let reach = |a: usize| (g.kernel[a] - 1) * g.dilation[a];
-    g.groups == 1 && g.stride == [1; 3] && (0..3).all(|a| g.pad[a] <= reach(a))
-}
-
 /// A convolution on lines: `to[p] = sum over taps of w[tap] from[p + shift[tap]]`, at the places of the result among the positions `p`.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -144,6 +138,7 @@ pub(super) fn spread(elements: usize, per_cache_line: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::covers;
     use super::*;
 
     #[test]

@@ -18,6 +18,7 @@
 mod filters;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod forward;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod line;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod lines;
@@ -63,7 +64,7 @@ pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
             let g = weights.geometry;
             let positions = weights.dy.len() / g.out_channels.max(1);
             let wide = [g.in_channels, g.out_channels].iter().all(|&c| c >= CHANNELS);
-            line::covers(g) && wide && positions >= POSITIONS
+            covers(g) && wide && positions >= POSITIONS
         }
     }
 }
@@ -71,7 +72,13 @@ pub(super) fn suits(reading: &Reading<'_, '_, f32>) -> bool {
 /// Whether the unit computes this side of a convolution faster.
 pub(super) fn reads(g: &Geometry, side: Side) -> bool {
     let read = if side == Side::Output { g.in_channels } else { g.out_channels };
-    line::covers(g) && read >= CHANNELS
+    covers(g) && read >= CHANNELS
+}
+
+/// Whether the taps of a convolution are shifts of one line: no strides and no groups, and no more padding than taps reach.
+fn covers(g: &Geometry) -> bool {
+    let reach = |a: usize| (g.kernel[a] - 1) * g.dilation[a];
+    g.groups == 1 && g.stride == [1; 3] && (0..3).all(|a| g.pad[a] <= reach(a))
 }
 
 /// Computes a reading that [`suits`] from so many parts of its factors, on a machine where the unit is [`available`].
