@@ -6,13 +6,14 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+mod tissue;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use modelmend_data::Cases;
-use modelmend_data::formats::{Array, Values, read_parquet, write_npz};
-use modelmend_data::generate::{Histology, histology};
+use modelmend_data::formats::read_parquet;
+use modelmend_data::generate::Histology;
 
 const STUDY: &str = "
 name: small
@@ -39,33 +40,9 @@ finetune: {learning_rate: 1.0e-3, epochs: 4, batch_size: 8, patience: 4}
 statistics: {bootstrap: 100, random_subtypings: 1}
 ";
 
-fn split(name: &str, cases: &Cases) -> Vec<(String, Array)> {
-    let pixels: Vec<u8> = (0..cases.count()).flat_map(|case| cases.images.rgb8(case).unwrap()).collect();
-    let planted = (0..cases.count()).map(|i| cases.metadata["planted"].text_at(i).unwrap()).collect();
-    vec![
-        (format!("{name}_images"), Array::new(vec![cases.count(), 28, 28, 3], Values::U8(pixels)).unwrap()),
-        (
-            format!("{name}_labels"),
-            Array::new(vec![cases.count()], Values::I64(cases.labels.clone())).unwrap(),
-        ),
-        (
-            format!("{name}_groups"),
-            Array::new(vec![cases.count()], Values::Text(cases.groups.clone().unwrap())).unwrap(),
-        ),
-        (format!("{name}_planted"), Array::new(vec![cases.count()], Values::Text(planted)).unwrap()),
-    ]
-}
-
 /// Writes data and study into a folder.
 fn prepare(folder: &Path) -> PathBuf {
-    let set = histology(&Histology { train: 400, validation: 120, deployment: 600, seed: 3 }).unwrap();
-    let arrays =
-        [split("train", &set.train), split("val", &set.validation), split("deployment", &set.deployment)];
-    write_npz(&folder.join("data.npz"), arrays.concat()).unwrap();
-    let classes: Vec<String> = set.classes.iter().map(|(c, labels)| format!("{c}: {labels:?}")).collect();
-    let study = folder.join("study.yaml");
-    std::fs::write(&study, STUDY.replace("{CLASSES}", &format!("{{{}}}", classes.join(", ")))).unwrap();
-    study
+    tissue::write(folder, &Histology { train: 400, validation: 120, deployment: 600, seed: 3 }, STUDY)
 }
 
 fn command(study: &Path, out: &Path) -> Command {

@@ -4,7 +4,7 @@
 
 mod sample;
 
-use modelmend_report::input::{Criterion, Repair, RepairedCase};
+use modelmend_report::input::{Criterion, Repair, RepairRun, RepairedCase, Tradeoff};
 use modelmend_report::{ReportInput, figures, render, repair_markdown};
 
 /// The repair panel of a study with these repairs.
@@ -78,8 +78,8 @@ fn a_refused_repair_says_so_and_why() {
             "blurred cells: <span>Refused.</span>",
             "lose more than the margin allows",
             "No repaired network was written.",
-            "About 21\u{202f}500 cases would be needed to decide.",
-            "1 of 4 subgroups are not shown to keep",
+            "310; about 21\u{202f}500 more needed",
+            "1 of 4 subgroups is shown to fall by more than the margin.",
             "58 cases, none shown",
         ],
     );
@@ -108,8 +108,14 @@ fn criteria_have_numbers_and_marks_that_need_no_colour() {
         let from = html.find(&format!("class=\"words\">{name}")).unwrap();
         html[from..].split("</tr>").next().unwrap().to_owned()
     };
-    contains(&row("correct cases"), &["−0.065 (−0.069 to −0.061)", ">0.030<", ">0.99<", "✗ not passed"]);
-    contains(&row("target"), &["0.820 (0.770 to 0.870)", ">245<", "✓ passed", "&lt;\u{a0}0.001"]);
+    contains(
+        &row("correct cases"),
+        &["−0.065 (−0.069 to −0.061, 90\u{202f}%)", ">0.030<", ">0.99<", "✗ not passed"],
+    );
+    contains(
+        &row("target"),
+        &["0.820 (0.770 to 0.870, 95\u{202f}%)", ">245<", "✓ passed", "&lt;\u{a0}0.001"],
+    );
     assert_eq!(row("robustness").matches(">–<").count(), 3, "not computed: {}", row("robustness"));
 }
 
@@ -206,14 +212,18 @@ fn the_document_has_the_shape_of_a_protocol() {
     contains(
         section(&document, "4"),
         &[
-            "−0.010 (−0.012 to −0.009) | 0.030 |",
+            "−0.010 (−0.012 to −0.009, 90\u{202f}%) | 0.030 |",
+            "| Accuracy on | Before (95\u{202f}% interval) |",
             "✓ passed",
             "| all cases | 0.958 (",
             "| Kind 1 | 0.000 (0.000 to 0.060) | 0.793 (",
             "| Kind 8 | – | – |",
         ],
     );
-    contains(section(&document, "5"), &["| stain batch | B7 |", "| +0.011 |"]);
+    contains(
+        section(&document, "5"),
+        &["None of 4 subgroups is shown to fall", "| stain batch | B7 |", "| +0.011 |"],
+    );
     contains(section(&document, "6"), &["elastic weight consolidation (EWC) **(chosen)**", "Kind 8"]);
     contains(section(&document, "7"), &["- Smears from other laboratories"]);
     contains(section(&document, "8"), &["| Shuffled targets are refused | ✓ passed | 10 of 10 refused |"]);
@@ -227,10 +237,65 @@ fn the_document_of_a_refused_repair_says_so_at_the_top() {
         document.starts_with("# blurred cells\n\n**Refused.** Formerly correct cases lose"),
         "{document}"
     );
-    contains(section(&document, "4"), &["✗ not passed", "About 21\u{202f}500 cases would be needed"]);
-    for missing in ["6", "7", "8", "9"] {
+    contains(section(&document, "4"), &["✗ not passed", "310; about 21\u{202f}500 more needed"]);
+    for missing in ["7", "8", "9"] {
         contains(section(&document, missing), &["Not recorded."]);
     }
+}
+
+#[test]
+fn every_run_has_a_verdict_where_there_are_several() {
+    let run = |seed, accepted: bool, reason: &str| RepairRun {
+        seed,
+        target: vec!["2".to_owned()],
+        accepted: Some(accepted),
+        reason: reason.to_owned(),
+        model: Some(format!("models/of-{seed}.onnx")),
+        ..RepairRun::default()
+    };
+    let runs = vec![run(42, true, "All criteria are met."), run(43, false, "all: a|b.")];
+    let several = Repair { runs, ..sample::repair::accepted() };
+    let document = markdown(&several);
+    let head = document.split("\n## ").next().unwrap();
+    contains(
+        head,
+        &[
+            "Accepted in 1 of 2 runs",
+            "| 1 | 42 | Kind 2 | Accepted | – | – | – | – | models/of-42.onnx | All criteria are met. |",
+            "| 2 | 43 | Kind 2 | Refused | – | – | – | – | models/of-43.onnx | all: a\\|b. |",
+        ],
+    );
+    assert!(render(&study(vec![several.clone()])).contains("accepted.</strong> Accepted in 1 of 2 runs"));
+    contains(&panel(vec![several]), &["Accepted in 1 of 2 runs", "models/of-43.onnx", "all: a|b."]);
+    assert!(!markdown(&sample::repair::accepted()).contains(" runs"));
+}
+
+#[test]
+fn all_settings_are_listed_with_the_front() {
+    let setting = |setting: &str, target, all, chosen| Tradeoff {
+        method: "ewc".to_owned(),
+        setting: setting.to_owned(),
+        target,
+        all,
+        chosen,
+        ..Tradeoff::default()
+    };
+    let tradeoffs = vec![
+        setting("far", 0.9, 0.01, false),
+        setting("beaten", 0.4, 0.01, false),
+        setting("near", 0.5, 0.02, true),
+        setting("broken", f64::NAN, 0.9, false),
+    ];
+    let document = markdown(&Repair { tradeoffs, ..sample::repair::accepted() });
+    contains(
+        section(&document, "6"),
+        &[
+            "| far | +0.900 | 0.000 | +0.010 | front |",
+            "| beaten | +0.400 | 0.000 | +0.010 |  |",
+            "| near | +0.500 | 0.000 | +0.020 | front, **chosen** |",
+            "| broken | – | 0.000 | +0.900 |  |",
+        ],
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The output folder: results, tables, models, report.
 
+mod repairs;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -12,7 +14,7 @@ use modelmend_failure::train::TrainEpoch;
 use modelmend_learn::matrix::Summary;
 use modelmend_learn::scores::{adjusted_rand_index, normalized_mutual_information};
 use modelmend_net::Model;
-use modelmend_report::input::{Repair, ReportInput};
+use modelmend_report::input::ReportInput;
 use modelmend_study::cache::{InputHash, write_atomically};
 use modelmend_study::record::{
     Cases, Explanation, Matrix, Measure, Program, Results, RunRecord, Significance, SubtypingResult,
@@ -27,7 +29,6 @@ use super::context::Context;
 use super::divide::{Material, Setting};
 use super::evidence::{Evidence, Table, TunedEvidence};
 use super::repair::Repaired;
-use super::repair_page;
 use super::report;
 use super::train::Trained;
 
@@ -42,6 +43,8 @@ pub(crate) struct Finished {
     tables: Tables,
     /// Models by file name.
     models: Vec<(String, Model)>,
+    /// The repaired model by file name.
+    repaired: Option<(String, Model)>,
     /// Training cases by their pull, where they are known.
     causes: Option<Columns>,
 }
@@ -102,12 +105,11 @@ pub(crate) fn finish(
             results.truth.insert(e.name.clone(), score);
         }
     }
-    let (mut models, learning) = models(&evidence, trained);
+    let (models, learning) = models(&evidence, trained);
     let confidence = study.statistics.confidence;
     let repairs = repaired.iter().map(|r| r.page(setting, confidence)).collect();
     if let Some(repaired) = &repaired {
         results.repairs.insert(repaired.name(), repaired.result(setting));
-        models.push((repaired.file(), repaired.model.clone()));
     }
     let clustered = evidence.first().and_then(|own| clustered(own, material));
     let refusals = repaired.as_ref().map(Repaired::refusals).unwrap_or_default();
@@ -119,11 +121,12 @@ pub(crate) fn finish(
         },
         results,
         tables: Tables {
-            cases: case_table(setting, evidence.first(), &picture),
+            cases: case_table(setting, evidence.first(), (&picture, repaired.as_ref())),
             matrices: evidence.iter().filter_map(matrix_file).collect(),
             embedding: clustered.unwrap_or(picture),
         },
         models,
+        repaired: repaired.as_ref().map(|r| (r.file(), r.model.clone())),
         causes: repaired.as_ref().and_then(|r| r.causes.as_ref()).map(Causes::table),
     }
 }
@@ -281,7 +284,11 @@ fn truth(setting: &Setting<'_>, e: &Evidence) -> Option<TruthScore> {
     Some(TruthScore { ari, nmi: normalized_mutual_information(&known, &found).ok()? })
 }
 
-fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f32>) -> Columns {
+fn case_table(
+    setting: &Setting<'_>,
+    own: Option<&Evidence>,
+    (picture, repaired): (&Array2<f32>, Option<&Repaired>),
+) -> Columns {
     let population = setting.population;
     let (subject, predictions) = (&population.subject, &population.judged.predictions);
     let mut position = vec![None; predictions.len()];
@@ -312,6 +319,7 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
         "x",
         "y",
         "group",
+        "fold",
     ];
     for (name, column) in &subject.cases.metadata {
         let name = if reserved.contains(&name.as_str()) { format!("metadata.{name}") } else { name.clone() };
@@ -333,6 +341,12 @@ fn case_table(setting: &Setting<'_>, own: Option<&Evidence>, picture: &Array2<f3
         ("x".into(), point(0)),
         ("y".into(), point(1)),
     ]);
+    if let Some(repaired) = repaired {
+        let mut folds = vec![None; predictions.len()];
+        let tests = repaired.fold_of.iter().enumerate();
+        tests.for_each(|(case, &fold)| folds[population.number(case)] = Some(fold as i64 + 1));
+        columns.push(("fold".into(), Column::Integer(folds)));
+    }
     table(columns)
 }
 
@@ -353,21 +367,30 @@ pub(crate) fn write(
     runner: &Runner<'_>,
     inputs: &Mutex<BTreeMap<String, InputHash>>,
 ) -> Result<()> {
-    let results: Vec<Results> = finished.iter().map(|f| f.results.clone()).collect();
-    let first = finished.remove(0);
+    repairs::remove_old(out)?;
     let folder = out.join("models");
     std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make it", folder.display()))?;
-    for (name, model) in &first.models {
+    let repaired: Vec<(String, Model)> = finished.iter_mut().filter_map(|f| f.repaired.take()).collect();
+    let models = finished.first_mut().map(|f| std::mem::take(&mut f.models)).unwrap_or_default();
+    for (name, model) in models.iter().chain(&repaired) {
         model.write(&folder.join(name.replace(['/', ':'], "-")))?;
     }
+    let mut results: Vec<Results> = finished.iter().map(|f| f.results.clone()).collect();
+    let first = finished.remove(0);
     first.tables.write(out)?;
     if let Some(causes) = &first.causes {
-        write_parquet(&out.join("causes.parquet"), causes)?;
+        write_parquet(&out.join(repairs::CAUSES), causes)?;
     }
     let mut report = first.report;
-    let others: Vec<Repair> = finished.into_iter().flat_map(|f| f.report.repairs).collect();
-    report.repairs.iter_mut().for_each(|repair| repair_page::over_runs(repair, &others));
+    let others: Vec<ReportInput> = finished.into_iter().map(|f| f.report).collect();
+    repairs::complete(&mut report, &others, &runner.records());
+    repairs::add_hashes((&mut results, &mut report), out, file, inputs)?;
     documents(out, file, (&results, report), runner, inputs)
+}
+
+/// The program that runs.
+fn program() -> Program {
+    Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
 /// Writes what every study leaves behind: the page with its figures and documents, all numbers, where they come from.
@@ -379,7 +402,7 @@ pub(super) fn documents(
     inputs: &Mutex<BTreeMap<String, InputHash>>,
 ) -> Result<()> {
     let inputs = inputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    let program = Program { name: "modelmend".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let program = program();
     let record = RunRecord::new(
         (program, modelmend_net::kernels::matrix_unit::available()),
         file,

@@ -3,6 +3,7 @@
 mod cases;
 mod deliver;
 mod folds;
+mod record;
 mod verdict;
 
 use anyhow::{Context as _, Result, bail};
@@ -61,6 +62,12 @@ pub(crate) struct Repaired {
     pub(crate) gate: Gate,
     /// The training cases behind the failures, where the study names what the model was trained on.
     pub(crate) causes: Option<Causes>,
+    /// The fold in which each case is a test case, counted from 0.
+    pub(crate) fold_of: Vec<usize>,
+    /// What was used and made, each with its hash.
+    pub(crate) hashes: Vec<(String, String)>,
+    /// Runs of the study before this one.
+    pub(crate) run: u64,
 }
 
 /// A method on one split, whose test side took no part in any choice.
@@ -97,14 +104,6 @@ pub(crate) struct Judged {
     pub(crate) subtypes: Vec<Share>,
 }
 
-impl Repaired {
-    /// Why the repair is refused; empty where it is accepted.
-    pub(crate) fn refusals(&self) -> Vec<String> {
-        let gate = self.verdict.refusals().map(|c| format!("{}: {}.", c.name.as_str(), c.reason));
-        self.mislabelled.iter().cloned().chain(gate).collect()
-    }
-}
-
 /// Runs the `repair:` section of a study. `except` are subtypes that look mislabelled, with the reasons: they are not
 /// learned, and a repair that was asked to learn one is refused.
 pub(crate) fn repair(
@@ -112,7 +111,7 @@ pub(crate) fn repair(
     setting: &Setting<'_>,
     section: &Repair,
     (division, except): (&Division, Vec<(usize, String)>),
-    (training, bootstrap): (Option<Labelled>, u32),
+    (training, bootstrap, run): (Option<Labelled>, u32, u64),
 ) -> Result<Repaired> {
     let (work, rehearsed) = Work::new(context, setting, section, (division, &except), (training, bootstrap))?;
     let causes = work.causes(rehearsed)?;
@@ -130,6 +129,7 @@ pub(crate) fn repair(
     let (model, audit) = work.deliver(&chosen, &targets)?;
     let (crossed, targeted) = work.crossed(&folds);
     let verdict = work.verdict(&crossed, &targeted)?;
+    let hashes = work.hashes(&model);
     let asked = |(subtype, why): &(usize, String)| {
         targets.contains(subtype).then(|| format!("target {}: {why}.", subtype + 1))
     };
@@ -148,6 +148,9 @@ pub(crate) fn repair(
         folds: section.gate.folds as usize,
         gate: section.gate,
         causes,
+        fold_of: work.folds,
+        hashes,
+        run,
     })
 }
 
@@ -166,6 +169,8 @@ struct Work<'a> {
     problem: Problem,
     /// Names the cases of the problem: the cache must not take one set of rehearsed cases for another.
     cases: Hash,
+    /// Names the rehearsed cases and their labels, where there are any.
+    training: Option<Hash>,
     /// The fold in which each case is a test case.
     folds: Vec<usize>,
     /// Bootstrap replicates of the gate.
@@ -196,15 +201,19 @@ impl<'a> Work<'a> {
                 idle.name()
             );
         }
-        let work = Self { context, setting, section, layout, aimed, problem, cases, folds, bootstrap };
+        let training = rehearsed.as_ref().map(|r| record::listed(&r.cases.ids, &r.cases.labels));
+        let work =
+            Self { context, setting, section, layout, aimed, problem, cases, training, folds, bootstrap };
         Ok((work, rehearsed))
     }
 
-    /// The method whose model is delivered: the default where the study names it, else the last one named.
+    /// The method whose model is delivered: the one that the study names for it, else the default where it is compared, else
+    /// the last one compared.
     fn delivered(&self) -> Result<&'static dyn Method> {
         let last = self.section.methods.iter().rev().copied().find_map(named);
         let auto = self.section.methods.contains(&RepairMethod::Auto).then(|| method("auto")).flatten();
-        auto.or(last).context("repair.methods: names no method that repairs")
+        let asked = self.section.deliver.and_then(named);
+        asked.or(auto).or(last).context("repair.methods: names no method that repairs")
     }
 
     fn gate(&self) -> &Gate {

@@ -7,10 +7,7 @@ use modelmend_failure::repair::gate::Criterion;
 use modelmend_failure::repair::task::{Score, Share};
 use modelmend_learn::matrix::Summary;
 use modelmend_learn::stats::wilson;
-use modelmend_net::Model;
 use modelmend_report::input as page;
-use modelmend_study::Hash;
-use modelmend_study::record::{Effect, RepairResult};
 
 use super::causes::Causes;
 use super::divide::Setting;
@@ -26,33 +23,14 @@ impl Repaired {
         format!("repair-{}", self.method.name())
     }
 
-    /// File name of the model: one that the gate refused says so.
+    /// File name of the model: one that was refused says so, and that of a further run says which.
     pub(crate) fn file(&self) -> String {
-        match self.refusals().is_empty() {
-            true => format!("{}.onnx", self.name()),
-            false => format!("refused-{}.onnx", self.name()),
-        }
+        let refused = if self.refusals().is_empty() { "" } else { "refused-" };
+        let run = if self.run == 0 { String::new() } else { format!("-run-{}", self.run + 1) };
+        format!("{refused}{}{run}.onnx", self.name())
     }
 
-    /// The numbers of `results.json`, cross-fitted.
-    pub(crate) fn result(&self, setting: &Setting<'_>) -> RepairResult {
-        let before = &setting.judged.predictions;
-        let effect = |after: &[Prediction]| Effect {
-            target: self.share(after, |case| self.targeted[case]).value(),
-            correct: self.share(after, |case| before[case].correct).value(),
-            all: self.share(after, |_| true).value(),
-        };
-        RepairResult {
-            target: self.targets.iter().map(|t| (t + 1).to_string()).collect(),
-            before: effect(before),
-            after: effect(&self.crossed),
-            accepted: self.refusals().is_empty(),
-            model: Some(format!("models/{}", self.file())),
-            causes: self.causes.as_ref().map(Causes::result),
-        }
-    }
-
-    fn share(&self, after: &[Prediction], of: impl Fn(usize) -> bool) -> Share {
+    pub(super) fn share(&self, after: &[Prediction], of: impl Fn(usize) -> bool) -> Share {
         let cases: Vec<usize> = (0..after.len()).filter(|&case| of(case)).collect();
         Share { right: cases.iter().filter(|&&case| after[case].correct).count(), of: cases.len() }
     }
@@ -78,6 +56,8 @@ impl Repaired {
             reason: if refusals.is_empty() { "All criteria are met.".to_owned() } else { refusals.join(" ") },
             model: Some(format!("models/{}", self.file())),
             folds: self.folds as u64,
+            confidence: Some(confidence),
+            runs: Vec::new(),
             counts: page::RepairCounts {
                 target: Some(target.of as u64),
                 target_repaired: Some(target.right as u64),
@@ -101,7 +81,7 @@ impl Repaired {
                 .iter()
                 .map(|c| page::AuditLine { what: c.what.clone(), passed: c.passed, detail: c.detail.clone() })
                 .collect(),
-            hashes: self.hashes(setting.problem.model()),
+            hashes: self.hashes.clone(),
             protocol: self.protocol(setting),
         }
     }
@@ -143,24 +123,24 @@ impl Repaired {
         self.verdict.subgroups.iter().map(one).collect()
     }
 
+    /// The unrepaired model on the test side of the study's own split: all, and each subtype.
+    pub(super) fn unrepaired(&self, setting: &Setting<'_>) -> Option<(Score, Vec<Share>)> {
+        let any = self.methods.first()?.attempts.first()?;
+        let nothing = |share: &Share| Share { right: 0, ..*share };
+        let sides = setting.judged.failure.iter().zip(setting.trial.parts);
+        let right = sides.filter(|(failure, part)| !**failure && **part == Part::Test).count();
+        let test = Score {
+            target: nothing(&any.test.target),
+            correct: Share { right, of: right },
+            all: Share { right, ..any.test.all },
+        };
+        Some((test, any.subtypes.iter().map(nothing).collect()))
+    }
+
     /// The table of methods on the test side of the study's own split.
     fn rows(&self, setting: &Setting<'_>) -> Vec<page::RepairMethodRow> {
-        let none = self.methods.first().and_then(|m| m.attempts.first()).map(|a| {
-            let nothing = |share: Share| Share { right: 0, ..share };
-            let correct = setting.judged.failure.iter().zip(setting.trial.parts);
-            let right = correct.filter(|(failure, part)| !**failure && **part == Part::Test).count();
-            let test = Score {
-                target: nothing(a.test.target),
-                correct: Share { right, of: right },
-                all: Share { right, ..a.test.all },
-            };
-            row(
-                "none",
-                "the model before",
-                (&test, &a.subtypes.iter().copied().map(nothing).collect::<Vec<_>>()),
-                false,
-            )
-        });
+        let none = self.unrepaired(setting);
+        let none = none.map(|(test, subtypes)| row("none", "the model before", (&test, &subtypes), false));
         let rows = self.methods.iter().filter_map(|m| {
             let best: &Judged = m.attempts.first()?;
             let settings = best.setting.to_string();
@@ -198,11 +178,6 @@ impl Repaired {
         }
     }
 
-    fn hashes(&self, before: &Model) -> Vec<(String, String)> {
-        let hash = |model: &Model| Hash::of(&model.to_bytes()).to_string();
-        vec![("model before".to_owned(), hash(before)), ("repaired model".to_owned(), hash(&self.model))]
-    }
-
     fn protocol(&self, setting: &Setting<'_>) -> page::Protocol {
         let gate = &self.gate;
         let count = setting.problem.count();
@@ -227,17 +202,29 @@ impl Repaired {
             residual_risks: vec![
                 "The numbers describe the procedure on cases like these; data of another origin can behave otherwise.".to_owned(),
                 "The delivered model was trained on all cases and has itself no untouched test case here.".to_owned(),
+                "The subtypes were found once, from all failures, the test cases of the folds among them. What the folds repeat, and \
+                 what the numbers therefore judge, is what was done about these subtypes, not how they were found."
+                    .to_owned(),
                 "Subgroups that no metadata column names were not examined.".to_owned(),
             ],
         }
     }
 }
 
-/// The methods of the first run with means and standard deviations over all runs. Subtypes are found anew with every seed,
-/// so that theirs stay those of the first.
-pub(crate) fn over_runs(first: &mut page::Repair, others: &[page::Repair]) {
+/// The first run's repair, with the verdict of every run, and the methods with means and standard deviations over all runs.
+/// Subtypes are found anew with every seed, so that theirs stay those of the first.
+pub(super) fn over_runs((seed, first): (u64, &mut page::Repair), others: &[page::ReportInput]) {
+    let same = |other: &&page::Repair| other.name == first.name;
+    let others: Vec<(u64, &page::Repair)> = others
+        .iter()
+        .flat_map(|input| input.repairs.iter().filter(same).map(|repair| (input.facts.seed, repair)))
+        .collect();
+    if !others.is_empty() {
+        let own = run(seed, first);
+        first.runs = std::iter::once(own).chain(others.iter().map(|(seed, r)| run(*seed, r))).collect();
+    }
     let field = |pick: fn(&page::RepairMethodRow) -> Option<page::Measure>, row: &page::RepairMethodRow| {
-        let same = others.iter().flat_map(|r| &r.methods).filter(|other| other.method == row.method);
+        let same = others.iter().flat_map(|(_, r)| &r.methods).filter(|other| other.method == row.method);
         let values: Vec<Option<f64>> =
             std::iter::once(row).chain(same).map(|r| pick(r).map(|m| m.mean)).collect();
         Summary::of(&values).map(|s| page::Measure { mean: s.mean, std: s.std, ..page::Measure::default() })
@@ -245,6 +232,21 @@ pub(crate) fn over_runs(first: &mut page::Repair, others: &[page::Repair]) {
     for row in &mut first.methods {
         let all = (field(|r| r.target, row), field(|r| r.correct, row), field(|r| r.all, row));
         (row.target, row.correct, row.all) = all;
+    }
+}
+
+/// What a run came to, for the table of runs.
+fn run(seed: u64, repair: &page::Repair) -> page::RepairRun {
+    page::RepairRun {
+        seed,
+        target: repair.target.clone(),
+        accepted: repair.accepted,
+        reason: repair.reason.clone(),
+        model: repair.model.clone(),
+        repaired: repair.after.target,
+        kept: repair.after.correct,
+        before: repair.before.all,
+        after: repair.after.all,
     }
 }
 
@@ -266,6 +268,7 @@ fn criterion(c: &Criterion) -> page::Criterion {
             lo: c.interval.map(|i| i.0),
             hi: c.interval.map(|i| i.1),
         }),
+        level: Some(c.level),
         margin: Some(c.margin),
         p: c.p,
         cases: c.cases as u64,
@@ -309,8 +312,13 @@ mod tests {
                 vec![row("none", "", (&Score::default(), &[]), false), row("auto", "", (&test, &[]), true)];
             page::Repair { methods, ..page::Repair::default() }
         };
-        let mut first = run(0.6);
-        over_runs(&mut first, &[run(0.8)]);
+        let mut first = page::Repair { accepted: Some(true), ..run(0.6) };
+        let second = page::Repair { accepted: Some(false), ..run(0.8) };
+        let facts = page::Facts { seed: 8, ..page::Facts::default() };
+        let other = page::ReportInput { facts, repairs: vec![second], ..page::ReportInput::default() };
+        over_runs((7, &mut first), &[other]);
+        let runs: Vec<_> = first.runs.iter().map(|run| (run.seed, run.accepted)).collect();
+        assert_eq!(runs, [(7, Some(true)), (8, Some(false))]);
         let all = first.methods[1].all.map(|m| ((m.mean * 100.0).round(), (m.std * 100.0).round()));
         assert_eq!((all, first.methods[0].all), (Some((70.0, 10.0)), None));
     }

@@ -57,12 +57,18 @@ pub(crate) struct RunOptions {
 pub(crate) struct RepairChoice {
     /// Subtypes, counted from 1.
     pub(crate) target: Option<Vec<u32>>,
-    /// Name of a method.
+    /// Name of the method whose model is delivered.
     pub(crate) method: Option<String>,
 }
 
 impl RepairChoice {
-    fn apply(&self, study: &mut ClassificationStudy) -> Result<()> {
+    /// Changes what the study says; the methods that it compares stay, and the delivered one is added where it is not among
+    /// them.
+    fn apply(&self, file: &mut StudyFile) -> Result<()> {
+        let path = file.path.clone();
+        let Study::Classification(study) = &mut file.study else {
+            bail!("{}: task: only classifiers are repaired, `task: classification`", path.display());
+        };
         let section = study.repair.get_or_insert_default();
         if let Some(target) = &self.target {
             section.target = RepairTarget::Subtypes(target.clone());
@@ -71,17 +77,20 @@ impl RepairChoice {
             let known = serde_json::from_value(serde_json::Value::String(name.clone()));
             let method: RepairMethod =
                 known.with_context(|| format!("--method {name}: there is no such method"))?;
-            section.methods = vec![RepairMethod::None, method];
+            if !section.methods.contains(&method) {
+                section.methods.push(method);
+            }
+            section.deliver = Some(method);
         }
-        Ok(())
+        Ok(file.study.check(&path)?)
     }
 }
 
 /// Runs a study file and returns the exit code.
 pub(crate) fn run_file(path: &Path, options: &RunOptions) -> Result<u8> {
     let mut file = StudyFile::load(path)?;
-    if let (Some(choice), Study::Classification(study)) = (&options.repair, &mut file.study) {
-        choice.apply(study)?;
+    if let Some(choice) = &options.repair {
+        choice.apply(&mut file)?;
     }
     let file = file;
     if options.estimate {
@@ -131,10 +140,21 @@ fn classification(
         crate::output::line("stopped as asked; run again without --until for the results");
         return Ok(0);
     }
-    let refusals: Vec<String> = finished.iter().filter_map(|f| f.refusal.clone()).collect();
+    let refusals = refusals(&finished, file.study.seeds().len());
     outputs::write(out, file, finished, runner, &inputs)?;
-    refusals.iter().for_each(|reason| crate::output::line(&format!("refused: {reason}")));
+    refusals.iter().for_each(|refusal| crate::output::line(refusal));
     Ok(if refusals.is_empty() { 0 } else { crate::output::REFUSED })
+}
+
+/// A line for each refused run; where there are several runs it says which.
+fn refusals(finished: &[Finished], runs: usize) -> Vec<String> {
+    let refused = finished.iter().enumerate().filter_map(|(run, f)| Some((run, f, f.refusal.as_ref()?)));
+    refused
+        .map(|(run, f, reason)| match runs {
+            0 | 1 => format!("refused: {reason}"),
+            _ => format!("run {} of {runs} (seed {}) refused: {reason}", run + 1, f.results.seed),
+        })
+        .collect()
 }
 
 /// What has to stand before the first step.
@@ -232,7 +252,7 @@ fn analyse(
                 &setting,
                 section,
                 (&own.division, except),
-                (training, study.statistics.bootstrap),
+                (training, study.statistics.bootstrap, context.seed.wrapping_sub(study.seed)),
             )?)
         }
         _ => None,

@@ -71,6 +71,10 @@ pub(crate) fn read(
     }
     let Labelled { cases, targets, names, planted } = labelled(file, data, context.seed)?;
     let (model, model_name, checkpoints) = models(file, study, trained)?;
+    if let Some(path) = &study.model {
+        // For the provenance; steps stand on what was read of it.
+        context.hash(&path.to_string(), &file.resolve(path))?;
+    }
     hashes.push(Hash::of(&model.to_bytes()));
     hashes.extend(checkpoints.iter().map(|m| Hash::of(&m.to_bytes())));
     let selection = serde_json::json!({

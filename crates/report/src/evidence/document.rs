@@ -44,7 +44,42 @@ fn head(input: &ReportInput, repair: &Repair) -> String {
     let mut facts: Vec<String> = facts.map(|(name, value)| format!("{name}: {}", text(value))).collect();
     facts.push(format!("Seed: {}", input.facts.seed));
     let decision = paragraph(&[format!("**{}.**", words::verdict(repair)), text(&repair.reason)]);
-    format!("# {}\n\n{decision}\n{}", text(&words::name(repair)), list(&facts))
+    format!("# {}\n\n{decision}\n{}{}", text(&words::name(repair)), list(&facts), runs(repair))
+}
+
+/// The verdict of every run, where there are several.
+fn runs(repair: &Repair) -> String {
+    let Some(sentence) = words::runs(repair) else { return String::new() };
+    let header = [
+        "Run",
+        "Seed",
+        "Target",
+        "Decision",
+        "Target repaired",
+        "Correct kept",
+        "All before",
+        "All after",
+        "Model",
+        "Reason",
+    ];
+    let rows: Vec<Vec<String>> = repair
+        .runs
+        .iter()
+        .enumerate()
+        .map(|(index, run)| {
+            let mut cells = vec![
+                (index + 1).to_string(),
+                run.seed.to_string(),
+                text(&words::kinds(&run.target)),
+                words::decision(run.accepted).to_owned(),
+            ];
+            let estimates = [run.repaired, run.kept, run.before, run.after];
+            cells.extend(estimates.map(|estimate| format::with_interval(estimate, 3)));
+            cells.extend([text(run.model.as_deref().unwrap_or(format::MISSING)), text(&run.reason)]);
+            cells
+        })
+        .collect();
+    format!("\n{}\n{}", paragraph(&[sentence]), filled(&header, &rows))
 }
 
 /// Sentences as one paragraph; nothing where there are none.
@@ -90,22 +125,23 @@ fn criteria(repair: &Repair) -> String {
 }
 
 fn results(repair: &Repair) -> String {
-    let header = ["Criterion", "Measured (95 % interval)", "Margin", "p", "Cases", "Result", "Reason"];
+    let header = ["Criterion", "Measured (interval)", "Margin", "p", "Cases", "Result", "Reason"];
     let criteria: Vec<Vec<String>> = repair.criteria.iter().map(criterion).collect();
-    join(&[filled(&header, &criteria), filled(&["Accuracy on", "Before", "After"], &accuracies(repair))])
+    let interval =
+        repair.confidence.map_or_else(String::new, |level| format!(" ({} interval)", words::coverage(level)));
+    let [before, after] = ["Before", "After"].map(|side| format!("{side}{interval}"));
+    join(&[filled(&header, &criteria), filled(&["Accuracy on", &before, &after], &accuracies(repair))])
 }
 
 fn criterion(criterion: &Criterion) -> Vec<String> {
-    let reason = [Some(criterion.reason.clone()), words::needed(criterion)];
-    let reason: Vec<String> = reason.into_iter().flatten().collect();
     vec![
         text(&criterion.name),
-        format::with_interval(criterion.estimate, 3),
+        words::estimate(criterion),
         optional(criterion.margin),
         format::p_value(criterion.p),
-        format::count(criterion.cases),
+        words::cases(criterion),
         words::outcome(criterion.passed).to_owned(),
-        text(&reason.join(" ")),
+        text(&criterion.reason),
     ]
 }
 
@@ -143,7 +179,7 @@ fn subgroups(repair: &Repair) -> String {
 
 fn methods(repair: &Repair) -> String {
     if repair.methods.is_empty() {
-        return String::new();
+        return settings(repair);
     }
     let fixed = ["Method", "Settings", "Target", "Correct before", "All"].map(str::to_owned);
     let kinds = repair.subtypes.iter().map(|name| text(&kind_title(name)));
@@ -162,7 +198,37 @@ fn methods(repair: &Repair) -> String {
             cells
         })
         .collect();
-    join(&["Accuracy, mean ± standard deviation over seeds.\n".to_owned(), table(&header, &rows)])
+    join(&[
+        "Accuracy, mean ± standard deviation over seeds.\n".to_owned(),
+        table(&header, &rows),
+        settings(repair),
+    ])
+}
+
+/// Every setting of every method: what was to be had for what.
+fn settings(repair: &Repair) -> String {
+    let front = words::front(&repair.tradeoffs);
+    let rows: Vec<Vec<String>> = repair
+        .tradeoffs
+        .iter()
+        .zip(front)
+        .map(|(t, front)| {
+            let mut cells = vec![text(&words::method(&t.method)), text(&t.setting)];
+            cells.extend([t.target, t.correct, t.all].map(|value| format::change(value, 3)));
+            let marks = [(front, "front"), (t.chosen, "**chosen**")];
+            cells.push(
+                marks.iter().filter(|(on, _)| *on).map(|(_, mark)| *mark).collect::<Vec<_>>().join(", "),
+            );
+            cells
+        })
+        .collect();
+    let table = filled(&["Method", "Setting", "Target", "Correct before", "All cases", ""], &rows);
+    if table.is_empty() {
+        return table;
+    }
+    format!(
+        "All settings, changes of accuracy on the test side; “front” marks those that no other beats in both target and all cases.\n\n{table}"
+    )
 }
 
 fn risks(repair: &Repair) -> String {

@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::format;
 use crate::input::{
-    Causes, Criterion, Estimate, Measure, PlantedCause, Repair, RepairAccuracy, RepairSubgroup,
+    Causes, Criterion, Estimate, Measure, PlantedCause, Repair, RepairAccuracy, RepairSubgroup, Tradeoff,
 };
 use crate::panels::kind_title;
 
 /// The decision in a word.
 pub(crate) fn verdict(repair: &Repair) -> &'static str {
-    match repair.accepted {
+    decision(repair.accepted)
+}
+
+/// The decision about one run in a word.
+pub(crate) fn decision(accepted: Option<bool>) -> &'static str {
+    match accepted {
         Some(true) => "Accepted",
         Some(false) => "Refused",
         None => "Not judged",
@@ -34,7 +39,12 @@ pub(crate) fn name(repair: &Repair) -> String {
 
 /// The target subtypes, as a list.
 pub(crate) fn targets(repair: &Repair) -> String {
-    repair.target.iter().map(|name| kind_title(name)).collect::<Vec<_>>().join(", ")
+    kinds(&repair.target)
+}
+
+/// Subtypes as a list.
+pub(crate) fn kinds(names: &[String]) -> String {
+    names.iter().map(|name| kind_title(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// A method of the study file as a reader calls it.
@@ -132,22 +142,62 @@ pub(crate) fn how(repair: &Repair) -> Option<String> {
     (!repair.method.is_empty()).then(|| format!("Method: {}{settings}.", method(&repair.method)))
 }
 
-/// How many cases it would take to decide.
-pub(crate) fn needed(criterion: &Criterion) -> Option<String> {
-    criterion.needed.map(|cases| format!("About {} cases would be needed to decide.", format::count(cases)))
+/// What was measured, with its interval and the coverage of that.
+pub(crate) fn estimate(criterion: &Criterion) -> String {
+    let text = format::with_interval(criterion.estimate, 3);
+    match (text.strip_suffix(')'), criterion.level) {
+        (Some(open), Some(level)) => format!("{open}, {})", coverage(level)),
+        _ => text,
+    }
 }
 
-/// How many subgroups there are and how many lose more than they may.
+/// The coverage of intervals as a percentage without needless decimals.
+pub(crate) fn coverage(level: f64) -> String {
+    format::percent(level, if (1000.0 * level).round() % 10.0 == 0.0 { 0 } else { 1 })
+}
+
+/// The cases of a criterion, and how many more it would take to decide.
+pub(crate) fn cases(criterion: &Criterion) -> String {
+    let cases = format::count(criterion.cases);
+    match criterion.needed {
+        Some(more) => format!("{cases}; about {} more needed", format::count(more)),
+        None => cases,
+    }
+}
+
+/// How many subgroups there are and how many are shown to lose more than they may.
 pub(crate) fn subgroups(subgroups: &[RepairSubgroup]) -> String {
     let failed = subgroups.iter().filter(|subgroup| !subgroup.passed).count() as u64;
     let all = format::count(subgroups.len() as u64);
     match failed {
-        0 => format!("All {all} subgroups keep their accuracy within the margin."),
-        _ => format!(
-            "{} of {all} subgroups are not shown to keep their accuracy within the margin.",
-            format::count(failed)
-        ),
+        0 => format!("None of {all} subgroups is shown to fall by more than the margin."),
+        1 => format!("1 of {all} subgroups is shown to fall by more than the margin."),
+        _ => {
+            format!("{} of {all} subgroups are shown to fall by more than the margin.", format::count(failed))
+        }
     }
+}
+
+/// How many runs were accepted, where there are several.
+pub(crate) fn runs(repair: &Repair) -> Option<String> {
+    let accepted = repair.runs.iter().filter(|run| run.accepted == Some(true)).count();
+    (!repair.runs.is_empty()).then(|| {
+        format!(
+            "Accepted in {accepted} of {} runs, each with a seed and subtypes of its own; what follows is the first.",
+            repair.runs.len()
+        )
+    })
+}
+
+/// Which settings no other beats in both target and all cases.
+pub(crate) fn front(tradeoffs: &[Tradeoff]) -> Vec<bool> {
+    let beats = |a: &Tradeoff, b: &Tradeoff| {
+        a.target >= b.target && a.all >= b.all && (a.target > b.target || a.all > b.all)
+    };
+    let on_front = |t: &Tradeoff| {
+        t.target.is_finite() && t.all.is_finite() && !tradeoffs.iter().any(|other| beats(other, t))
+    };
+    tradeoffs.iter().map(on_front).collect()
 }
 
 /// How well the planted causes are found, where they are known.

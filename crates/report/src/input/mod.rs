@@ -16,7 +16,7 @@ pub use provenance::{InputFile, Provenance, StepRecord};
 pub use regions::RegionFacts;
 pub use repair::{
     AuditLine, CauseCase, Causes, Criterion, PlantedCause, Protocol, Repair, RepairAccuracy, RepairCounts,
-    RepairMethodRow, RepairSubgroup, RepairedCase, Tradeoff,
+    RepairMethodRow, RepairRun, RepairSubgroup, RepairedCase, Tradeoff,
 };
 pub use stress::{StressAlarm, StressExample, StressMap, StressRow, StressTest};
 pub use subtyping::{

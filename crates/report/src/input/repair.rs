@@ -24,6 +24,10 @@ pub struct Repair {
     pub model: Option<String>,
     /// Folds of the cross-fit; 0 where there was none.
     pub folds: u64,
+    /// Coverage of the intervals of `before` and `after`, above 0 and below 1, where it is known.
+    pub confidence: Option<f64>,
+    /// What every run of the study came to, this one first; empty where there is one run only.
+    pub runs: Vec<RepairRun>,
     /// Cases behind the accuracies.
     pub counts: RepairCounts,
     /// Accuracy of the unrepaired model.
@@ -56,6 +60,30 @@ pub struct Repair {
     pub hashes: Vec<(String, String)>,
     /// What was fixed before the repair began.
     pub protocol: Protocol,
+}
+
+/// What one of several runs, each with a seed of its own, came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RepairRun {
+    /// Its seed.
+    pub seed: u64,
+    /// Names of the subtypes that it was to repair; every run finds subtypes of its own.
+    pub target: Vec<String>,
+    /// Whether its repair passed; `None` where it was not judged.
+    pub accepted: Option<bool>,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Path of its model in the output folder; `None` where none was written.
+    pub model: Option<String>,
+    /// Accuracy on its target subtypes after the repair.
+    pub repaired: Option<Estimate>,
+    /// Accuracy after the repair on the cases that were right before.
+    pub kept: Option<Estimate>,
+    /// Accuracy on all cases before.
+    pub before: Option<Estimate>,
+    /// Accuracy on all cases after.
+    pub after: Option<Estimate>,
 }
 
 /// Number of cases behind the accuracies of a repair; `None` where they were not counted.
@@ -96,6 +124,8 @@ pub struct Criterion {
     pub question: String,
     /// The measured quantity with its interval.
     pub estimate: Option<Estimate>,
+    /// Coverage of the interval, above 0 and below 1, where it is known.
+    pub level: Option<f64>,
     /// The margin that was fixed beforehand.
     pub margin: Option<f64>,
     /// p-value of the test behind the decision.
@@ -104,7 +134,7 @@ pub struct Criterion {
     pub cases: u64,
     /// Whether it is met.
     pub passed: bool,
-    /// Number of cases that would be needed to decide, where there were too few.
+    /// Number of further cases that would probably be enough to decide, where there were too few.
     pub needed: Option<u64>,
     /// Why, in one sentence.
     pub reason: String,
@@ -128,7 +158,7 @@ pub struct RepairSubgroup {
     pub change: f64,
     /// p-value of the test behind the decision, corrected for the number of subgroups.
     pub p: Option<f64>,
-    /// Whether the subgroup keeps its accuracy within the margin.
+    /// Whether a fall beyond the margin is not shown.
     pub passed: bool,
 }
 

@@ -26,6 +26,8 @@ pub(crate) fn accepted() -> Repair {
         reason: "All criteria are met.".to_owned(),
         model: Some("repair/rim-and-pallor.onnx".to_owned()),
         folds: 5,
+        confidence: Some(0.95),
+        runs: vec![],
         counts: RepairCounts {
             target: Some(245),
             target_repaired: Some(201),
@@ -131,6 +133,7 @@ fn criteria(good: bool) -> Vec<Criterion> {
             name: name.to_owned(),
             question: question.to_owned(),
             estimate: estimate(value, half),
+            level: Some(if margin > 0.0 { 0.9 } else { 0.95 }),
             margin: Some(margin),
             p: Some(p),
             cases: 14_013,

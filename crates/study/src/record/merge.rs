@@ -9,7 +9,7 @@ use super::Results;
 /// One run stays as it is. Of several, every number becomes its mean, population standard deviation and the value of
 /// every run; lists are joined position by position, matrices by the names of their rows and columns. What a run does
 /// not have (a fourth subtype where others found four) is `null` among its values and does not count. Texts that
-/// differ become a list, one per run; notes and explanations are kept run by run.
+/// differ become a list, one per run; notes, explanations, refusals and the settings of a method are kept run by run.
 ///
 /// # Errors
 /// If the results cannot be written as JSON.
@@ -60,7 +60,7 @@ fn object(values: &[Option<&Value>]) -> Value {
     for key in values.iter().flatten().filter_map(|value| value.as_object()).flat_map(Map::keys) {
         if !joined.contains_key(key) {
             let inner: Vec<_> = values.iter().map(|value| value.and_then(|value| value.get(key))).collect();
-            let run_by_run = matches!(key.as_str(), "notes" | "explanations");
+            let run_by_run = matches!(key.as_str(), "notes" | "explanations" | "settings" | "refusals");
             joined.insert(key.clone(), if run_by_run { per_run(&inner) } else { join(&inner) });
         }
     }
@@ -179,6 +179,34 @@ mod tests {
         );
         assert_eq!(document["study"], "s");
         assert_eq!(document["notes"], json!([["2 subtypes"], ["2 subtypes"]]));
+    }
+
+    #[test]
+    fn methods_are_joined_by_name_and_their_settings_kept_run_by_run() {
+        use crate::record::{MethodResult, RepairResult, SettingResult, ShareResult, SharesResult};
+        let repaired = |setting: &str, right: u64, accepted: bool| {
+            let all = ShareResult { right, of: 4, share: Some(right as f64 / 4.0) };
+            let test = SharesResult { all, ..SharesResult::default() };
+            let setting =
+                SettingResult { setting: setting.to_owned(), test: test.clone(), ..Default::default() };
+            let method = MethodResult { delivered: true, test, settings: vec![setting] };
+            let mut results = run(2, 0.5);
+            let repair = RepairResult {
+                accepted,
+                refusals: if accepted { vec![] } else { vec!["all: no.".to_owned()] },
+                methods: [("auto".to_owned(), method)].into(),
+                ..RepairResult::default()
+            };
+            results.repairs.insert("repair-auto".to_owned(), repair);
+            results
+        };
+        let document = over_runs(&[repaired("slow", 1, true), repaired("fast", 3, false)]).unwrap();
+        let repair = &document["repairs"]["repair-auto"];
+        assert_eq!(repair["methods"]["auto"]["test"]["all"]["share"]["mean"], 0.5);
+        assert_eq!(repair["methods"]["auto"]["settings"][1][0]["setting"], "fast");
+        assert_eq!(repair["methods"]["auto"]["settings"][0][0]["test"]["all"]["right"], 1);
+        assert_eq!(repair["accepted"], json!([true, false]));
+        assert_eq!(repair["refusals"], json!([null, ["all: no."]]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is written down about a run: `run.json` (how it came about) and `results.json` (its numbers).
 
 mod merge;
+mod repair;
 mod results;
 mod run;
 
@@ -10,9 +11,13 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use merge::over_runs;
+pub use repair::{
+    CausesResult, CheckResult, CriterionResult, Effect, MethodResult, RepairResult, SettingResult,
+    ShareResult, SharesResult, SubgroupResult,
+};
 pub use results::{
-    Cases, CausesResult, Effect, Explanation, Matrix, Measure, RepairResult, Results, Significance,
-    StressScore, SubtypingResult, TruthScore, UncertaintyScore,
+    Cases, Explanation, Matrix, Measure, Results, Significance, StressScore, SubtypingResult, TruthScore,
+    UncertaintyScore,
 };
 pub use run::{Machine, Program, RunRecord, StepRecord};
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::RepairResult;
+
 /// The content of `results.json` after one run; [`super::over_runs`] joins several.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
@@ -153,44 +155,6 @@ pub struct Explanation {
     /// p-value after correction for the number of values looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p: Option<f64>,
-}
-
-/// A repair and the gate's decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RepairResult {
-    /// Subtypes that it was to repair.
-    pub target: Vec<String>,
-    /// Accuracy of the unrepaired model.
-    pub before: Effect,
-    /// Accuracy of the repaired model.
-    pub after: Effect,
-    /// Whether the gate accepted it.
-    pub accepted: bool,
-    /// Path of the repaired model in the output folder.
-    pub model: Option<String>,
-    /// The training cases behind the failures, where they are known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub causes: Option<CausesResult>,
-}
-
-/// The training cases behind the failures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CausesResult {
-    /// Number of training cases.
-    pub training: u64,
-    /// Average precision of the ranking by pull for each planted kind, where they are known.
-    pub average_precision: BTreeMap<String, f64>,
-}
-
-/// Accuracy on test parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Effect {
-    /// On the target subtypes.
-    pub target: f64,
-    /// On the cases that were correct.
-    pub correct: f64,
-    /// On all cases.
-    pub all: f64,
 }
 
 /// Agreement of a subtyping with planted subtypes.

@@ -52,8 +52,16 @@ impl Study {
             Task::Classification => Self::Classification(from_yaml(file, text)?),
             Task::Reconstruction => Self::Reconstruction(from_yaml(file, text)?),
         };
-        validate::study(file, &study)?;
+        study.check(file)?;
         Ok(study)
+    }
+
+    /// Checks the values again, after something other than a study file has changed them. `file` is the name for messages.
+    ///
+    /// # Errors
+    /// Values out of range, sections that contradict each other.
+    pub fn check(&self, file: &Path) -> Result<(), StudyError> {
+        validate::study(file, self)
     }
 
     /// Name of the study.

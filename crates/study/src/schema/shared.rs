@@ -95,6 +95,9 @@ pub struct Repair {
     pub target: RepairTarget,
     /// Methods to compare.
     pub methods: Vec<RepairMethod>,
+    /// The method whose model is delivered, one of `methods`; by default `auto` where it is among them, else the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliver: Option<RepairMethod>,
     /// Acceptance criteria.
     pub gate: Gate,
 }
@@ -104,6 +107,7 @@ impl Default for Repair {
         Self {
             target: RepairTarget::Auto(Auto::Auto),
             methods: vec![RepairMethod::None, RepairMethod::Auto],
+            deliver: None,
             gate: Gate::default(),
         }
     }
@@ -160,11 +164,18 @@ pub enum RepairMethod {
     Auto,
 }
 
+impl std::fmt::Display for RepairMethod {
+    /// As in a study file.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// Acceptance criteria of a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gate {
-    /// Folds of the cross-fit.
+    /// Folds of the cross-fit, at least 3: a fold needs others to learn from and to choose by.
     pub folds: u32,
     /// Accuracy that correct cases may lose.
     pub margin_correct: Fraction,
@@ -172,7 +183,7 @@ pub struct Gate {
     pub margin_subgroup: Fraction,
     /// Calibration error that may be added.
     pub margin_calibration: Fraction,
-    /// Confidence of every criterion, inside `0..1`.
+    /// Confidence of every criterion, above 0.5 and below 1.
     pub confidence: f64,
 }
 

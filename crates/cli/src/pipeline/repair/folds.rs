@@ -1,6 +1,6 @@
 //! The cross-fit: folds, the procedure in each of them, their answers case by case.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use modelmend_data::split::{Part, assign};
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::problem::Prediction;
@@ -72,11 +72,6 @@ pub(super) fn folds(
     layout: &Layout,
     count: usize,
 ) -> Result<Vec<usize>> {
-    if count < 3 {
-        bail!(
-            "repair.gate.folds: {count} is too few; a fold needs others to learn from and to choose by, at least 3"
-        );
-    }
     let stratum = |case: usize| match (layout.failure[case], layout.subtype[case]) {
         (false, _) => 0,
         (true, None) => 1,

@@ -54,7 +54,8 @@ fn comparison(repair: &Repair) -> Option<Figure> {
     rows.extend(per_subtype(repair));
     let title = format!("Accuracy before and after repair: {}", words::name(repair));
     let stages = ["before", "after"];
-    let (axis, range) = ("accuracy, with 95 % interval".to_owned(), (0.0, 1.0));
+    let interval = repair.confidence.map_or_else(|| "its".to_owned(), words::coverage);
+    let (axis, range) = (format!("accuracy, with {interval} interval"), (0.0, 1.0));
     (!rows.is_empty()).then(|| Comparison { title, stages, axis, range, mark: None, rows }.figure())
 }
 

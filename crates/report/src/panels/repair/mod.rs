@@ -35,6 +35,7 @@ fn one(context: &Context<'_>, index: usize, repair: &Repair) -> Markup {
     html! {
         article class="repair" {
             (decision(repair))
+            (tables::runs(&repair.runs))
             (charts::render(repair))
             (tables::criteria(&repair.criteria))
             (tables::subgroups(&repair.subgroups))
@@ -62,7 +63,7 @@ fn decision(repair: &Repair) -> Markup {
             h3 { (words::name(repair)) ": " span { (words::verdict(repair)) "." } }
             @if !repair.reason.is_empty() { p { (repair.reason) } }
             p { strong { (words::changed(repair).join(" ")) } }
-            @for sentence in [words::flips(repair), words::measured(repair), words::how(repair)].into_iter().flatten() {
+            @for sentence in [words::runs(repair), words::flips(repair), words::measured(repair), words::how(repair)].into_iter().flatten() {
                 p { (sentence) }
             }
             @match &repair.model {

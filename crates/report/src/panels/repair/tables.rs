@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::evidence::words;
 use crate::format;
 use crate::input::{
-    AuditLine, Criterion, Measure, Protocol, Repair, RepairMethodRow, RepairSubgroup, Tradeoff,
+    AuditLine, Criterion, Measure, Protocol, Repair, RepairMethodRow, RepairRun, RepairSubgroup, Tradeoff,
 };
 use crate::panels::kind_title;
 
@@ -24,7 +24,7 @@ pub(super) fn criteria(criteria: &[Criterion]) -> Markup {
                 table {
                     caption { "Acceptance criteria" }
                     thead { tr {
-                        th { "Criterion" } th class="num" { "Measured (95 % interval)" } th class="num" { "Margin" }
+                        th { "Criterion" } th class="num" { "Measured (interval)" } th class="num" { "Margin" }
                         th class="num" { "p" } th class="num" { "Cases" } th { "Result" }
                     } }
                     tbody { @for criterion in criteria { (criterion_row(criterion)) } }
@@ -39,14 +39,42 @@ fn criterion_row(criterion: &Criterion) -> Markup {
     html! {
         tr {
             th scope="row" class="words" { (criterion.name) @if !criterion.question.is_empty() { span class="muted below" { (criterion.question) } } }
-            td class="num" { (format::with_interval(criterion.estimate, 3)) }
+            td class="num" { (words::estimate(criterion)) }
             td class="num" { (margin) }
             td class="num" { (format::p_value(criterion.p)) }
-            td class="num" { (format::count(criterion.cases)) }
+            td class="num" { (words::cases(criterion)) }
             td class="words" {
                 (mark(criterion.passed))
                 @if !criterion.reason.is_empty() { span class="muted below" { (criterion.reason) } }
-                @if let Some(needed) = words::needed(criterion) { span class="muted below" { (needed) } }
+            }
+        }
+    }
+}
+
+/// What every run came to, where there are several.
+pub(super) fn runs(runs: &[RepairRun]) -> Markup {
+    html! {
+        @if !runs.is_empty() {
+            div class="card scroll" {
+                table class="runs" {
+                    caption { "Every run" }
+                    thead { tr {
+                        th class="num" { "Seed" } th { "Target" } th { "Decision" } th class="num" { "Target repaired" }
+                        th class="num" { "Correct kept" } th class="num" { "All before" } th class="num" { "All after" } th { "Model" }
+                    } }
+                    tbody { @for run in runs { tr {
+                        td class="num" { (run.seed) }
+                        td { (words::kinds(&run.target)) }
+                        td class="words" {
+                            (words::decision(run.accepted))
+                            @if !run.reason.is_empty() { span class="muted below" { (run.reason) } }
+                        }
+                        @for estimate in [run.repaired, run.kept, run.before, run.after] {
+                            td class="num" { (format::with_interval(estimate, 3)) }
+                        }
+                        td { (run.model.as_deref().unwrap_or(format::MISSING)) }
+                    } } }
+                }
             }
         }
     }
@@ -123,11 +151,13 @@ pub(super) fn settings(tradeoffs: &[Tradeoff]) -> Markup {
                 table {
                     thead { tr {
                         th { "Method" } th { "Setting" } th class="num" { "Target" } th class="num" { "Correct before" } th class="num" { "All cases" }
+                        th { "On the front" }
                     } }
-                    tbody { @for tradeoff in tradeoffs { tr {
+                    tbody { @for (tradeoff, front) in tradeoffs.iter().zip(words::front(tradeoffs)) { tr {
                         td { (words::method(&tradeoff.method)) @if tradeoff.chosen { strong { " – chosen" } } }
                         td { (tradeoff.setting) }
                         @for value in [tradeoff.target, tradeoff.correct, tradeoff.all] { td class="num" { (format::change(value, 3)) } }
+                        td { @if front { "yes" } }
                     } } }
                 }
             }

@@ -35,6 +35,7 @@ fn repaired(repair: &Repair) -> Markup {
     html! {
         p class="repaired" {
             strong { (evidence::name(repair)) ": " (evidence::verdict(repair).to_lowercase()) "." } " "
+            @if let Some(runs) = evidence::runs(repair) { (runs) " " }
             (evidence::gain_and_cost(repair)) " "
             a href="#repair" { "The evidence" }
         }

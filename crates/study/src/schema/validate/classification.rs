@@ -16,7 +16,7 @@ pub(super) fn study(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
     compare(door, study)?;
     study.finetune.as_ref().map_or(Ok(()), |section| finetune(door, "", section))?;
     statistics(door, "", &study.statistics)?;
-    study.repair.as_ref().map_or(Ok(()), |section| repair(door, section))
+    study.repair.as_ref().map_or(Ok(()), |section| repair(door, section, study))
 }
 
 fn paths(door: &Door<'_>, paths: &[(&str, &Option<InputPath>)]) -> Checked {
@@ -109,17 +109,29 @@ fn compare(door: &Door<'_>, study: &ClassificationStudy) -> Checked {
     door.ensure(!trajectory || known, "subtype.checkpoints", format!("{checkpoints} given"), rule)
 }
 
-fn repair(door: &Door<'_>, repair: &Repair) -> Checked {
+fn repair(door: &Door<'_>, repair: &Repair, study: &ClassificationStudy) -> Checked {
     if let RepairTarget::Subtypes(targets) = &repair.target {
         door.ensure(!targets.is_empty(), "repair.target", "[]", "must name at least one subtype")?;
         targets.iter().try_for_each(|target| door.within("repair.target", *target, 1..=1000))?;
         door.no_repeats("repair.target", targets)?;
     }
-    door.ensure(!repair.methods.is_empty(), "repair.methods", "[]", "must name at least one method")?;
+    let methods = &repair.methods;
+    door.no_repeats("repair.methods", methods)?;
+    let listed = || format!("[{}]", methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let repairs = methods.iter().any(|method| *method != RepairMethod::None);
+    door.ensure(repairs, "repair.methods", listed(), "must name at least one method that repairs")?;
+    if let Some(deliver) = repair.deliver {
+        let known = deliver != RepairMethod::None && methods.contains(&deliver);
+        door.ensure(known, "repair.deliver", deliver, "must be one of repair.methods that repairs")?;
+    }
+    let unlearns = methods.contains(&RepairMethod::Unlearn) && study.data.training_split.is_none();
+    let rule = "needs what the model was trained on: name data.training_split";
+    door.ensure(!unlearns, "repair.methods", RepairMethod::Unlearn, rule)?;
     let Gate { folds, margin_correct, margin_subgroup, margin_calibration, confidence } = repair.gate;
-    door.within("repair.gate.folds", folds, 2..=100)?;
+    door.within("repair.gate.folds", folds, 3..=100)?;
     door.within("repair.gate.margin_correct", margin_correct, 0.0..=1.0)?;
     door.within("repair.gate.margin_subgroup", margin_subgroup, 0.0..=1.0)?;
     door.within("repair.gate.margin_calibration", margin_calibration, 0.0..=1.0)?;
-    door.inside_unit("repair.gate.confidence", confidence)
+    let rule = "must lie between 0.5 and 1, both excluded";
+    door.ensure(confidence > 0.5 && confidence < 1.0, "repair.gate.confidence", confidence, rule)
 }
