@@ -152,10 +152,15 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
+    /// Whether the neighbours speak against the labels.
+    pub fn doubtful(&self) -> bool {
+        self.contradicted >= CONTRADICTED_SHARE
+    }
+
     /// Whether both answers speak against the labels.
     pub fn mislabelled(&self) -> bool {
         let told_apart = |s: &Separation| s.interval.0 > TOLD_APART;
-        self.contradicted >= CONTRADICTED_SHARE && self.separation.is_some_and(|s| !told_apart(&s))
+        self.doubtful() && self.separation.is_some_and(|s| !told_apart(&s))
     }
 }
 

@@ -159,12 +159,30 @@ impl Neighborhood {
     }
 }
 
+/// Networks that were fine-tuned on subtypes, as they are asked about labels.
+pub(crate) struct Asked<'a> {
+    /// Subtypes and parts.
+    pub(crate) layout: &'a Layout,
+    /// On which cases the network of the last epoch is right, for each subtype that has one.
+    pub(crate) last: Vec<Option<&'a [bool]>>,
+    /// Intervals.
+    pub(crate) resampling: &'a Resampling,
+}
+
+impl<'a> Asked<'a> {
+    /// The networks of a matrix.
+    pub(crate) fn of(tuned: &'a Tuned, resampling: &'a Resampling) -> Self {
+        let last = tuned.rows.rows.iter().map(|row| Some(row.last.as_slice())).collect();
+        Self { layout: &tuned.layout, last, resampling }
+    }
+}
+
 /// What neighbours and, where there are any, fine-tuned networks say about the labels.
 pub(crate) fn doubts(
     setting: &Setting<'_>,
     division: &Division,
     neighborhood: &Neighborhood,
-    tuned: Option<(&Tuned, &Resampling)>,
+    asked: Option<&Asked<'_>>,
 ) -> Result<Doubts> {
     let Neighborhood { features, contradicted } = neighborhood;
     let targets = &setting.subject.targets;
@@ -173,11 +191,11 @@ pub(crate) fn doubts(
     let cases = label_noise::Cases { features: features.view(), targets, predicted: &predicted, groups };
     let shares = shares(contradicted, &division.subtyping.labels, division.subtyping.count());
     let suspicion = |(index, contradicted): (usize, f64)| {
-        let asked = tuned.map(|(tuned, resampling)| {
-            let last = tuned.rows.rows[index].last.as_slice();
-            separation(&cases, (&tuned.layout, index, last), resampling)
+        let answer = asked.and_then(|asked| {
+            let last = asked.last.get(index).copied().flatten()?;
+            Some(separation(&cases, (asked.layout, index, last), asked.resampling))
         });
-        Ok(Suspicion { contradicted, separation: asked.transpose()?.flatten() })
+        Ok(Suspicion { contradicted, separation: answer.transpose()?.flatten() })
     };
     let subtypes = shares.into_iter().enumerate().map(suspicion).collect::<Result<_>>()?;
     Ok(Doubts { failures: contradicted.clone(), subtypes })

@@ -22,6 +22,7 @@ mod report;
 mod represent;
 mod run;
 mod subject;
+mod suspects;
 mod train;
 mod verify;
 

@@ -35,6 +35,7 @@ use super::reconstruction;
 use super::repair;
 use super::represent::{self, Purpose};
 use super::subject::{self, Labelled, Subject};
+use super::suspects::suspects;
 use super::train::{self, Trained};
 use crate::output::Terminal;
 
@@ -342,21 +343,26 @@ fn evidence(
         return Ok(None);
     }
     let neighborhood = Neighborhood::new(setting, features)?;
-    let Some(settings) = &trial.finetune else {
-        let plain = divisions.into_iter().map(|(comparison, division)| {
-            let findings = evidence::findings(setting, &division)?;
-            let doubts = evidence::doubts(setting, &division, &neighborhood, None)?;
-            Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
-        });
-        return plain.collect::<Result<_>>().map(Some);
-    };
-    let (more, more_hash) = common_rows(context, setting, settings)?;
     let statistics = &study.statistics;
     let resampling = Resampling {
         replicates: statistics.bootstrap as usize,
         confidence: statistics.confidence,
         seed: context.seed,
     };
+    let Some(settings) = &trial.finetune else {
+        let plain = divisions.into_iter().enumerate().map(|(index, (comparison, division))| {
+            let findings = evidence::findings(setting, &division)?;
+            // The repair must not learn wrong labels, whether the study makes matrices or not.
+            let asked = index == 0 && study.repair.is_some() && context.wants(StepName::Repair);
+            let doubts = match asked {
+                true => suspects(context, setting, (&division, &neighborhood), &resampling)?,
+                false => evidence::doubts(setting, &division, &neighborhood, None)?,
+            };
+            Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
+        });
+        return plain.collect::<Result<_>>().map(Some);
+    };
+    let (more, more_hash) = common_rows(context, setting, settings)?;
     let mut all = Vec::new();
     for (index, (comparison, division)) in divisions.into_iter().enumerate() {
         let name = comparison.to_string();
@@ -374,7 +380,8 @@ fn evidence(
             }
         };
         let findings = evidence::findings(setting, &division)?;
-        let doubts = evidence::doubts(setting, &division, &neighborhood, Some((&tuned, &resampling)))?;
+        let asked = evidence::Asked::of(&tuned, &resampling);
+        let doubts = evidence::doubts(setting, &division, &neighborhood, Some(&asked))?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {
