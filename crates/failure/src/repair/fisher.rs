@@ -82,7 +82,7 @@ mod tests {
 
     /// The reference network as a classifier of images of one row: flattened before it, logits instead of probabilities.
     fn classifier(file: &std::path::Path) -> Model {
-        let mut proto = Model::read(file).unwrap().proto().clone();
+        let mut proto = Model::read(file).unwrap().message();
         let graph = proto.graph.as_mut().unwrap();
         let softmax = graph.node.pop().unwrap();
         assert_eq!(softmax.op_type.as_deref(), Some("Softmax"));
