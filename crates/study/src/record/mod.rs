@@ -3,6 +3,7 @@
 mod merge;
 mod results;
 mod run;
+mod uncertainty;
 
 use std::io;
 use std::path::Path;
@@ -12,9 +13,13 @@ use serde::Serialize;
 pub use merge::over_runs;
 pub use results::{
     Cases, CausesResult, Effect, Explanation, Matrix, Measure, RepairResult, Results, Significance,
-    StressScore, SubtypingResult, TruthScore, UncertaintyScore,
+    SubtypingResult, TruthScore,
 };
 pub use run::{Machine, Program, RunRecord, StepRecord};
+pub use uncertainty::{
+    CalibrationResult, DirectionResult, Intervals, MarkovResult, PlacementResult, StressScore,
+    UncertaintyScore,
+};
 
 /// Writes a record as indented JSON, complete or not at all. The same record gives the same bytes.
 ///
