@@ -46,6 +46,7 @@ if (await page.locator("#case-list").count()) await checkFilter();
 if (await page.locator("g.heat").count()) await checkMatrices();
 if (await page.locator("select[data-state=subtyping]").count()) await checkSubtypings();
 if (await page.locator("#repair").count()) await checkRepair();
+if (await page.locator("table.promises").count()) await checkPromises();
 await checkWidths();
 
 check("no text of the data ran as a script", (await page.evaluate(() => window.attacked)) === undefined);
@@ -200,6 +201,13 @@ async function checkRepair() {
     check("a mark tells its numbers", /all cases/.test(await page.locator("#tip").textContent()));
     await page.locator("#repair").screenshot({ path: `${folder}/light-repair.png` });
   }
+}
+
+async function checkPromises() {
+  const rows = await page.locator("table.promises tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent.trim())));
+  check("every interval stands beside its promise", rows.length > 0 && rows.every((cells) => cells.at(-3) !== ""), JSON.stringify(rows));
+  const figures = page.locator("svg[aria-label] rect.area");
+  check("where the truth lies is drawn", (await figures.count()) > 22, String(await figures.count()));
 }
 
 // Nothing is wider than the window, on a screen or on a telephone.

@@ -2,6 +2,7 @@
 //!
 //! The only crate that prints. A command is one file in [`commands`]; studies run through [`pipeline`].
 
+mod calibration;
 mod commands;
 mod output;
 mod pipeline;

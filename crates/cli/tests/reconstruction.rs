@@ -5,7 +5,9 @@ mod slices;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
+use modelmend_data::formats::{Array, read_npy, write_npy, write_png};
 use modelmend_net::{Model, Runtime, Settings, Tensor};
 use serde_json::Value;
 use slices::{SLICES, run, write_slices};
@@ -83,6 +85,91 @@ fn a_study_of_signals_leaves_its_files_and_the_same_numbers_again() {
     }
     assert_eq!(figures, self::figures(&out.join("figures")));
     encloses(&folder.path().join("out/models"));
+    everything_is_in_the_results(&found);
+    maps_are_calibrated(folder.path());
+}
+
+/// What METHODS 2.4 measures is there for every run, with its interval.
+fn everything_is_in_the_results(found: &Value) {
+    let number = |value: &Value| value["mean"].as_f64().unwrap_or_else(|| panic!("{value}"));
+    for (name, score) in found["uncertainty"].as_object().unwrap() {
+        for measure in
+            ["pearson", "cosine", "pwcc", "mse", "mean_u", "ause", "aurc", "augrc", "calibrated_coverage"]
+        {
+            let [lo, hi] = [0, 1].map(|end| number(&score["intervals"][measure][end]));
+            let value = number(&score[measure]);
+            assert!(lo <= value && value <= hi, "{name} {measure}: {lo} {value} {hi}");
+            assert_eq!(score["intervals"][measure][0]["values"].as_array().unwrap().len(), 2);
+        }
+        assert_eq!(score["calibration"]["promise"], "mean", "{name}");
+        assert_eq!(number(&score["calibration"]["units"]), 30.0);
+        assert!(number(&score["noise_spearman"]).abs() <= 1.0, "{name}");
+        let places = |key: &str| {
+            let places = &score[key];
+            let inside: f64 = places["inside"].as_array().unwrap().iter().map(number).sum();
+            (inside, number(&places["below"]) + inside + number(&places["above"]))
+        };
+        let (inside, all) = places("calibrated_placement");
+        assert!((all - 1.0).abs() < 1e-9 && (inside - number(&score["calibrated_coverage"])).abs() < 1e-9);
+        assert_eq!(score["markov"].is_object(), name == "inn");
+    }
+    let inn = &found["uncertainty"]["inn"];
+    let coverage = |t: &str| number(&inn["markov"][t]["coverage"]);
+    assert!(number(&inn["coverage"]) <= coverage("2") && coverage("2") <= coverage("10"));
+    let wider = number(&inn["markov"]["10"]["width"]) - number(&inn["markov"]["2"]["width"]);
+    assert!(wider > 0.0 && (number(&inn["markov"]["5"]["promised"]) - 0.8).abs() < 1e-12);
+    let at = |ratio: &str| number(&inn["direction"][ratio]["participating"]);
+    assert!(at("1") >= at("1.25") && at("1.25") >= at("2"));
+    assert!(inn["placement"]["below"]["mean"].is_number());
+    assert!(found["stress"]["noise-0.2"]["inn"]["intervals"]["mean_u"][1]["mean"].is_number());
+}
+
+/// Images of one's own: the study's networks, its calibration, and the intervals that follow from it.
+fn maps_are_calibrated(folder: &Path) {
+    let signals: Vec<f32> = (0..2 * 64).map(|i| (i / 16) as f32 / 8.0).collect();
+    let input = folder.join("x.npy");
+    write_npy(&input, &Array::new(vec![2, 1, 64], signals.into()).unwrap()).unwrap();
+    let ask = |model: &Path, arguments: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_modelmend"))
+            .arg("uncertainty")
+            .args([model, &input])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text =
+            [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        (done.status.code(), text)
+    };
+    let out = folder.join("out");
+    let (code, text) = ask(&out, &[]);
+    assert_eq!(code, Some(0), "{text}");
+    let file = std::fs::read_to_string(out.join("models/calibration.json")).unwrap();
+    let file: Value = serde_json::from_str(&file).unwrap();
+    let floats =
+        |name: String| read_npy(&folder.join("x.uncertainty").join(name)).unwrap().into_f32().unwrap();
+    for method in ["inn", "mcdropout", "probout", "ensemble", "error"] {
+        assert!(text.contains(&format!("{method}: calibrated by")), "{method}: {text}");
+        let entry = &file["methods"][method];
+        let scale = |half: f64| entry["lambda"].as_f64().unwrap() * (half + entry["floor"].as_f64().unwrap());
+        let u = floats(format!("0.{method}.u.npy"));
+        let [lo, hi] = ["lo", "hi"].map(|end| floats(format!("0.{method}.calibrated.{end}.npy")));
+        for ((u, lo), hi) in u.iter().zip(&lo).zip(&hi) {
+            // The two halves of an interval network add up to its u, those of others are u each.
+            let halves =
+                if method == "inn" { scale(f64::from(*u)) + scale(0.0) } else { 2.0 * scale(f64::from(*u)) };
+            assert!((f64::from(hi - lo) - halves).abs() < 1e-4, "{method}: {lo} {hi} for {halves}");
+        }
+    }
+    // A single file beside its calibration; other passes, and another network, are no longer what was calibrated.
+    let models = out.join("models");
+    assert!(ask(&models.join("inn.onnx"), &[]).1.contains("inn: calibrated by"));
+    let trained = models.join("trained.onnx");
+    assert!(ask(&trained, &["--passes", "9"]).1.contains("mcdropout: not calibrated"));
+    let tta = ask(&trained, &["--method", "tta,gradient"]).1;
+    assert!(tta.contains("tta: calibrated by") && tta.contains("gradient: calibrated by"), "{tta}");
+    let named = ["--calibration", models.join("calibration.json").to_str().unwrap()].map(str::to_owned);
+    let (code, text) = ask(&models.join("ensemble-2.onnx"), &[&named[0], &named[1]]);
+    assert!(code == Some(2) && text.contains("other networks"), "{text}");
 }
 
 /// The figures of a report by name.
@@ -153,6 +240,53 @@ fn what_is_not_built_is_refused_in_a_line() {
     }
 }
 
+const PHOTOGRAPHS: &str = "
+name: photographs
+seed: 3
+task: reconstruction
+data: {images: pictures, grey: true, patch: {size: 12, stride: 4}, noise: {gaussian: 25}, split: {train: 4, validation: 2, test: 2}}
+train:
+  architecture: dncnn
+  channels: 8
+  depth: 4
+  optimizer: {name: adam, learning_rate: 3.0e-3}
+  batch_size: 16
+  steps: 60
+uncertainty:
+  - {method: inn, steps: 40, learning_rate: 1.0e-3, beta: auto, layers: last 4}
+  - {method: mcdropout, passes: 4}
+conformal: {level: 0.9, delta: 0.1}
+output: out
+";
+
+/// Photographs have a noise study as signals have, and two of them promise nothing.
+#[test]
+fn a_study_of_photographs_has_a_noise_study() {
+    let folder = tempfile::tempdir().unwrap();
+    for picture in 0..8usize {
+        let value = |at: usize| (((at % 32) * (picture + 2) / 3 + at / 32 * 5) % 200) as u8;
+        let rgb: Vec<u8> = (0..32 * 32).flat_map(|at| [value(at); 3]).collect();
+        write_png(&folder.path().join(format!("pictures/{picture}.png")), [32, 32], &rgb).unwrap();
+    }
+    let done = run(folder.path(), PHOTOGRAPHS, &["--quiet"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let found = results(folder.path(), "out");
+    let levels: Vec<&String> = found["stress"].as_object().unwrap().keys().collect();
+    assert_eq!(levels, ["noise-10", "noise-17.5", "noise-25", "noise-35", "noise-50"]);
+    for method in ["inn", "mcdropout"] {
+        let score = &found["uncertainty"][method];
+        // The level of the study is the study.
+        assert_eq!(found["stress"]["noise-25"][method]["mean_u"], score["mean_u"], "{method}");
+        assert!(score["noise_spearman"].as_f64().is_some(), "{score}");
+        let calibration = &score["calibration"];
+        assert_eq!((&calibration["promise"], &calibration["units"]), (&"nothing".into(), &2.into()));
+        assert_eq!(calibration["delta"], 0.1);
+    }
+    let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("standard deviation of the noise, of 255"));
+    assert!(page.contains("2 items are too few for 90"));
+}
+
 #[test]
 fn a_study_of_slices_trains_a_network_that_sees_more_than_back_projection() {
     let folder = tempfile::tempdir().unwrap();
@@ -163,6 +297,8 @@ fn a_study_of_slices_trains_a_network_that_sees_more_than_back_projection() {
     for method in ["inn", "mcdropout", "mcdropout-2", "probout"] {
         assert!(found["uncertainty"][method]["pearson"].is_number(), "{method}");
     }
+    // Four slices of two patients: patients are what a promise is about.
+    assert_eq!(found["uncertainty"]["inn"]["calibration"]["units"], 2);
     // What the network leaves is less than what back-projection left: the page says both.
     let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
     assert!(

@@ -102,7 +102,10 @@ fn an_interval_network_tells_the_width_of_its_intervals() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    let each = |name: &str| ["inn.u.npy", "inn.u.png", "output.npy"].map(|end| format!("{name}.{end}"));
+    let each = |name: &str| {
+        ["inn.hi.npy", "inn.lo.npy", "inn.u.npy", "inn.u.png", "output.npy"]
+            .map(|end| format!("{name}.{end}"))
+    };
     assert_eq!(files, ["a", "b", "c"].map(each).concat());
     assert_eq!(read_npy(&out.join("a.inn.u.npy")).unwrap().shape(), [1, 1, 9, 12]);
     // The table: the most uncertain first, with the numbers of the files.
@@ -195,13 +198,54 @@ fn a_method_that_does_not_fit_is_refused_with_what_to_do() {
         (2, "probout", "models/probout.onnx"),
         (3, "mcdropout", "Dropout nodes"),
         (3, "inn", "models/inn.onnx"),
-        (1, "ensemble", "trained in a study"),
+        (1, "ensemble", "ensemble=FILE"),
+        (1, "error", "error=FILE"),
+        (1, "tta=net.onnx", "takes no file"),
+        (1, "inn=a.onnx,inn=b.onnx", "two files"),
+        (1, "inn=gone.onnx", "gone.onnx"),
+        (1, "guess", "the methods are"),
         (1, "mcdropout,inn", "models/inn.onnx"),
     ] {
         let text = refusal(&ask(&models[model], &input, &["--method", method]));
         assert!(text.contains(advice), "{method}: {text}");
     }
     assert!(!place.path("x.uncertainty").exists(), "nothing is written");
+}
+
+/// Several methods in one call, each with the network that it needs.
+#[test]
+fn methods_are_asked_side_by_side() {
+    let place = Place::new();
+    let (model, inn) =
+        (place.model("net.onnx", &network(1, 0.1)), place.model("inn.onnx", &interval_network()));
+    let other = dncnn(&DnCnn { channels: 1, width: 4, depth: 3, dropout: 0.1, seed: 2, ..DnCnn::default() });
+    let other = place.model("other.onnx", &other.unwrap());
+    let input = place.array("x.npy", &[2, 1, 8, 8]);
+    let methods = format!("inn={},mcdropout,tta,gradient,ensemble={}", inn.display(), other.display());
+    let text = said(&ask(&model, &input, &["--method", &methods]));
+    let out = place.path("x.uncertainty");
+    let map = |end: &str| floats(&out.join(format!("1.{end}.npy")));
+    for method in ["inn", "mcdropout", "tta", "gradient", "ensemble"] {
+        assert!(text.contains(&format!("{method}: colours")), "{text}");
+        assert!(map(&format!("{method}.u")).iter().any(|&u| u > 0.0), "{method}");
+    }
+    let (lo, hi, u) = (map("inn.lo"), map("inn.hi"), map("inn.u"));
+    assert!(lo.iter().zip(&hi).zip(&u).all(|((lo, hi), u)| hi - lo == *u));
+    assert!(!out.join("1.tta.lo.npy").exists(), "only bounds are written");
+    // Two networks: the deviation is their distance over the root of two.
+    let alone = |network: &Path| {
+        said(&ask(network, &input, &["--out", place.path("alone").to_str().unwrap()]));
+        floats(&place.path("alone/1.output.npy"))
+    };
+    let (first, second) = (alone(&model), alone(&other));
+    let expected = first.iter().zip(&second).map(|(a, b)| (a - b).abs() / 2f32.sqrt());
+    assert!(map("ensemble.u").iter().zip(expected).all(|(u, e)| (u - e).abs() < 1e-6));
+    // Any model can be asked by its views and its gradient.
+    said(&ask(&inn, &input, &["--method", "tta,gradient", "--out", place.path("any").to_str().unwrap()]));
+    // The network of another study has no calibration here, and a folder without models is refused.
+    let empty = place.path("empty");
+    std::fs::create_dir(&empty).unwrap();
+    assert!(refusal(&ask(&empty, &input, &[])).contains("models"));
 }
 
 #[test]

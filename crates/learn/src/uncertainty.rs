@@ -20,6 +20,6 @@ pub use direction::{DIRECTION_RATIOS, Direction};
 pub use image::{ImageRecord, MEASURES, Maps, Measure};
 pub use interval::IntervalRecord;
 pub use placement::{PLACEMENT_BINS, Placement};
-pub use ranking::{ImageRisk, MaskRanking, SelectiveRisk, rank_against_mask, selective_risk};
+pub use ranking::{ImageRisk, MaskRanking, RiskArea, SelectiveRisk, rank_against_mask, selective_risk};
 pub use sparsification::{SPARSIFICATION_STEPS, Sparsification, sparsification};
-pub use summary::{DirectionEstimate, Estimate, RunSpread, Summary, estimate, summarize};
+pub use summary::{DirectionEstimate, Estimate, RunSpread, Summary, estimate, estimate_of_set, summarize};

@@ -257,6 +257,35 @@ fn intervals_over_images_know_groups_and_few_images() {
 }
 
 #[test]
+fn numbers_of_a_set_have_intervals_over_groups_and_a_spread_over_runs() {
+    let params = BootstrapParams { resamples: 1000, ..BootstrapParams::default() };
+    let values: Vec<f64> = (0..60).map(|i| f64::from(i / 10)).collect();
+    let groups: Vec<usize> = (0..60).map(|i| i / 10).collect();
+    // The largest value of the set, one more in the second run.
+    let largest = |run: usize, drawn: &[usize]| {
+        drawn.iter().map(|&i| values[i]).reduce(f64::max).map(|value| value + run as f64)
+    };
+    let found = estimate_of_set((2, 60), Some(&groups), largest, &params).unwrap().unwrap();
+    assert_eq!((found.mean, found.images), (5.5, 60));
+    assert_close("spread", found.runs.unwrap().std, 0.5f64.sqrt(), 1e-12);
+    let (low, high) = found.interval.unwrap();
+    // Of sixty images drawn by themselves one from the last ten is always there; of six groups the last may be missing.
+    assert!(low < 5.5 && high == 5.5, "{low} {high}");
+    let alone = estimate_of_set((2, 60), None, largest, &params).unwrap().unwrap();
+    assert_eq!(alone.interval, Some((5.5, 5.5)));
+    // A mean is the same number as that of its images.
+    let mean =
+        |_: usize, drawn: &[usize]| Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64);
+    let of_set = estimate_of_set((1, 60), Some(&groups), mean, &params).unwrap().unwrap();
+    let images: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
+    assert_eq!(Some(of_set), estimate(&[images], Some(&groups), &params).unwrap());
+    assert_eq!(estimate_of_set((1, 0), None, |_, _| None, &params).unwrap(), None);
+    assert_eq!(estimate_of_set((1, 1), None, |_, _| Some(2.0), &params).unwrap().unwrap().interval, None);
+    assert!(estimate_of_set((0, 1), None, |_, _| Some(2.0), &params).is_err());
+    assert!(estimate_of_set((1, 2), Some(&[0]), |_, _| Some(2.0), &params).is_err());
+}
+
+#[test]
 fn alarms_are_counted_above_what_clean_images_reach() {
     let clean: Vec<f64> = (0..40).map(f64::from).collect();
     // Two of forty may alarm: the threshold is the third highest, 37.

@@ -31,6 +31,8 @@ fn each_figure_of_a_reconstruction_study_is_a_file_and_on_the_page() {
         "uncertainty-width.svg",
         "uncertainty-density-inn.svg",
         "uncertainty-density-mcdropout.svg",
+        "uncertainty-placement-inn.svg",
+        "uncertainty-placement-probout.svg",
     ] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }
@@ -56,6 +58,44 @@ fn every_picture_has_its_frame_and_one_scale_serves_all() {
         maps.u.fill(0.0);
     }
     assert_ne!(figures(&flat)[0], all[0]);
+}
+
+#[test]
+fn every_interval_stands_beside_its_promise() {
+    let html = render(&sample::uncertainty::report());
+    let table = html.split("class=\"promises\"").nth(1).unwrap().split("</table>").next().unwrap();
+    for words in [
+        "90\u{202f}% on average over new groups, except for a chance of 10\u{202f}% (RCPS); fitted on 40 groups",
+        "90\u{202f}% in expectation for a new group (conformal risk control)",
+        "nothing for other groups: 2 groups are too few for 90\u{202f}%",
+        "widened by 2 β",
+        "80\u{202f}% on average over what it was trained on",
+    ] {
+        assert!(table.contains(words), "{words} in {table}");
+    }
+    // Own, two widened and calibrated of the interval network, calibrated ones of the others.
+    assert_eq!(table.matches("<tr>").count(), 1 + 4 + 2);
+    let mut alone = sample::uncertainty::report();
+    alone.groups.clear();
+    assert!(render(&alone).contains("90\u{202f}% in expectation for a new item"));
+    for column in ["Cosine", "PWCC", "its share of pixels", "Spearman correlation", "AUGRC"] {
+        assert!(html.contains(column), "{column}");
+    }
+    // Accuracy and share at five ratios with their intervals.
+    let direction = html.split("Direction of the error: how often").nth(1).unwrap();
+    let row = direction.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
+    assert_eq!(row.matches("below muted").count(), 5 * 2 * 2, "{row}");
+    assert!(html.contains("standard deviation of the noise, of 255"));
+}
+
+#[test]
+fn a_histogram_has_its_bins_and_both_sides() {
+    let all = figures(&sample::uncertainty::report());
+    let of = |wanted: &str| &all.iter().find(|(name, _)| name == wanted).unwrap().1;
+    // Bars of two series and of one, with the marks of the legend and the paper.
+    assert_eq!(of("uncertainty-placement-inn.svg").matches("<rect").count(), 2 * 22 + 2 + 1);
+    assert_eq!(of("uncertainty-placement-mcdropout.svg").matches("<rect").count(), 22 + 1 + 1);
+    assert!(of("uncertainty-placement-inn.svg").contains("below"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use modelmend_data::split::Part;
 use modelmend_learn::uncertainty::{Density, ImageRecord, Maps as Slices};
 use rayon::prelude::*;
 
-use crate::calibrate::Calibration;
+use crate::calibrate::{Calibration, Covered};
 use crate::error::Result;
 use crate::method::{Maps, Method};
 use crate::source::{Batch, Source};
@@ -16,8 +16,8 @@ use crate::source::{Batch, Source};
 pub struct Evaluation {
     /// A record for each item.
     pub records: Vec<ImageRecord>,
-    /// Coverage and mean width of each item after calibration; empty without one.
-    pub calibrated: Vec<(f64, f64)>,
+    /// The intervals of each item after calibration; empty without one.
+    pub calibrated: Vec<Covered>,
     /// Measured time on all cores, divided by the items. Differs between machines and runs.
     pub seconds_per_item: f64,
 }
@@ -55,7 +55,7 @@ pub fn evaluate_with<T: Send>(
     let items = (0..source.count(part)).into_par_iter().map(measure).collect::<Result<Vec<_>>>()?;
     let seconds = start.elapsed().as_secs_f64();
     let (measured, seen): (Vec<_>, Vec<T>) = items.into_iter().unzip();
-    let (records, calibrated): (Vec<ImageRecord>, Vec<Option<(f64, f64)>>) = measured.into_iter().unzip();
+    let (records, calibrated): (Vec<ImageRecord>, Vec<Option<Covered>>) = measured.into_iter().unzip();
     let seconds_per_item = seconds / records.len().max(1) as f64;
     let calibrated = calibrated.into_iter().flatten().collect();
     Ok((Evaluation { records, calibrated, seconds_per_item }, seen))

@@ -11,5 +11,5 @@ pub mod stress;
 pub mod tomography;
 pub mod train;
 
-pub use calibrate::{Calibration, Promise, Wish};
+pub use calibrate::{Calibration, Covered, Promise, Wish, widened};
 pub use error::{Result, UncertaintyError};

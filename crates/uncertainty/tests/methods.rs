@@ -127,13 +127,13 @@ fn methods_mark_errors_and_can_be_calibrated() {
         assert!(pearson > 0.15 && u > 0.0 && mse < 0.02, "{name}: {pearson} {u} {mse}");
         let (_, louder, _) = measured(method, &source.with_noise(0.15));
         assert!(louder > u, "{name}: {louder} after {u}");
-        let calibration = Calibration::fit(method, &source, wish(0.9, None)).unwrap().unwrap();
+        let calibration = Calibration::fit(method, (&source, None), wish(0.9, None)).unwrap().unwrap();
         assert_eq!(calibration.promise(), Promise::Mean);
         let calibrated = evaluate(method, &source, (Part::Test, Some(&calibration))).unwrap().calibrated;
-        let coverage = mean(calibrated.into_iter().map(|(coverage, _)| coverage));
+        let coverage = mean(calibrated.iter().filter_map(|held| held.placement.coverage()));
         assert!((coverage - 0.9).abs() < 0.04, "{name}: {coverage}");
         // 200 signals cannot promise the first, and the second asks for more than the mean.
-        let promise = |wish| Calibration::fit(method, &source, wish).unwrap().unwrap().promise();
+        let promise = |wish| Calibration::fit(method, (&source, None), wish).unwrap().unwrap().promise();
         assert_eq!(promise(wish(0.999, None)), Promise::Nothing);
         assert_eq!(promise(wish(0.7, Some(0.1))), Promise::Confident);
     }

@@ -108,11 +108,12 @@ impl Stress {
         let out = output_folder((self.out.clone(), "stress"), &self.input)?;
         let model = Model::read(&self.model)?;
         let images = inputs::read((&self.model, &model), &self.input)?;
-        let mut ready = named("", methods::choose((&self.model, &model), &[], &images, self.settings)?);
+        let mut ready =
+            named("", methods::single((self.model.clone(), model.clone()), &images, self.settings)?);
         for path in &self.ask {
             let other = Model::read(path)?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            ready.extend(named(&stem, methods::choose((path, &other), &[], &images, self.settings)?));
+            ready.extend(named(&stem, methods::single((path.clone(), other), &images, self.settings)?));
         }
         let mut names = BTreeSet::new();
         if let Some((name, _)) = ready.iter().find(|(name, _)| !names.insert(name)) {

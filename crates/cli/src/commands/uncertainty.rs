@@ -1,14 +1,17 @@
 pub(super) mod inputs;
 pub(super) mod maps;
 pub(super) mod methods;
+mod networks;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use modelmend_net::Model;
 
 use self::maps::Measured;
+use self::methods::Scales;
+use self::networks::Networks;
+use crate::calibration::Calibrations;
 use crate::output::line;
 
 /// Arguments of `modelmend uncertainty`.
@@ -17,29 +20,48 @@ use crate::output::line;
   modelmend uncertainty out/models/inn.onnx photographs/
   modelmend uncertainty out/models/probout.onnx scans.npy --out maps
   modelmend uncertainty network.onnx photographs/ --method mcdropout --passes 32 --seed 1
+  modelmend uncertainty network.onnx photographs/ --method inn=inn.onnx,mcdropout,tta,gradient
+  modelmend uncertainty network.onnx scans.npy --method ensemble=b.onnx,ensemble=c.onnx
+  modelmend uncertainty out/denoise photographs/
 
-Methods; where none is named, the one that fits the model:
+MODEL is a network, or the output folder of a study that trained one: then every method
+is asked that the study made a network for, and Monte Carlo dropout. Methods, NAME or
+NAME=FILE; where none is named, the one that fits the model:
   inn        an interval network (outputs <y>, <y>/lo, <y>/hi), as a study writes it;
              u is the width of the interval
   mcdropout  any other network; u is the standard deviation over passes with
              dropout on, which a network without dropout gets after its activations
   probout    a network that predicts mean and logarithm of a variance (twice the
              channels of its input); u is the standard deviation
+  ensemble   the model and others of its kind, a file each; u is the standard
+             deviation over them
+  error      the network that a study trained to predict the error; u is that error
+  tta        any model; u is the standard deviation over mirrored (and turned) views
+  gradient   any model whose output has the shape of its input; u is the magnitude of
+             the gradient of the summed output by the input
 
 Image files are given to the model with values 0 to 1, grey where it has one input
 channel; arrays are given as they are. Each image leaves <name>.output.npy (the
 network's own output, dropout off), <name>.<method>.u.npy, and <name>.<method>.u.png:
-from black (0) to the brightest colour, on one scale for all images, which is printed.
-u tells where the network is unsure, not how wrong it is: a study (task:
-reconstruction) measures that and calibrates it.")]
+from black (0) to the brightest colour, on one scale for all images, which is printed;
+a method with bounds also .lo.npy and .hi.npy. u tells where the network is unsure, not
+how wrong it is: a study (task: reconstruction) measures that and calibrates it. Its
+models/calibration.json, beside the model or named, gives .calibrated.lo.npy and
+.calibrated.hi.npy, intervals with the study's promise for images such as its own.")]
 pub(crate) struct Uncertainty {
-    /// The model, an ONNX file.
+    /// The model, an ONNX file, or the output folder of a study.
     model: PathBuf,
     /// Inputs: .npy or .npz of shape (N, C, ...), or a folder of PNG, JPEG, BMP or TIFF files.
     input: PathBuf,
-    /// Methods, separated by commas.
+    /// Methods, separated by commas: NAME or NAME=FILE.
     #[arg(long, value_delimiter = ',')]
     method: Vec<String>,
+    /// The output folder of a study about this model, where its networks and its calibration are.
+    #[arg(long)]
+    study: Option<PathBuf>,
+    /// The calibration.json of a study; by default the one beside the model, where it fits.
+    #[arg(long)]
+    calibration: Option<PathBuf>,
     /// Folder for the maps; by default <input>.uncertainty.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -54,9 +76,15 @@ impl Uncertainty {
     pub(crate) fn run(self) -> Result<u8> {
         let asked = methods::parse(&self.method)?;
         let out = output_folder((self.out, "uncertainty"), &self.input)?;
-        let model = Model::read(&self.model)?;
-        let images = inputs::read((&self.model, &model), &self.input)?;
-        let methods = methods::choose((&self.model, &model), &asked, &images, self.settings)?;
+        let networks = Networks::find(&self.model, self.study.as_deref())?;
+        let (path, model) = &networks.base;
+        let images = inputs::read((path, model), &self.input)?;
+        let named = self.calibration.is_some();
+        let scales = match self.calibration.or_else(|| networks.calibration()) {
+            Some(path) => Some(Scales { file: Calibrations::read(&path)?, path, named }),
+            None => None,
+        };
+        let methods = methods::choose(&networks, &asked, scales.as_ref(), (&images, self.settings))?;
         let measured = maps::measure(&methods, &images)?;
         maps::write(&out, &images, &measured)?;
         measured.iter().for_each(|measured| print(measured, &images));

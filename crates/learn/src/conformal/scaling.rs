@@ -43,6 +43,11 @@ impl Scaling {
         Err(LearnError::Parameter { name: "floor", value: floor, rule: "positive and finite" })
     }
 
+    /// What is added to every half-width.
+    pub fn floor(&self) -> f64 {
+        self.floor
+    }
+
     /// The smallest lambda that covers each pixel, lo < target <= hi: |target - output| / (half-width + floor) with the
     /// half-width of the side on which the target lies. Rounded up, so that [`Scaling::interval`] covers at that lambda.
     ///

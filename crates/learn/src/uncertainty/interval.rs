@@ -32,6 +32,6 @@ impl IntervalRecord {
 
     /// Share of pixels with lo < target <= hi: a target at or below its lower end is not covered.
     pub fn coverage(&self) -> f64 {
-        self.placement.covered() as f64 / self.placement.total() as f64
+        self.placement.coverage().unwrap_or(f64::NAN)
     }
 }

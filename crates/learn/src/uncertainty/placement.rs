@@ -16,8 +16,8 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Counts the pixels of an image; slices of equal length, lo <= hi.
-    pub(super) fn of(target: &[f32], lo: &[f32], hi: &[f32]) -> Self {
+    /// Counts the pixels of an image; slices of equal length (what is beyond the shortest does not count), lo <= hi.
+    pub fn of(target: &[f32], lo: &[f32], hi: &[f32]) -> Self {
         let mut counts = Self::default();
         for (&y, (&lo, &hi)) in target.iter().zip(lo.iter().zip(hi)) {
             let bin = if y <= lo {
@@ -42,6 +42,11 @@ impl Placement {
     /// All pixels.
     pub fn total(&self) -> u64 {
         self.below + self.covered() + self.above
+    }
+
+    /// Share of the pixels with lo < target <= hi; `None` without pixels.
+    pub fn coverage(&self) -> Option<f64> {
+        (self.total() > 0).then(|| self.covered() as f64 / self.total() as f64)
     }
 
     /// Adds the counts of other images.

@@ -55,15 +55,46 @@ pub struct SelectiveRisk {
     pub augrc_optimal: f64,
 }
 
+/// One of the areas of [`SelectiveRisk`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RiskArea {
+    /// [`SelectiveRisk::aurc`].
+    Aurc,
+    /// [`SelectiveRisk::aurc_optimal`].
+    AurcOptimal,
+    /// [`SelectiveRisk::augrc`].
+    Augrc,
+    /// [`SelectiveRisk::augrc_optimal`].
+    AugrcOptimal,
+}
+
+impl RiskArea {
+    /// The area, from loss and mean u of each image. `None` without images.
+    ///
+    /// # Errors
+    /// [`LearnError::Length`] if they differ in length.
+    pub fn of(self, loss: &[f64], mean_u: &[f64]) -> Result<Option<f64>, LearnError> {
+        let (by, area): (&[f64], fn(&[f64], &[f64]) -> _) = match self {
+            Self::Aurc => (mean_u, aurc_of_losses),
+            Self::AurcOptimal => (loss, aurc_of_losses),
+            Self::Augrc => (mean_u, augrc_of_losses),
+            Self::AugrcOptimal => (loss, augrc_of_losses),
+        };
+        area(loss, &by.iter().map(|value| -value).collect::<Vec<f64>>())
+    }
+}
+
 /// Selective risk of a set of images, rejected by their mean u. `None` without images.
 ///
 /// # Errors
 /// None for records of [`ImageRecord::of`].
 pub fn selective_risk(images: &[ImageRecord], risk: ImageRisk) -> Result<Option<SelectiveRisk>, LearnError> {
     let loss: Vec<f64> = images.iter().map(|image| risk.of(image)).collect();
-    let areas = |score: &[f64]| Ok(aurc_of_losses(&loss, score)?.zip(augrc_of_losses(&loss, score)?));
-    let by_u = areas(&images.iter().map(|image| -image.mean_u).collect::<Vec<_>>())?;
-    let by_risk = areas(&loss.iter().map(|loss| -loss).collect::<Vec<_>>())?;
+    let mean_u: Vec<f64> = images.iter().map(|image| image.mean_u).collect();
+    let [aurc, aurc_optimal, augrc, augrc_optimal] =
+        [RiskArea::Aurc, RiskArea::AurcOptimal, RiskArea::Augrc, RiskArea::AugrcOptimal]
+            .map(|area| area.of(&loss, &mean_u));
+    let (by_u, by_risk) = (aurc?.zip(augrc?), aurc_optimal?.zip(augrc_optimal?));
     Ok(by_u.zip(by_risk).map(|((aurc, augrc), (aurc_optimal, augrc_optimal))| SelectiveRisk {
         aurc,
         aurc_optimal,

@@ -132,6 +132,34 @@ pub fn estimate(
     }))
 }
 
+/// A number of a whole set of `images` images, such as an area of [`super::SelectiveRisk`]: the mean over `runs` of what `statistic` says for the
+/// run and the numbers of its images (repeated as drawn, where they are drawn for the interval). All runs get the same draws.
+/// `None` where it is defined for no run.
+///
+/// # Errors
+/// As [`estimate`].
+pub fn estimate_of_set(
+    (runs, images): (usize, usize),
+    groups: Option<&[usize]>,
+    statistic: impl Fn(usize, &[usize]) -> Option<f64> + Sync,
+    params: &BootstrapParams,
+) -> Result<Option<Estimate>, LearnError> {
+    check_count("runs", 1, runs)?;
+    if let Some(groups) = groups {
+        check_lengths("images and their groups", images, groups.len())?;
+    }
+    let all: Vec<usize> = (0..images).collect();
+    let of_runs: Vec<f64> = (0..runs).filter_map(|run| statistic(run, &all)).collect();
+    let Some(overall) = mean(of_runs.iter().copied()) else { return Ok(None) };
+    let over_runs = |drawn: &[usize]| mean((0..runs).filter_map(|run| statistic(run, drawn)));
+    Ok(Some(Estimate {
+        mean: overall,
+        interval: drawn_interval((images, groups), over_runs, params)?,
+        images,
+        runs: RunSpread::of(&of_runs),
+    }))
+}
+
 /// Bootstrap interval of the mean of what is defined.
 fn interval(
     values: &[Option<f64>],
@@ -140,9 +168,19 @@ fn interval(
 ) -> Result<Option<(f64, f64)>, LearnError> {
     let defined: Vec<usize> = (0..values.len()).filter(|&i| values[i].is_some()).collect();
     let groups_of_defined = groups.map(|groups| defined.iter().map(|&i| groups[i]).collect::<Vec<_>>());
-    let (units, count) = match &groups_of_defined {
+    let statistic = |drawn: &[usize]| mean(drawn.iter().filter_map(|&at| values[defined[at]]));
+    drawn_interval((defined.len(), groups_of_defined.as_deref()), statistic, params)
+}
+
+/// Bootstrap interval of a statistic of so many images (whole groups); `None` for a single unit to draw.
+fn drawn_interval(
+    (images, groups): (usize, Option<&[usize]>),
+    statistic: impl Fn(&[usize]) -> Option<f64> + Sync,
+    params: &BootstrapParams,
+) -> Result<Option<(f64, f64)>, LearnError> {
+    let (units, count) = match groups {
         Some(groups) => (Units::Groups(groups), groups.iter().collect::<BTreeSet<_>>().len()),
-        None => (Units::Cases(defined.len()), defined.len()),
+        None => (Units::Cases(images), images),
     };
     if count < 2 {
         return Ok(None);
@@ -151,7 +189,6 @@ fn interval(
         Method::Percentile => expanded_level(params.level, count)?,
         Method::Bca => params.level,
     };
-    let statistic = |drawn: &[usize]| mean(drawn.iter().filter_map(|&at| values[defined[at]]));
     let found = bootstrap(units, statistic, &BootstrapParams { level, ..*params })?;
     Ok(found.map(|interval| (interval.low, interval.high)))
 }

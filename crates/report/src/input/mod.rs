@@ -25,8 +25,9 @@ pub use subtyping::{
 };
 
 pub use uncertainty::{
-    DensityCell, DirectionAccuracy, ExampleMaps, GroupRow, ItemMean, MethodInGroup, NoiseLevel, Plane,
-    Reconstruction, Rejection, SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
+    Calibration, DensityCell, DirectionAccuracy, ExampleMaps, GroupRow, ItemMean, MethodInGroup, NoiseLevel,
+    Placement, Plane, Promise, Reconstruction, Rejection, SparsificationPoint, UncertaintyExample,
+    UncertaintyQuantile, UncertaintyRow, Widened,
 };
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,10 @@ pub struct ReportInput {
     pub stress: Vec<StressTest>,
     /// Coverage that its conformal calibration aims at, in (0, 1).
     pub coverage_level: Option<f64>,
+    /// Chance with which the conformal calibration may fail, where one was asked for.
+    pub coverage_delta: Option<f64>,
+    /// What the levels of noise are shares of, in words behind the name of their axis (`, of 255`); empty where they are in the unit of the output.
+    pub noise_unit: String,
     /// Where the numbers come from.
     pub provenance: Provenance,
     /// What a reader must know before he believes the numbers, one sentence each.

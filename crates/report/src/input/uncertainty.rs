@@ -26,6 +26,14 @@ pub struct UncertaintyRow {
     pub calibrated_coverage: Option<ItemMean>,
     /// Width after conformal calibration.
     pub calibrated_width: Option<ItemMean>,
+    /// What the conformal calibration promises.
+    pub calibration: Option<Calibration>,
+    /// The interval network's own bounds, widened by multiples of its price of width.
+    pub markov: Vec<Widened>,
+    /// Where the targets lie in the method's own intervals.
+    pub placement: Option<Placement>,
+    /// Where they lie in the calibrated ones.
+    pub calibrated_placement: Option<Placement>,
     /// What is gained by rejecting the items of the highest mean u.
     pub rejection: Option<Rejection>,
     /// Seconds for an item.
@@ -40,6 +48,55 @@ pub struct UncertaintyRow {
     pub direction: Vec<DirectionAccuracy>,
     /// The same items with more and more noise.
     pub levels: Vec<NoiseLevel>,
+    /// Spearman correlation of the mean u with the level of noise.
+    pub noise_spearman: Option<ItemMean>,
+}
+
+/// A conformal calibration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Calibration {
+    /// What it promises.
+    pub promise: Promise,
+    /// Validation items, or groups of them, that it was fitted on.
+    pub units: u64,
+}
+
+/// What a calibration promises of new items or groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promise {
+    /// In expectation at least the level is covered.
+    Mean,
+    /// Except for a small chance at least the level is covered.
+    Confident,
+    /// Nothing.
+    #[default]
+    Nothing,
+}
+
+/// Bounds widened by `t` times the price of width.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Widened {
+    /// The multiple.
+    pub t: f64,
+    /// Share of pixels inside.
+    pub coverage: Option<ItemMean>,
+    /// Mean width.
+    pub width: Option<ItemMean>,
+}
+
+/// Shares of the pixels of all runs by where their target lies in their interval.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Placement {
+    /// At or below the lower end.
+    pub below: f64,
+    /// Inside, in equal parts from the lower to the upper end.
+    pub inside: Vec<f64>,
+    /// Above the upper end.
+    pub above: f64,
 }
 
 /// A mean over test items, with what few items and few runs do to it.
@@ -125,9 +182,9 @@ pub struct NoiseLevel {
     /// Standard deviation of the noise.
     pub sigma: f64,
     /// Mean u.
-    pub u: Option<f64>,
+    pub u: Option<ItemMean>,
     /// Mean correlation of |error| and u.
-    pub pearson: Option<f64>,
+    pub pearson: Option<ItemMean>,
 }
 
 /// A test item to look at, or a window of it. Values are (channels, height, width), rows from the top; a signal has height 1.

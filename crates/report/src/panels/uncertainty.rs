@@ -3,6 +3,8 @@
 mod charts;
 mod examples;
 mod groups;
+mod intervals;
+mod placement;
 mod tables;
 
 use maud::{Markup, html};
@@ -20,10 +22,14 @@ pub(super) fn render(context: &Context<'_>) -> Option<Markup> {
             }
             (tables::reconstructions(&context.input.reconstructions))
             (tables::measures(rows))
+            (intervals::render(context.input))
+            (tables::direction(rows))
+            (tables::noise(rows))
             (tables::rejection(rows))
             (groups::render(context.input))
             (examples::render(&context.input.examples))
             (charts::render(context))
+            (placement::render(rows))
         }
     })
 }
@@ -32,7 +38,12 @@ pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
     if context.input.uncertainty.is_empty() {
         return Vec::new();
     }
-    [examples::figures(&context.input.examples), charts::figures(context)].concat()
+    [
+        examples::figures(&context.input.examples),
+        charts::figures(context),
+        placement::figures(&context.input.uncertainty),
+    ]
+    .concat()
 }
 
 /// A method as a reader calls it.

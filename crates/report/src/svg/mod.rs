@@ -8,6 +8,7 @@ mod axes;
 pub(crate) mod comparison;
 pub(crate) mod density;
 pub(crate) mod heatmap;
+pub(crate) mod histogram;
 pub(crate) mod interval;
 pub(crate) mod lines;
 pub(crate) mod pareto;

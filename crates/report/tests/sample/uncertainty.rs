@@ -1,8 +1,9 @@
 //! An invented reconstruction study: three methods on photographs and on signals.
 
 use modelmend_report::input::{
-    DensityCell, DirectionAccuracy, ExampleMaps, Facts, ItemMean, NoiseLevel, Plane, Reconstruction,
-    Rejection, ReportInput, SparsificationPoint, UncertaintyExample, UncertaintyQuantile, UncertaintyRow,
+    Calibration, DensityCell, DirectionAccuracy, ExampleMaps, Facts, ItemMean, NoiseLevel, Placement, Plane,
+    Promise, Reconstruction, Rejection, ReportInput, SparsificationPoint, UncertaintyExample,
+    UncertaintyQuantile, UncertaintyRow, Widened,
 };
 
 use super::hostile::TEXTS;
@@ -26,6 +27,8 @@ pub(crate) fn report() -> ReportInput {
             .map(|(name, psnr)| Reconstruction { name: name.to_owned(), psnr: Some(mean(psnr)) })
             .to_vec(),
         coverage_level: Some(0.9),
+        coverage_delta: Some(0.1),
+        noise_unit: ", of 255".to_owned(),
         ..ReportInput::default()
     }
 }
@@ -45,6 +48,7 @@ fn row(method: &str, quality: f64, bounded: bool) -> UncertaintyRow {
     UncertaintyRow {
         method: method.to_owned(),
         pearson: Some(mean(quality)),
+        cosine: Some(mean(0.9 * quality + 0.05)),
         pwcc: Some(mean(quality / 0.0031)),
         mse: Some(mean(0.0031)),
         ause: Some(mean(1.0 - quality)),
@@ -52,6 +56,18 @@ fn row(method: &str, quality: f64, bounded: bool) -> UncertaintyRow {
         width: bounded.then(|| mean(0.08)),
         calibrated_coverage: Some(mean(0.9)),
         calibrated_width: Some(mean(0.19)),
+        calibration: Some(match method {
+            "inn" => Calibration { promise: Promise::Confident, units: 40 },
+            "mcdropout" => Calibration { promise: Promise::Mean, units: 40 },
+            _ => Calibration { promise: Promise::Nothing, units: 2 },
+        }),
+        markov: if bounded {
+            [2.0, 5.0].map(|t| Widened { t, coverage: Some(mean(0.88)), width: Some(mean(0.1 * t)) }).to_vec()
+        } else {
+            Vec::new()
+        },
+        placement: bounded.then(|| placement(0.16)),
+        calibrated_placement: Some(placement(0.05)),
         rejection: Some(Rejection {
             aurc: mean(0.05),
             aurc_optimal: mean(0.04),
@@ -77,10 +93,19 @@ fn row(method: &str, quality: f64, bounded: bool) -> UncertaintyRow {
             .collect(),
         direction: if bounded { [1.0, 1.25, 1.5, 1.75, 2.0].map(direction).to_vec() } else { Vec::new() },
         levels: [0.02, 0.05, 0.08]
-            .map(|sigma| NoiseLevel { sigma, u: Some(sigma), pearson: Some(0.5) })
+            .map(|sigma| NoiseLevel { sigma, u: Some(mean(sigma)), pearson: Some(mean(0.5)) })
             .to_vec(),
+        noise_spearman: Some(mean(0.8)),
         ..UncertaintyRow::default()
     }
+}
+
+/// So much on each side, the rest highest in the middle.
+fn placement(outside: f64) -> Placement {
+    let weight = |bin: i32| 1.0 / (1.0 + 0.1 * f64::from((2 * bin - 19).abs()));
+    let total: f64 = (0..20).map(weight).sum();
+    let inside = (0..20).map(|bin| (1.0 - 2.0 * outside) * weight(bin) / total).collect();
+    Placement { below: outside, inside, above: outside }
 }
 
 /// Waves, with an error where they are steep.
@@ -125,6 +150,7 @@ pub(crate) fn spoil(mut input: ReportInput) -> ReportInput {
         Some(ItemMean { value: f64::NAN, lo: Some(f64::NEG_INFINITY), hi: Some(1e300), std: Some(f64::NAN) });
     input.study = text(0);
     input.coverage_level = Some(f64::NAN);
+    (input.coverage_delta, input.noise_unit) = (Some(f64::NAN), text(1));
     for (i, row) in input.reconstructions.iter_mut().enumerate() {
         (row.name, row.psnr) = (text(i), nowhere);
     }
@@ -138,7 +164,13 @@ pub(crate) fn spoil(mut input: ReportInput) -> ReportInput {
         row.sparsification.push(SparsificationPoint { removed: f64::NAN, left: 1e300, oracle: f64::NAN });
         row.density.push(DensityCell { u: [0.0, f64::NAN], error: [1e-300, 1e300], pixels: u64::MAX });
         row.density.push(DensityCell { u: [1.0, 1.25], error: [1.0, 1.25], pixels: u64::MAX });
-        row.levels.push(NoiseLevel { sigma: f64::NAN, u: Some(f64::NAN), pearson: None });
+        row.levels.push(NoiseLevel { sigma: f64::NAN, u: nowhere, pearson: None });
+        row.levels.push(NoiseLevel { sigma: 0.1, u: nowhere, pearson: nowhere });
+        (row.noise_spearman, row.cosine) = (nowhere, nowhere);
+        row.markov.push(Widened { t: f64::NAN, coverage: nowhere, width: None });
+        row.calibration = Some(Calibration { promise: Promise::Confident, units: u64::MAX });
+        row.placement = Some(Placement { below: f64::NAN, inside: vec![1e300; 3], above: -1.0 });
+        row.calibrated_placement = Some(Placement { below: 1e300, inside: Vec::new(), above: 0.0 });
         row.direction.push(DirectionAccuracy {
             ratio: f64::INFINITY,
             accuracy: nowhere,

@@ -4,6 +4,7 @@ mod merge;
 mod repair;
 mod results;
 mod run;
+mod uncertainty;
 
 use std::io;
 use std::path::Path;
@@ -16,10 +17,13 @@ pub use repair::{
     ShareResult, SharesResult, SubgroupResult,
 };
 pub use results::{
-    Cases, Explanation, Matrix, Measure, Results, Significance, StressScore, SubtypingResult, TruthScore,
-    UncertaintyScore,
+    Cases, Explanation, Matrix, Measure, Results, Significance, SubtypingResult, TruthScore,
 };
 pub use run::{Machine, Program, RunRecord, StepRecord};
+pub use uncertainty::{
+    CalibrationResult, DirectionResult, Intervals, MarkovResult, PlacementResult, StressScore,
+    UncertaintyScore,
+};
 
 /// Writes a record as indented JSON, complete or not at all. The same record gives the same bytes.
 ///

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::RepairResult;
+use super::uncertainty::{StressScore, UncertaintyScore};
 
 /// The content of `results.json` after one run; [`super::over_runs`] joins several.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -164,60 +165,4 @@ pub struct TruthScore {
     pub ari: f64,
     /// Normalised mutual information.
     pub nmi: f64,
-}
-
-/// Scores of an uncertainty method (Oala et al.); `None` where a method does not give it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct UncertaintyScore {
-    /// Pearson correlation of |error| and uncertainty.
-    pub pearson: Option<f64>,
-    /// Cosine of |error| and uncertainty.
-    pub cosine: Option<f64>,
-    /// `cosine / mse`
-    pub pwcc: Option<f64>,
-    /// Mean squared error of the prediction.
-    pub mse: Option<f64>,
-    /// Share of pixels inside their interval.
-    pub coverage: Option<f64>,
-    /// Mean width of the intervals.
-    pub width: Option<f64>,
-    /// Share of pixels inside their interval after conformal calibration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibrated_coverage: Option<f64>,
-    /// Mean width of the intervals after conformal calibration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibrated_width: Option<f64>,
-    /// Share of pixels whose target lies on the side of the larger half of their interval, among those that have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub direction_accuracy: Option<f64>,
-    /// Measured time. Differs between machines and runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seconds_per_image: Option<f64>,
-}
-
-/// Scores of an uncertainty method under a stress test.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StressScore {
-    /// Pearson correlation of the uncertainty with the change it should mark.
-    pub pearson: Option<f64>,
-    /// Area under the ROC curve of the uncertainty against the mask, over pixels.
-    pub auroc: Option<f64>,
-    /// Average precision of the uncertainty for the mask, over pixels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub average_precision: Option<f64>,
-    /// Mean uncertainty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mean_u: Option<f64>,
-    /// Area under the ROC curve of an item's mean uncertainty, stressed items against clean ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item_auroc: Option<f64>,
-    /// Share of the stressed items above the mean uncertainty that at most one clean item in twenty exceeds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alarm_rate: Option<f64>,
-    /// As `item_auroc`, by the mean of the highest hundredth of the uncertainty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item_auroc_peak: Option<f64>,
-    /// As `alarm_rate`, by the mean of the highest hundredth of the uncertainty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alarm_rate_peak: Option<f64>,
 }

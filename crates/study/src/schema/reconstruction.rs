@@ -421,7 +421,7 @@ pub enum ArtefactShape {
     Bird,
 }
 
-/// Conformal calibration: the mean coverage of new items is at least the level (conformal risk control, arXiv 2208.02814).
+/// Conformal calibration: the mean coverage of new items (of slices: of new patients) is at least the level (conformal risk control, arXiv 2208.02814).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Conformal {

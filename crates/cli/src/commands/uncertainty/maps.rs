@@ -33,6 +33,8 @@ pub(in crate::commands) struct Measured {
 pub(in crate::commands) struct Map {
     output: Tensor<f32>,
     u: Tensor<f32>,
+    /// Intervals by what they are called in the names of files: lower and upper ends.
+    intervals: Vec<(&'static str, [Tensor<f32>; 2])>,
     pub(in crate::commands) mean: f64,
     pub(in crate::commands) p95: f32,
     /// The value that all but the largest u do not exceed.
@@ -47,16 +49,22 @@ pub(in crate::commands) fn measure(methods: &[Ready], images: &[Image]) -> Resul
 fn of_method(ready: &Ready, images: &[Image]) -> Result<Measured> {
     let (bar, done) = (Bar::new(ready.name), AtomicUsize::new(0));
     let plain = ready.plain.as_ref().map(|model| (Runtime::<f32>::new(model.graph().clone()), model));
-    let ask = |image: &Image| {
+    let ask = |image: &Image| -> Result<Map> {
         let mut maps = ready.method.maps(&image.tensor)?;
+        let scaled = ready.calibration.as_ref().map(|c| c.intervals(&maps)).transpose()?;
         if let Some((runtime, model)) = &plain {
             let input = std::slice::from_ref(&image.tensor);
             let outputs = runtime.forward(model.parameters(), input, Settings::default())?;
             maps.output = outputs.into_iter().next().context("the model has no output")?;
         }
-        let map = map(maps);
+        let shape = maps.u.shape().to_vec();
+        let mut map = map(maps)?;
+        if let Some((lo, hi)) = scaled {
+            let tensor = |ends| Tensor::new(shape.clone(), ends).context("intervals of an impossible shape");
+            map.intervals.push(("calibrated.", [tensor(lo)?, tensor(hi)?]));
+        }
         bar.progress(done.fetch_add(1, Ordering::Relaxed) + 1, images.len());
-        map
+        Ok(map)
     };
     let named = |image: &Image| ask(image).with_context(|| format!("image {}", image.name));
     let maps = images.par_iter().map(named).collect::<Result<Vec<Map>>>()?;
@@ -100,7 +108,8 @@ pub(in crate::commands) fn map(maps: Maps) -> Result<Map> {
         sorted.get(at).copied().unwrap_or(0.0)
     };
     let mean = u.data().iter().map(|&u| f64::from(u)).sum::<f64>() / u.len() as f64;
-    Ok(Map { mean, p95: quantile(0.95), most: quantile(BELOW_SCALE), output, u })
+    let intervals = bounds.map(|(lo, hi)| ("", [lo, hi])).into_iter().collect();
+    Ok(Map { mean, p95: quantile(0.95), most: quantile(BELOW_SCALE), output, u, intervals })
 }
 
 /// Writes the maps of all images into a folder, which is made where it is missing; each file complete or not at all.
@@ -115,6 +124,12 @@ pub(in crate::commands) fn write(folder: &Path, images: &[Image], measured: &[Me
             }
             let name = &of_method.method;
             write_npy(&file(&format!("{name}.u.npy")), &tensors::array(map.u.clone())?)?;
+            for (kind, ends) in &map.intervals {
+                for (end, values) in ["lo", "hi"].into_iter().zip(ends) {
+                    let path = file(&format!("{name}.{kind}{end}.npy"));
+                    write_npy(&path, &tensors::array(values.clone())?)?;
+                }
+            }
             let (size, pixels) = picture(&map.u);
             let place = |value: f32| {
                 if of_method.scale > 0.0 {

@@ -12,8 +12,8 @@ use modelmend_uncertainty::source::Source;
 use rayon::prelude::*;
 
 use super::super::context::{Context, Title};
+use super::estimates::Units;
 use super::examples::answer;
-use super::page::over_runs_and_items;
 
 /// Peak signal-to-noise ratios of each test item in decibels (`-10 log10` of the mean squared error, for values from 0 to 1): before the network and after it.
 /// `None` where an item has no error at all.
@@ -44,7 +44,7 @@ pub(super) fn squared_errors(ratios: &Ratios) -> Vec<Option<f64>> {
 }
 
 /// What the page shows: the ratios of all runs, and those of a reconstruction without a network, where there is one.
-pub(super) fn rows(runs: &[Ratios], rival: &[Option<f64>], seed: u64) -> Vec<Reconstruction> {
+pub(super) fn rows(runs: &[Ratios], rival: &[Option<f64>], units: &Units) -> Vec<Reconstruction> {
     let side = |side: usize| -> Vec<Vec<Option<f64>>> {
         runs.iter().map(|items| items.iter().map(|item| item[side]).collect()).collect()
     };
@@ -54,7 +54,7 @@ pub(super) fn rows(runs: &[Ratios], rival: &[Option<f64>], seed: u64) -> Vec<Rec
         ("total variation, which knows the scan exactly", vec![rival.to_vec()]),
     ];
     let row = |(name, values): (&str, Vec<Vec<Option<f64>>>)| {
-        let psnr = over_runs_and_items(&values, seed)?;
+        let psnr = units.mean(&values)?;
         Some(Reconstruction { name: name.to_owned(), psnr: Some(psnr) })
     };
     rows.into_iter().filter_map(row).collect()

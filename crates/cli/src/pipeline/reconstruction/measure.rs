@@ -1,91 +1,36 @@
 //! What a method comes to on the test items.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use modelmend_data::split::Part;
 use modelmend_learn::stats;
 use modelmend_learn::uncertainty::{
-    DIRECTION_RATIOS, Density, ImageRecord, ImageRisk, Level as Rung, MEASURES, SPARSIFICATION_STEPS,
-    SelectiveRisk, Sparsification, selective_risk,
+    DIRECTION_RATIOS, Density, ImageRecord, MEASURES, SPARSIFICATION_STEPS, Sparsification,
 };
 use modelmend_study::schema::{Conformal, ReconstructionStudy};
 use modelmend_uncertainty::evaluate::{density, evaluate_with};
-use modelmend_uncertainty::method::Method;
-use modelmend_uncertainty::source::Source;
-use modelmend_uncertainty::{Calibration, Promise, Wish};
-use serde::{Deserialize, Serialize};
+use modelmend_uncertainty::method::{Maps, Method};
+use modelmend_uncertainty::source::{Batch, Source};
+use modelmend_uncertainty::{Calibration, Wish, widened};
 
 use super::examples::{self, Place};
+use super::outcome::{Calibrated, Markov, Outcome, Places, pair};
 
-/// What one method came to in one run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    /// Name of the method.
-    pub(super) method: String,
-    /// Values of each measure, one for each test item.
-    pub(super) measures: BTreeMap<String, Vec<Option<f64>>>,
-    /// Accuracy and share of pixels at each of [`DIRECTION_RATIOS`], one for each test item.
-    pub(super) direction: Vec<[Vec<Option<f64>>; 2]>,
-    /// Seconds for an item.
-    pub(super) seconds: f64,
-    /// Coverage and width after conformal calibration, one for each test item; empty where nobody asked or there are no validation
-    /// items.
-    pub(super) calibrated: Vec<(f64, f64)>,
-    /// What the calibration promises.
-    pub(super) promise: Option<Promise>,
-    /// The test items with more and more noise.
-    pub(super) levels: Vec<Level>,
-    /// What a reader of the page has to know about the method.
+/// By how many prices of width an interval network's bounds are widened.
+const WIDENED: [f64; 3] = [2.0, 5.0, 10.0];
+
+/// A method that is measured.
+pub(super) struct Measured<'a> {
+    /// Its name in results.
+    pub(super) name: &'a str,
+    pub(super) method: &'a dyn Method,
+    /// What a reader of the page has to know about it.
     pub(super) note: Option<String>,
-    /// Means over the test items of the sparsification curve and that of the oracle, at each of [`SPARSIFICATION_STEPS`].
-    pub(super) sparsification: Vec<[Option<f64>; 2]>,
-    /// AURC, that of the oracle, AUGRC, that of the oracle, of items rejected by their mean u, by root mean squared error.
-    pub(super) rejection: Option<[f64; 4]>,
-    /// Pixels of all test items by u and |error|.
-    pub(super) pixels: Pixels,
-    /// Whether the method has intervals of its own.
-    pub(super) bounded: bool,
+    /// The price of width that an interval network was trained with.
+    pub(super) beta: Option<f64>,
 }
 
-/// What a method says at a level of noise: means over the test items.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Level {
-    /// Standard deviation of the noise.
-    pub(super) sigma: f64,
-    /// Uncertainty.
-    pub(super) u: Option<f64>,
-    /// Correlation of |error| and u.
-    pub(super) pearson: Option<f64>,
-}
-
-/// A [`Density`] as it is kept.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Pixels {
-    /// Step of u, step of |error|, pixels.
-    cells: Vec<(u16, u16, u64)>,
-    /// Fine step of u, pixels, sum of u, sum of |error|.
-    levels: Vec<(u16, u64, f64, f64)>,
-}
-
-impl From<Density> for Pixels {
-    fn from(density: Density) -> Self {
-        Self {
-            cells: density.cells.into_iter().map(|((u, error), pixels)| (u, error, pixels)).collect(),
-            levels: density.levels.into_iter().map(|(u, l)| (u, l.pixels, l.u, l.error)).collect(),
-        }
-    }
-}
-
-impl From<&Pixels> for Density {
-    fn from(kept: &Pixels) -> Self {
-        let level = |&(step, pixels, u, error): &(u16, u64, f64, f64)| (step, Rung { pixels, u, error });
-        Self {
-            cells: kept.cells.iter().map(|&(u, error, pixels)| ((u, error), pixels)).collect(),
-            levels: kept.levels.iter().map(level).collect(),
-        }
-    }
-}
+/// The items of a study, with the group of each validation item where there are groups.
+pub(super) type Items<'a> = (&'a dyn Source, Option<&'a [usize]>);
 
 /// The mean of what there is.
 pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
@@ -94,45 +39,61 @@ pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 
 /// Measures a method on the test items; with its maps of the places, one after another.
 pub(super) fn measure(
-    (name, method, note): (&str, &dyn Method, Option<String>),
-    (source, places): (&dyn Source, &[Place]),
-    study: &ReconstructionStudy,
+    Measured { name, method, note, beta }: Measured<'_>,
+    (source, groups): Items<'_>,
+    (study, places): (&ReconstructionStudy, &[Place]),
 ) -> Result<(Outcome, Vec<f32>)> {
     let calibration = match study.conformal {
-        Some(Conformal { level, delta }) => Calibration::fit(method, source, Wish { level, delta })?,
+        Some(Conformal { level, delta }) => {
+            Calibration::fit(method, (source, groups), Wish { level, delta })?
+        }
         None => None,
     };
     let side = (Part::Test, calibration.as_ref());
-    let (evaluation, seen) = evaluate_with(method, source, side, |item, pair, maps| {
-        Ok((density(maps, pair.target.data())?, examples::keep(places, item, maps)))
-    })?;
-    let (mut pixels, mut crops) = (Density::default(), Vec::new());
-    for (density, crop) in seen {
+    let look = |item: usize, pair: &Batch, maps: &Maps| {
+        let target = pair.target.data();
+        Ok(((density(maps, target)?, widths(maps, target, beta)?), examples::keep(places, item, maps)))
+    };
+    let (evaluation, seen) = evaluate_with(method, source, side, look)?;
+    let (mut pixels, mut crops, mut wider) = (Density::default(), Vec::new(), Vec::new());
+    for ((density, widths), crop) in seen {
         pixels.merge(&density);
+        wider.push(widths);
         crops.extend(crop);
     }
     let records = &evaluation.records;
     let values = |of: fn(&ImageRecord) -> Option<f64>| records.iter().map(of).collect();
+    let placed = || records.iter().filter_map(|record| Some(&record.interval.as_ref()?.placement));
     let outcome = Outcome {
         method: name.to_owned(),
         measures: MEASURES.iter().map(|m| (m.name.to_owned(), values(m.of))).collect(),
         direction: direction(records),
         seconds: evaluation.seconds_per_item,
-        sparsification: sparsification(records),
-        // A single item cannot be ranked.
-        rejection: selective_risk(records, ImageRisk::Rmse)?.filter(|_| records.len() > 1).map(areas),
-        pixels: pixels.into(),
-        bounded: records.iter().any(|record| record.interval.is_some()),
-        calibrated: evaluation.calibrated,
+        calibrated: calibration.map(|c| Calibrated::new(&c, &evaluation.calibrated)),
+        markov: markov(&wider),
+        placement: placed().next().map(|_| Places::joined(placed())),
         levels: Vec::new(),
         note,
-        promise: calibration.map(|c| c.promise()),
+        sparsification: sparsification(records),
+        pixels: pixels.into(),
+        bounded: records.iter().any(|record| record.interval.is_some()),
     };
     Ok((outcome, examples::joined(crops)))
 }
 
-fn areas(risk: SelectiveRisk) -> [f64; 4] {
-    [risk.aurc, risk.aurc_optimal, risk.augrc, risk.augrc_optimal]
+/// Coverage and width of an item at each of [`WIDENED`]; empty without bounds or price of width.
+fn widths(maps: &Maps, target: &[f32], beta: Option<f64>) -> modelmend_uncertainty::Result<Vec<(f64, f64)>> {
+    let Some(beta) = beta else { return Ok(Vec::new()) };
+    let found = WIDENED.iter().map(|&t| Ok(widened(maps, target, (beta, t))?.as_ref().map(pair)));
+    Ok(found.collect::<modelmend_uncertainty::Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+fn markov(items: &[Vec<(f64, f64)>]) -> Vec<Markov> {
+    let at = |(index, &t): (usize, &f64)| {
+        let items: Vec<(f64, f64)> = items.iter().filter_map(|item| item.get(index).copied()).collect();
+        Markov { t, items }
+    };
+    WIDENED.iter().enumerate().map(at).filter(|markov| !markov.items.is_empty()).collect()
 }
 
 fn direction(records: &[ImageRecord]) -> Vec<[Vec<Option<f64>>; 2]> {

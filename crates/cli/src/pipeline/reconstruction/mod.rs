@@ -1,13 +1,16 @@
 //! A study of an image-to-image network: where its output cannot be trusted.
 
+mod estimates;
 mod examples;
 mod failures;
 mod fidelity;
 mod measure;
 mod methods;
+mod outcome;
 mod page;
 mod prepare;
 mod problem;
+mod scores;
 mod single;
 mod stress;
 mod tomography;
@@ -27,12 +30,14 @@ use modelmend_study::runner::Runner;
 use modelmend_study::schema::{ReconstructionStudy, StudyFile};
 use modelmend_uncertainty::Promise;
 
+use self::estimates::Units;
 use self::failures::Failing;
 use self::fidelity::Ratios;
-use self::measure::Outcome;
+use self::outcome::Outcome;
 use self::stress::Verdict;
 use super::context::Context;
 use super::outputs;
+use crate::calibration::{Calibrations, Entry};
 
 /// Runs a reconstruction study, seed by seed, and writes the output folder.
 pub(super) fn run(
@@ -57,13 +62,13 @@ pub(super) fn run(
         return Ok(());
     };
     let tables = shown.stressed.clone();
-    let models = shown.models.clone();
+    let models = (shown.models.clone(), std::mem::take(&mut shown.calibrations));
     let failing = shown.failing.take();
     let mut report = report(study, &runs, shown);
     if let Some(failing) = failing {
         failing.deliver(out, (&mut results, &mut report))?;
     }
-    write((out, file), (&results, report), (&models, &tables), (runner, &inputs))
+    write((out, file), (&results, report), (models, &tables), (runner, &inputs))
 }
 
 /// What all runs came to.
@@ -89,10 +94,14 @@ struct Done {
 struct Shown {
     /// File names and models.
     models: Vec<(String, Model)>,
+    /// How the methods were scaled, by name.
+    calibrations: BTreeMap<String, Entry>,
     /// Number of test items.
     items: usize,
     /// The patient of each of them, where there are patients.
     groups: Vec<String>,
+    /// What the levels of noise are shares of, in words.
+    noise_unit: &'static str,
     examples: Vec<UncertaintyExample>,
     stress: Vec<StressTest>,
     /// The items of each stress test, by file name.
@@ -107,27 +116,33 @@ fn report(study: &ReconstructionStudy, runs: &Runs, shown: Shown) -> ReportInput
     let model =
         study.model.as_ref().map_or_else(|| "The network trained here".to_owned(), ToString::to_string);
     let mut notes = Vec::new();
-    if runs.outcomes.iter().flatten().any(|outcome| outcome.promise == Some(Promise::Nothing)) {
+    if runs.outcomes.iter().flatten().flat_map(|o| &o.calibrated).any(|c| c.promise == Promise::Nothing) {
         notes.push(
-            "The validation items are too few for a promise at this level: calibrated coverage was met on them, and means little for others."
+            "The validation items (or patients) are too few for a promise at this level: calibrated coverage was met on them, and means little for others."
                 .to_owned(),
         );
     }
     notes.extend(runs.outcomes.iter().take(1).flatten().filter_map(|outcome| outcome.note.clone()));
+    let units = Units::new(&shown.groups, study.seed);
     let errors: Vec<_> = runs.ratios.iter().map(fidelity::squared_errors).collect();
     ReportInput {
         study: study.name.clone(),
         facts: Facts { model, cases: shown.items as u64, seed: study.seed, ..Facts::default() },
-        uncertainty: page::rows(&runs.outcomes, study.seed),
+        uncertainty: page::rows(&runs.outcomes, &units),
         examples: shown.examples,
-        reconstructions: fidelity::rows(&runs.ratios, &shown.rival, study.seed),
+        reconstructions: fidelity::rows(&runs.ratios, &shown.rival, &units),
         groups: page::groups(&shown.groups, &errors, &runs.outcomes),
-        stress: stress::tests(&runs.verdicts, (shown.stress, study.seed)),
+        stress: stress::tests(&runs.verdicts, (shown.stress, &units)),
         coverage_level: study.conformal.map(|conformal| conformal.level),
+        coverage_delta: study.conformal.and_then(|conformal| conformal.delta),
+        noise_unit: shown.noise_unit.to_owned(),
         notes,
         ..ReportInput::default()
     }
 }
+
+/// Models by file name, and how the methods were scaled.
+type Delivered = (Vec<(String, Model)>, BTreeMap<String, Entry>);
 
 /// Arrays of a file, by name.
 type Arrays = Vec<(String, Array)>;
@@ -135,12 +150,15 @@ type Arrays = Vec<(String, Array)>;
 fn write(
     (out, file): (&Path, &StudyFile),
     (results, report): (&[Results], ReportInput),
-    (models, stressed): (&[(String, Model)], &[(String, Arrays)]),
+    ((models, calibrations), stressed): (Delivered, &[(String, Arrays)]),
     (runner, inputs): (&Runner<'_>, &Mutex<BTreeMap<String, InputHash>>),
 ) -> Result<()> {
     let folder = folder(out, "models")?;
-    for (name, model) in models {
+    for (name, model) in &models {
         model.write(&folder.join(name))?;
+    }
+    if !calibrations.is_empty() {
+        Calibrations::new(calibrations).write(&folder)?;
     }
     for (name, arrays) in stressed {
         write_npz(

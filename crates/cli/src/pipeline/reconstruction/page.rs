@@ -1,73 +1,35 @@
-//! From what methods came to in all runs to results and page.
+//! From what methods came to in all runs to the page.
 
-use modelmend_learn::stats::{BootstrapParams, Method as Bootstrap};
-use modelmend_learn::uncertainty::{DIRECTION_RATIOS, Density, RunSpread, SPARSIFICATION_STEPS, estimate};
+use modelmend_learn::uncertainty::{DIRECTION_RATIOS, Density, RiskArea, RunSpread, SPARSIFICATION_STEPS};
 use modelmend_report::input as page;
-use modelmend_study::record::{Results, StressScore, UncertaintyScore};
+use modelmend_uncertainty::Promise;
 
+use super::estimates::Units;
 use super::examples::{Crop, Examples, Place};
-use super::measure::{Level, Outcome, mean};
+use super::measure::mean;
+use super::outcome::{Level, Markov, Outcome, Places};
+use super::scores::sides;
 
-/// Replicates and level of the intervals over test items.
-const RESAMPLES: usize = 1000;
-const LEVEL: f64 = 0.95;
 /// Quantiles of the pixels by u.
 const QUANTILES: u32 = 20;
 /// Most steps of an axis of the 2-D histogram.
 const COLUMNS: u16 = 48;
 
-/// The numbers of one run.
-pub(super) fn results(name: &str, seed: u64, (cases, outcomes): (usize, &[Outcome])) -> Results {
-    let mut results = Results::new(name, seed);
-    results.cases.total = cases as u64;
-    for outcome in outcomes {
-        let of = |measure: &str| mean(outcome.measures.get(measure)?.iter().copied());
-        let score = UncertaintyScore {
-            pearson: of("pearson"),
-            cosine: of("cosine"),
-            pwcc: of("pwcc"),
-            mse: of("mse"),
-            coverage: of("coverage"),
-            width: of("width"),
-            calibrated_coverage: mean(outcome.calibrated.iter().map(|c| Some(c.0))),
-            calibrated_width: mean(outcome.calibrated.iter().map(|c| Some(c.1))),
-            direction_accuracy: outcome.direction.first().and_then(|d| mean(d[0].iter().copied())),
-            seconds_per_image: Some(outcome.seconds),
-        };
-        results.uncertainty.insert(outcome.method.clone(), score);
-        for Level { sigma, u, pearson } in &outcome.levels {
-            let score = StressScore { pearson: *pearson, mean_u: *u, ..StressScore::default() };
-            let test = results.stress.entry(format!("noise-{sigma}")).or_default();
-            test.insert(outcome.method.clone(), score);
-        }
-    }
-    results
-}
-
 /// The rows of the page, over all runs.
-pub(super) fn rows(runs: &[Vec<Outcome>], seed: u64) -> Vec<page::UncertaintyRow> {
+pub(super) fn rows(runs: &[Vec<Outcome>], units: &Units) -> Vec<page::UncertaintyRow> {
     let first = runs.first().map(Vec::as_slice).unwrap_or_default();
-    first.iter().enumerate().map(|(at, outcome)| row(runs, (at, outcome), seed)).collect()
+    let same = |at: usize| runs.iter().filter_map(|run| run.get(at)).collect::<Vec<&Outcome>>();
+    first.iter().enumerate().map(|(at, outcome)| row((&same(at), units), outcome)).collect()
 }
 
-fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page::UncertaintyRow {
-    let same: Vec<&Outcome> = runs.iter().filter_map(|run| run.get(at)).collect();
-    let over = |of: &dyn Fn(&Outcome) -> Vec<Option<f64>>| {
-        over_runs_and_items(&same.iter().map(|outcome| of(outcome)).collect::<Vec<_>>(), seed)
-    };
-    let measure = |name: &str| over(&|o| o.measures.get(name).cloned().unwrap_or_default());
-    let calibrated =
-        |of: fn(&(f64, f64)) -> f64| over(&|o| o.calibrated.iter().map(|item| Some(of(item))).collect());
-    let direction = DIRECTION_RATIOS.iter().enumerate().map(|(i, &ratio)| page::DirectionAccuracy {
-        ratio,
-        accuracy: over(&|o| o.direction.get(i).map(|d| d[0].clone()).unwrap_or_default()),
-        participating: over(&|o| o.direction.get(i).map(|d| d[1].clone()).unwrap_or_default()),
-    });
-    let level = |(i, level): (usize, &Level)| page::NoiseLevel {
-        sigma: level.sigma,
-        u: mean(same.iter().map(|o| o.levels.get(i)?.u)),
-        pearson: mean(same.iter().map(|o| o.levels.get(i)?.pearson)),
-    };
+/// One method in all runs, and what the bootstrap draws.
+type Same<'a> = (&'a [&'a Outcome], &'a Units);
+
+fn row(same: Same<'_>, first: &Outcome) -> page::UncertaintyRow {
+    let (runs, _) = same;
+    let measure = |name: &str| over(same, |o| o.of(name));
+    let calibrated = |side: usize| over(same, |o| sides(o.scaled())[side].clone());
+    let places = |of: fn(&Outcome) -> Option<&Places>| placement(runs.iter().filter_map(|o| of(o)));
     // Of one run: where runs differ in the size of u, their pixels side by side would mix what u says with which run it was.
     let pixels = Density::from(&first.pixels);
     page::UncertaintyRow {
@@ -79,34 +41,79 @@ fn row(runs: &[Vec<Outcome>], (at, first): (usize, &Outcome), seed: u64) -> page
         ause: measure("ause"),
         coverage: measure("coverage"),
         width: measure("width"),
-        calibrated_coverage: calibrated(|c| c.0),
-        calibrated_width: calibrated(|c| c.1),
-        rejection: rejection(&same),
-        seconds: mean(same.iter().map(|o| Some(o.seconds))),
-        sparsification: sparsification(&same),
+        calibrated_coverage: calibrated(0),
+        calibrated_width: calibrated(1),
+        calibration: first.calibrated.as_ref().map(|c| page::Calibration {
+            promise: match c.promise {
+                Promise::Mean => page::Promise::Mean,
+                Promise::Confident => page::Promise::Confident,
+                Promise::Nothing => page::Promise::Nothing,
+            },
+            units: c.units as u64,
+        }),
+        markov: first.markov.iter().enumerate().map(|(at, m)| markov(same, (at, m))).collect(),
+        placement: places(|o| o.placement.as_ref()),
+        calibrated_placement: places(|o| Some(&o.calibrated.as_ref()?.placement)),
+        rejection: rejection(same),
+        seconds: mean(runs.iter().map(|o| Some(o.seconds))),
+        sparsification: sparsification(runs),
         density: density(&pixels),
         quantiles: quantiles(&pixels),
-        direction: direction.filter(|d| d.accuracy.is_some()).collect(),
-        levels: first.levels.iter().enumerate().map(level).collect(),
+        direction: direction(same),
+        levels: first.levels.iter().enumerate().map(|(at, found)| level(same, (at, found))).collect(),
+        noise_spearman: of_set(same, |o, drawn| o.noise_spearman(drawn)),
     }
 }
 
-/// The mean over items and runs, with an interval over items and the spread of the runs.
-pub(super) fn over_runs_and_items(values: &[Vec<Option<f64>>], seed: u64) -> Option<page::ItemMean> {
-    let params = BootstrapParams { resamples: RESAMPLES, level: LEVEL, method: Bootstrap::Percentile, seed };
-    let found = estimate(values, None, &params).ok().flatten()?;
-    Some(page::ItemMean {
-        value: found.mean,
-        lo: found.interval.map(|i| i.0),
-        hi: found.interval.map(|i| i.1),
-        std: found.runs.map(|runs| runs.std),
-    })
+/// The mean of a value of each item.
+fn over((runs, units): Same<'_>, of: impl Fn(&Outcome) -> Vec<Option<f64>>) -> Option<page::ItemMean> {
+    units.mean(&runs.iter().map(|outcome| of(outcome)).collect::<Vec<_>>())
+}
+
+/// A number of the whole set of items.
+fn of_set(
+    (runs, units): Same<'_>,
+    of: impl Fn(&Outcome, &[usize]) -> Option<f64> + Sync,
+) -> Option<page::ItemMean> {
+    let items = runs.first().map_or(0, |outcome| outcome.items());
+    units.of_set((runs.len(), items), |run, drawn| of(runs.get(run)?, drawn))
 }
 
 /// The mean over runs with their spread.
 pub(super) fn over_runs(values: &[f64]) -> Option<page::ItemMean> {
     let value = mean(values.iter().copied().map(Some))?;
     Some(page::ItemMean { value, lo: None, hi: None, std: RunSpread::of(values).map(|spread| spread.std) })
+}
+
+fn direction(same: Same<'_>) -> Vec<page::DirectionAccuracy> {
+    let side = |i: usize, side: usize| {
+        over(same, |o| o.direction.get(i).map(|d| d[side].clone()).unwrap_or_default())
+    };
+    let at = |(i, &ratio): (usize, &f64)| page::DirectionAccuracy {
+        ratio,
+        accuracy: side(i, 0),
+        participating: side(i, 1),
+    };
+    DIRECTION_RATIOS.iter().enumerate().map(at).filter(|d| d.accuracy.is_some()).collect()
+}
+
+fn level(same: Same<'_>, (at, level): (usize, &Level)) -> page::NoiseLevel {
+    let side = |of: fn(&Level) -> &Vec<Option<f64>>| {
+        over(same, |o| o.levels.get(at).map(|level| of(level).clone()).unwrap_or_default())
+    };
+    page::NoiseLevel { sigma: level.sigma, u: side(|l| &l.u), pearson: side(|l| &l.pearson) }
+}
+
+fn markov(same: Same<'_>, (at, found): (usize, &Markov)) -> page::Widened {
+    let side = |side: usize| {
+        over(same, |o| o.markov.get(at).map(|m| sides(&m.items)[side].clone()).unwrap_or_default())
+    };
+    page::Widened { t: found.t, coverage: side(0), width: side(1) }
+}
+
+fn placement<'a>(runs: impl Iterator<Item = &'a Places>) -> Option<page::Placement> {
+    let (below, inside, above) = Places::shares(runs)?;
+    Some(page::Placement { below, inside, above })
 }
 
 fn density(pixels: &Density) -> Vec<page::DensityCell> {
@@ -128,12 +135,14 @@ fn sparsification(runs: &[&Outcome]) -> Vec<page::SparsificationPoint> {
     (0..SPARSIFICATION_STEPS).filter_map(at_step).collect()
 }
 
-/// Means over the runs, with their spread.
-fn rejection(runs: &[&Outcome]) -> Option<page::Rejection> {
-    let found: Vec<[f64; 4]> = runs.iter().filter_map(|outcome| outcome.rejection).collect();
-    let over =
-        |at: usize| over_runs(&found.iter().filter_map(|areas| areas.get(at).copied()).collect::<Vec<f64>>());
-    Some(page::Rejection { aurc: over(0)?, aurc_optimal: over(1)?, augrc: over(2)?, augrc_optimal: over(3)? })
+fn rejection(same: Same<'_>) -> Option<page::Rejection> {
+    let over = |area: RiskArea| of_set(same, |o, drawn| o.risk(area, drawn));
+    Some(page::Rejection {
+        aurc: over(RiskArea::Aurc)?,
+        aurc_optimal: over(RiskArea::AurcOptimal)?,
+        augrc: over(RiskArea::Augrc)?,
+        augrc_optimal: over(RiskArea::AugrcOptimal)?,
+    })
 }
 
 /// An item that is shown: its number, place, pixels and measurement.
@@ -186,12 +195,12 @@ pub(super) fn groups(
             mean(runs.iter().filter_map(|run| run.get(at)).flat_map(|outcome| inside(&of(outcome))))
         };
         let methods = runs.first().into_iter().flatten().enumerate().map(|(at, outcome)| {
-            let measure = |name: &str| over(&|o| o.measures.get(name).cloned().unwrap_or_default(), at);
+            let measure = |name: &str| over(&|o| o.of(name), at);
             page::MethodInGroup {
                 method: outcome.method.clone(),
                 pearson: measure("pearson"),
                 u: measure("mean_u"),
-                coverage: over(&|o| o.calibrated.iter().map(|item| Some(item.0)).collect(), at),
+                coverage: over(&|o| sides(o.scaled())[0].clone(), at),
             }
         });
         page::GroupRow {

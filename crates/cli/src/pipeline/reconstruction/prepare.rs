@@ -3,11 +3,11 @@
 use anyhow::{Context as _, Result};
 use modelmend_net::Model;
 use modelmend_net::interval::network::Part as Boxes;
-use modelmend_study::schema::{AutoOr, LayerRange, Layers, ReconstructionStudy, Uncertainty};
+use modelmend_study::schema::{LayerRange, Layers, ReconstructionStudy, Uncertainty};
 use modelmend_study::scope::Scope;
 use modelmend_uncertainty::method::{
     Augmented, Ensemble, InputGradient, IntervalMaps, LearnedError, McDropout, Method, PredictedVariance,
-    heuristic_beta, train_interval_network, train_learned_error, train_predicted_variance,
+    train_interval_network, train_learned_error, train_predicted_variance,
 };
 use modelmend_uncertainty::source::Source;
 use modelmend_uncertainty::train::Training;
@@ -48,7 +48,7 @@ pub(super) fn train(
     context: &Context<'_>,
     study: &ReconstructionStudy,
     source: &dyn Source,
-    (base, wanted): (&Model, &Uncertainty),
+    (base, wanted, beta): (&Model, &Uncertainty, Option<f64>),
     scope: &Scope<'_>,
 ) -> Result<Option<(Model, Option<String>)>> {
     let batch_size = batch_size(study);
@@ -60,12 +60,9 @@ pub(super) fn train(
     };
     let watch = Watch(scope);
     Ok(match wanted {
-        Uncertainty::Inn { epochs, steps, learning_rate, beta, layers } => {
+        Uncertainty::Inn { epochs, steps, learning_rate, layers, .. } => {
             let training = training(*learning_rate, epochs, steps);
-            let beta = match beta {
-                AutoOr::Auto(_) => heuristic_beta(base, source)?,
-                AutoOr::Value(beta) => *beta,
-            };
+            let beta = beta.context("inn: has no price of width")?;
             let part = boxes(layers);
             let inn = train_interval_network(base, (&part, beta), source, &training, &watch)?;
             let note = format!("Price of width (beta) of the interval network: {beta:.2e}.");

@@ -35,6 +35,9 @@ pub(super) enum Material {
 /// leave more error than the measurement itself had.
 const DROPOUT: f64 = 0.05;
 
+/// Levels of noise of photographs in tenths of the level that the network was trained for.
+const TENTHS: [f64; 5] = [4.0, 7.0, 10.0, 14.0, 20.0];
+
 impl Material {
     /// Reads or draws the data; the same for all runs of a study.
     pub(super) fn read(
@@ -89,13 +92,31 @@ impl Material {
         })
     }
 
-    /// The same test items at every noise level, where there are several.
-    pub(super) fn levels(&self) -> Vec<(f64, Signals)> {
+    /// The same test items at every level of noise, with its standard deviation (of photographs of 255): of signals where the study names several, of photographs
+    /// around the level that the network was trained for. The noise of all levels is the same but for its size.
+    pub(super) fn levels(&self) -> Result<Vec<(f64, Box<dyn Source + '_>)>> {
         match self {
             Self::Signals { source, levels } if levels.len() > 1 => {
-                levels.iter().map(|&sigma| (sigma, source.with_noise(sigma))).collect()
+                let at = |&sigma: &f64| (sigma, Box::new(source.with_noise(sigma)) as Box<dyn Source>);
+                Ok(levels.iter().map(at).collect())
             }
-            _ => Vec::new(),
+            Self::Pictures { request, parts: [train, validation, test] } if request.sigma > 0.0 => {
+                let at = |tenths: f64| {
+                    let sigma = request.sigma * tenths / 10.0;
+                    let source = Photographs::new(Denoise { sigma, ..*request }, [train, validation, test])?;
+                    Ok((sigma, Box::new(source) as Box<dyn Source + '_>))
+                };
+                TENTHS.into_iter().map(at).collect()
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What the standard deviations of [`Self::levels`] are shares of, in words for an axis.
+    pub(super) fn noise_unit(&self) -> &'static str {
+        match self {
+            Self::Pictures { .. } => ", of 255",
+            Self::Signals { .. } | Self::Slices(_) => "",
         }
     }
 

@@ -1,5 +1,7 @@
 //! One run of a study: the network, its methods, its stress tests and its kinds of failure.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 use modelmend_data::split::Part;
 use modelmend_net::Model;
@@ -8,12 +10,14 @@ use modelmend_study::schema::{ReconstructionStudy, StudyFile};
 use modelmend_study::step::StepName;
 
 use super::super::context::Context;
+use super::estimates::Units;
 use super::examples::{self, Crop, Examples};
 use super::failures::{self, Failing};
-use super::measure::Outcome;
 use super::methods::{self, Asked};
+use super::outcome::Outcome;
 use super::problem::Material;
-use super::{Done, Shown, fidelity, page, prepare, stress, tomography, train};
+use super::{Done, Shown, fidelity, page, prepare, scores, stress, tomography, train};
+use crate::calibration::Entry;
 
 /// A study with its data.
 struct Subject<'a> {
@@ -50,10 +54,18 @@ pub(super) fn run(
     };
     let methods = methods(context, &subject, (&base, &shown))?;
     models.extend(methods.models);
+    let calibrations = methods.asked.iter().zip(&methods.outcomes);
+    let calibrations = calibrations.filter_map(|(asked, outcome)| {
+        Some((asked.name.clone(), asked.calibration(outcome, study.conformal)?))
+    });
+    let calibrations: BTreeMap<String, Entry> = calibrations.collect();
     let outcomes = methods.outcomes;
-    let mut results = page::results(&study.name, context.seed, (source.count(Part::Test), &outcomes));
+    let units = Units::new(material.groups(Part::Test), study.seed);
+    let named = (study.name.as_str(), context.seed);
+    let mut results =
+        scores::results(named, (&outcomes, &units), (source.count(Part::Test), study.conformal));
     let under = (source.as_ref(), material.scanner(), data);
-    let stressed = stress::run(context, under, (study, &base), (&methods.asked, &mut results))?;
+    let stressed = stress::run(context, under, (study, &base), (&methods.asked, &units, &mut results))?;
     let failing = match (&study.failures, context.seed == study.seed) {
         (Some(section), true) => failures::examine(context, section, (material, data), &base)?,
         _ => None,
@@ -62,8 +74,10 @@ pub(super) fn run(
     let sinograms = shown.places.iter().map(|place| material.sinogram(place.item)).collect::<Result<_>>()?;
     let shown = Shown {
         models,
+        calibrations,
         items: source.count(Part::Test),
         groups: material.groups(Part::Test).to_vec(),
+        noise_unit: material.noise_unit(),
         examples: page::examples(&shown, sinograms, (&outcomes, &methods.crops)),
         stress: stress::shown(&stressed),
         stressed: stress::files(&stressed.tests, source.as_ref())?,

@@ -24,6 +24,7 @@ pub(super) use self::files::files;
 use self::items::{Tests, make};
 pub(super) use self::page::{shown, tests};
 use super::super::context::{Context, Title};
+use super::estimates::Units;
 use super::examples::{self, Place};
 use super::methods::Asked;
 
@@ -90,7 +91,7 @@ pub(super) fn run(
     context: &Context<'_>,
     (source, scanner, data): (&dyn Source, Option<&Scanner>, Hash),
     (study, base): (&ReconstructionStudy, &Model),
-    (asked, results): (&[Asked], &mut Results),
+    (asked, units, results): (&[Asked], &Units, &mut Results),
 ) -> Result<Stressed> {
     if !context.wants(StepName::Stress) {
         return Ok(Stressed::default());
@@ -107,7 +108,7 @@ pub(super) fn run(
         windows.push(asked.iter().map(|method| method.name.clone()).zip(seen).collect());
         verdicts.push(verdict);
     }
-    page::results(results, &tests, &verdicts);
+    page::results(results, &tests, (&verdicts, units));
     Ok(Stressed { tests, verdicts, windows })
 }
 

@@ -9,14 +9,14 @@ use crate::panels::Context;
 use crate::svg::Figure;
 use crate::svg::comparison::{Comparison, Pair};
 use crate::svg::density::Density;
-use crate::svg::lines::{Chart, Line};
+use crate::svg::lines::{Band, Chart, Line};
 
 pub(super) fn render(context: &Context<'_>) -> Markup {
     let rows = &context.input.uncertainty;
     let (densities, intervals) = (densities(rows), intervals(context));
     html! {
         div class="chart-grid" {
-            @for (_, chart) in charts(rows) { (card(&chart.title, &chart.figure(true))) }
+            @for (_, chart) in charts(context) { (card(&chart.title, &chart.figure(true))) }
         }
         @if !intervals.is_empty() {
             div class="charts" { @for figure in &intervals { (card(&figure.title, figure)) } }
@@ -33,21 +33,19 @@ pub(super) fn render(context: &Context<'_>) -> Markup {
     }
 }
 
-fn card(title: &str, figure: &Figure) -> Markup {
+pub(super) fn card(title: &str, figure: &Figure) -> Markup {
     html! { article class="card chart" { h3 { (title) } (figure.inline()) } }
 }
 
 pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
     let rows = &context.input.uncertainty;
-    let charts = charts(rows).into_iter().map(|(name, chart)| chart.figure(true).named(name.to_owned()));
+    let charts = charts(context).into_iter().map(|(name, chart)| chart.figure(true).named(name.to_owned()));
     charts.chain(intervals(context)).chain(densities(rows)).collect()
 }
 
 /// File name and chart of each figure that has values.
-fn charts(rows: &[UncertaintyRow]) -> Vec<(&'static str, Chart)> {
-    let at_levels = |of: fn(&NoiseLevel) -> Option<f64>| -> Vec<Line> {
-        lines(rows, |row| row.levels.iter().filter_map(|l| Some((l.sigma, of(l)?))).collect())
-    };
+fn charts(context: &Context<'_>) -> Vec<(&'static str, Chart)> {
+    let rows = &context.input.uncertainty;
     let chart = |title: &str, [x_label, y_label]: [&str; 2], lines: Vec<Line>| Chart {
         title: title.to_owned(),
         x_label: x_label.to_owned(),
@@ -55,7 +53,6 @@ fn charts(rows: &[UncertaintyRow]) -> Vec<(&'static str, Chart)> {
         lines,
         ..Chart::default()
     };
-    let noise = "standard deviation of the noise";
     let direction = Chart {
         level: Some((0.5, "chance".to_owned())),
         y_range: Some((0.0, 1.0)),
@@ -82,14 +79,52 @@ fn charts(rows: &[UncertaintyRow]) -> Vec<(&'static str, Chart)> {
                 quantiles(rows),
             ),
         ),
-        ("uncertainty-noise", chart("Uncertainty against noise", [noise, "mean u"], at_levels(|l| l.u))),
-        (
-            "uncertainty-noise-correlation",
-            chart("Correlation against noise", [noise, "correlation with |error|"], at_levels(|l| l.pearson)),
-        ),
         ("uncertainty-direction", direction),
     ];
-    charts.into_iter().filter(|(_, chart)| !chart.lines.is_empty()).collect()
+    charts.into_iter().chain(noise(context)).filter(|(_, chart)| !chart.lines.is_empty()).collect()
+}
+
+/// Uncertainty and correlation against the noise, with their intervals.
+fn noise(context: &Context<'_>) -> [(&'static str, Chart); 2] {
+    let rows = &context.input.uncertainty;
+    let x_label =
+        format!("standard deviation of the noise{}", format::shorten(&context.input.noise_unit, 20));
+    let chart = |title: &str, y_label: &str, of: fn(&NoiseLevel) -> Option<ItemMean>| Chart {
+        title: title.to_owned(),
+        x_label: x_label.clone(),
+        y_label: y_label.to_owned(),
+        lines: lines(rows, |row| {
+            row.levels.iter().filter_map(|level| Some((level.sigma, of(level)?.value))).collect()
+        }),
+        bands: bands(rows, of),
+        ..Chart::default()
+    };
+    [
+        (
+            "uncertainty-noise",
+            chart("Uncertainty against noise", "mean u, with 95 % interval", |level| level.u),
+        ),
+        (
+            "uncertainty-noise-correlation",
+            chart("Correlation against noise", "correlation with |error|, with 95 % interval", |level| {
+                level.pearson
+            }),
+        ),
+    ]
+}
+
+/// The intervals of a method's values at the levels of noise.
+fn bands(rows: &[UncertaintyRow], of: fn(&NoiseLevel) -> Option<ItemMean>) -> Vec<Band> {
+    let ends = |level: &NoiseLevel| {
+        let mean = of(level)?;
+        let point = (level.sigma, mean.lo?, mean.hi?);
+        (point.0.is_finite() && point.1.is_finite() && point.2.is_finite()).then_some(point)
+    };
+    let band = |(index, row): (usize, &UncertaintyRow)| Band {
+        colour: index,
+        points: row.levels.iter().filter_map(ends).collect(),
+    };
+    rows.iter().enumerate().map(band).filter(|band| band.points.len() > 1).collect()
 }
 
 fn sparsification(rows: &[UncertaintyRow]) -> Vec<Line> {

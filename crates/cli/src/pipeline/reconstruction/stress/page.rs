@@ -3,26 +3,30 @@
 use modelmend_report::input as page;
 use modelmend_study::record::{Results, StressScore};
 
+use super::super::estimates::Units;
 use super::super::measure::mean;
-use super::super::page::{over_runs, over_runs_and_items};
+use super::super::page::over_runs;
+use super::super::scores::Numbers;
 use super::{Stressed, Test, Verdict, Windows};
 
 /// Puts the numbers of one run into its results; `verdicts` has those of each test.
-pub(super) fn results(results: &mut Results, tests: &[Test], verdicts: &[Vec<Verdict>]) {
+pub(super) fn results(results: &mut Results, tests: &[Test], (verdicts, units): (&[Vec<Verdict>], &Units)) {
     for (test, verdicts) in tests.iter().zip(verdicts) {
         let into = results.stress.entry(test.name.clone()).or_default();
         for verdict in verdicts {
-            let over = |values: &[Option<f64>]| mean(values.iter().copied());
+            let mut numbers = Numbers::new(units);
+            let mut over = |name: &str, values: &[Option<f64>]| numbers.mean(name, values.to_vec());
             let alarm = |alarm: Option<[f64; 2]>, at: usize| alarm.map(|both| both[at]);
             let score = StressScore {
-                pearson: over(&verdict.pearson),
-                auroc: over(&verdict.auroc),
-                average_precision: over(&verdict.average_precision),
-                mean_u: over(&verdict.mean_u),
+                pearson: over("pearson", &verdict.pearson),
+                auroc: over("auroc", &verdict.auroc),
+                average_precision: over("average_precision", &verdict.average_precision),
+                mean_u: over("mean_u", &verdict.mean_u),
                 item_auroc: alarm(verdict.by_mean, 0),
                 alarm_rate: alarm(verdict.by_mean, 1),
                 item_auroc_peak: alarm(verdict.by_peak, 0),
                 alarm_rate_peak: alarm(verdict.by_peak, 1),
+                intervals: numbers.intervals,
             };
             into.insert(verdict.method.clone(), score);
         }
@@ -32,21 +36,21 @@ pub(super) fn results(results: &mut Results, tests: &[Test], verdicts: &[Vec<Ver
 /// What the page shows of each test: `runs` has the verdicts of each run, test by test, `examples` come from the first one.
 pub(in super::super) fn tests(
     runs: &[Vec<Vec<Verdict>>],
-    (shown, seed): (Vec<page::StressTest>, u64),
+    (shown, units): (Vec<page::StressTest>, &Units),
 ) -> Vec<page::StressTest> {
     let with_rows = |(at, test): (usize, page::StressTest)| {
         let of_runs: Vec<&[Verdict]> = runs.iter().filter_map(|run| run.get(at).map(Vec::as_slice)).collect();
         let first = of_runs.first().copied().unwrap_or_default();
-        let rows = (0..first.len()).map(|method| row(&of_runs, method, seed)).collect();
+        let rows = (0..first.len()).map(|method| row(&of_runs, method, units)).collect();
         page::StressTest { rows, ..test }
     };
     shown.into_iter().enumerate().map(with_rows).collect()
 }
 
-fn row(runs: &[&[Verdict]], method: usize, seed: u64) -> page::StressRow {
+fn row(runs: &[&[Verdict]], method: usize, units: &Units) -> page::StressRow {
     let same: Vec<&Verdict> = runs.iter().filter_map(|run| run.get(method)).collect();
     let items = |of: fn(&Verdict) -> &[Option<f64>]| {
-        over_runs_and_items(&same.iter().map(|v| of(v).to_vec()).collect::<Vec<_>>(), seed)
+        units.mean(&same.iter().map(|v| of(v).to_vec()).collect::<Vec<_>>())
     };
     let alarm = |of: fn(&Verdict) -> Option<[f64; 2]>| {
         let found: Vec<[f64; 2]> = same.iter().filter_map(|v| of(v)).collect();
