@@ -96,7 +96,6 @@ fn row(method: &str, quality: f64, bounded: bool) -> UncertaintyRow {
             .map(|sigma| NoiseLevel { sigma, u: Some(mean(sigma)), pearson: Some(mean(0.5)) })
             .to_vec(),
         noise_spearman: Some(mean(0.8)),
-        ..UncertaintyRow::default()
     }
 }
 

@@ -16,9 +16,7 @@ pub use repair::{
     CausesResult, CheckResult, CriterionResult, Effect, MethodResult, RepairResult, SettingResult,
     ShareResult, SharesResult, SubgroupResult,
 };
-pub use results::{
-    Cases, Explanation, Matrix, Measure, Results, Significance, SubtypingResult, TruthScore,
-};
+pub use results::{Cases, Explanation, Matrix, Measure, Results, Significance, SubtypingResult, TruthScore};
 pub use run::{Machine, Program, RunRecord, StepRecord};
 pub use uncertainty::{
     CalibrationResult, DirectionResult, Intervals, MarkovResult, PlacementResult, StressScore,
