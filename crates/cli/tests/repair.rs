@@ -39,7 +39,7 @@ subtype:
 repair:
   target: [1, 2, 3]
   methods: [none, f_i+c]
-  gate: {folds: 3, margin_correct: 0.3, margin_subgroup: 0.5, margin_calibration: 0.3}
+  gate: {folds: 3, margin_correct: 0.6, margin_subgroup: 0.6, margin_calibration: 0.3}
 statistics: {bootstrap: 200}
 ";
 
@@ -190,8 +190,7 @@ fn what_cannot_be_repaired_is_said_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let (study, out) = (prepare(folder.path()), folder.path().join("out"));
     let other = folder.path().join("jumps.yaml");
-    let jumps =
-        "{name: x, task: reconstruction, data: {generator: jumps, samples: [8, 2, 2]}, model: m.onnx}";
+    let jumps = "{name: x, task: reconstruction, data: {generator: jumps, samples: {train: 8, validation: 2, test: 2}, length: 32, noise: [0.1]}, model: m.onnx}";
     std::fs::write(&other, jumps).unwrap();
     let wrong: [(&Path, &[&str], &str); 4] = [
         (&study, &["--method", "magic"], "f_i+c"),

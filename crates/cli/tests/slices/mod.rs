@@ -41,6 +41,7 @@ uncertainty:
   - {method: mcdropout, passes: 4}
   - {method: mcdropout, passes: 8}
   - {method: probout, steps: 20}
+conformal: {level: 0.9}
 output: out
 ";
 
