@@ -28,5 +28,5 @@ median=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 11p)
 check "modelmend --version, median" "$median" 20000 "microseconds"
 check "the program" $(($(stat --format=%s "$program") / 1000)) 40000 "kB"
 # With those of tests and build scripts; each version counts.
-check "crates" "$(cargo tree --locked --workspace --prefix none | sed 's/ (.*//' | sort -u | wc -l)" 250 "crates"
+check "crates" "$(cargo tree --color never --locked --workspace --prefix none | sed 's/ (.*//' | sort -u | wc -l)" 250 "crates"
 exit "$failed"
