@@ -1,7 +1,7 @@
 """The fine-tuning matrix in PyTorch, the loop of modelmend_failure::finetune.
 
-One network per subtype: each epoch shuffles its training failures and draws as many correct cases, batches of 4 (2 and
-2), Adam with weight decay. After every epoch the validation failures are judged. Training failures, drawn and correct
+One network per subtype: each epoch shuffles its training failures and draws as many correct cases, batches half of each,
+Adam with weight decay. After every epoch the validation failures are judged. Training failures, drawn and correct
 validation cases are looked at `every epoch`, as the published code does, or `when needed`, as modelmend does: where the
 validation failures are better than before, every fifth epoch and at the last. The best network that keeps the
 constraint and the last one are judged on all cases. Patience is as long as the training and cannot end it.
@@ -15,16 +15,19 @@ from torch.nn.functional import cross_entropy
 from exported import numbers
 from networks import network
 
-EPOCHS = int(os.environ.get("EPOCHS", "40"))
-HALF, KEEP_CORRECT, LOOK_EVERY = 2, 0.9, 5
+# Batch and epochs of a task.
+TASKS = {"matrix": (4, 40), "finetune": (8, 60)}
+KEEP_CORRECT, LOOK_EVERY = 0.9, 5
 TRAIN, VALIDATION = 0, 1
 
 
-def work(name, _task, subtypes, folder, way, threads):
+def work(name, task, subtypes, folder, way, threads):
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    batch, epochs = TASKS[task]
     cases = Cases(name, folder)
-    return lambda: [cases.finetune(subtype, way == "every epoch") for subtype in range(subtypes)]
+    settings = batch // 2, int(os.environ.get("EPOCHS", epochs)), way == "every epoch"
+    return lambda: [cases.finetune(subtype, *settings) for subtype in range(subtypes)]
 
 
 class Cases:
@@ -51,23 +54,23 @@ class Cases:
     def of(self, part, subtype):
         return torch.nonzero((self.part == part) & (self.subtype == subtype)).flatten()
 
-    def finetune(self, subtype, always):
+    def finetune(self, subtype, half, epochs, always):
         model = self.begin()
         adam = torch.optim.Adam(model.parameters(), lr=2e-5, weight_decay=1e-3, fused=True)
         train, validation = self.of(TRAIN, subtype), self.of(VALIDATION, subtype)
         train_correct, validation_correct = self.of(TRAIN, -1), self.of(VALIDATION, -1)
         best, chosen = self.accuracy(model, validation), weights(model)
         self.accuracy(model, train), self.accuracy(model, validation_correct)
-        for epoch in range(1, EPOCHS + 1):
+        for epoch in range(1, epochs + 1):
             failures = train[torch.randperm(len(train))]
             correct = train_correct[torch.randperm(len(train_correct))[: len(train)]]
-            for pair in zip(failures.split(HALF), correct.split(HALF)):
+            for pair in zip(failures.split(half), correct.split(half)):
                 cases = torch.cat(pair)
                 adam.zero_grad()
                 cross_entropy(self.logits(model, cases), self.y[cases]).backward()
                 adam.step()
             accuracy = self.accuracy(model, validation)
-            if always or accuracy > best or epoch % LOOK_EVERY == 0 or epoch == EPOCHS:
+            if always or accuracy > best or epoch % LOOK_EVERY == 0 or epoch == epochs:
                 self.accuracy(model, train), self.accuracy(model, correct)
                 kept = self.accuracy(model, validation_correct) >= KEEP_CORRECT
                 if kept and accuracy > best:

@@ -9,7 +9,7 @@ import sys
 from sides import peak, timed
 
 # The module whose `work` makes a task of a peer; ONNX Runtime does without PyTorch.
-MODULES = {"infer": "steps", "train": "steps", "per-sample": "per_sample", "matrix": "matrix"}
+MODULES = {"infer": "steps", "train": "steps", "per-sample": "per_sample", "finetune": "matrix", "matrix": "matrix"}
 
 
 def main():

@@ -20,6 +20,14 @@ pub enum FailureError {
     /// Model, data and settings that do not fit together.
     #[error("{0}")]
     Invalid(String),
+    /// A repair whose loss is not finite any more.
+    #[error("the repair diverged in epoch {epoch} at learning rate {learning_rate:e}")]
+    Diverged {
+        /// Counted from 1.
+        epoch: usize,
+        /// Step size of its recipe.
+        learning_rate: f64,
+    },
     /// The caller asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),

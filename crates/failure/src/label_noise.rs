@@ -9,7 +9,8 @@
 //!    of the subtype that it did not see, and about the correct cases beside them that the unmodified network gives the
 //!    same answer. If the labels are wrong, both are the same kind of case, and the fine-tuned network turns its answer on
 //!    the ones as often as on the others ([`Separation`]). It is the network of the last epoch: the one that respects the
-//!    compatibility constraint may have changed too little to show anything, and no validation case chose the last.
+//!    compatibility constraint may have changed too little to show anything, and no validation case chose the last. Of several
+//!    networks the one that tells them apart best counts.
 //!
 //! A subtype is called mislabelled only if both are answered with no: the second if the difference, beyond chance, is no more
 //! than a tenth.
@@ -65,6 +66,13 @@ pub struct Separation {
     pub interval: (f64, f64),
     /// Failures behind it.
     pub failures: usize,
+}
+
+impl Separation {
+    /// Whether the network tells the failures from their neighbours, beyond chance.
+    pub fn told_apart(&self) -> bool {
+        self.interval.0 > TOLD_APART
+    }
 }
 
 /// Cases as the second question sees them, a row or entry per case.
@@ -157,10 +165,14 @@ impl Suspicion {
         self.contradicted >= CONTRADICTED_SHARE
     }
 
+    /// Whether the neighbours speak against the labels, and no network for them yet.
+    pub fn open(&self) -> bool {
+        self.doubtful() && !self.separation.is_some_and(|s| s.told_apart())
+    }
+
     /// Whether both answers speak against the labels.
     pub fn mislabelled(&self) -> bool {
-        let told_apart = |s: &Separation| s.interval.0 > TOLD_APART;
-        self.doubtful() && self.separation.is_some_and(|s| !told_apart(&s))
+        self.open() && self.separation.is_some()
     }
 }
 

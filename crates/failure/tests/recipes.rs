@@ -7,9 +7,10 @@ use modelmend_data::split::Part;
 use modelmend_data::{Cases, Images, Pixels};
 use modelmend_failure::matrix::Layout;
 use modelmend_failure::repair::knowledge::Knowledge;
+use modelmend_failure::repair::methods::method;
 use modelmend_failure::repair::optimize::optimize;
 use modelmend_failure::repair::recipe::{Failures, Recipe, Replay, Trainable};
-use modelmend_failure::repair::search::{Setting, between, repeat};
+use modelmend_failure::repair::search::{Setting, between, ends, repeat, search};
 use modelmend_failure::repair::task::Task;
 use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Silent;
@@ -144,6 +145,23 @@ fn a_setting_is_repeated_with_its_epochs_and_its_blend() {
     let expected: Vec<f32> = pairs.map(|(before, after)| before + 0.25 * (after - before)).collect();
     assert_eq!(again(2, 0.25), expected);
     assert_eq!(again(0, 1.0), start);
+}
+
+/// Steps that are too large for the network end their own recipe and no other.
+#[test]
+fn a_recipe_that_diverges_is_left_out() {
+    let problem = problem();
+    let layout = layout(&problem);
+    let task = task(&problem, &layout);
+    let calm = Recipe { epochs: 3, patience: 3, ..ONCE };
+    let recipes = [Recipe { learning_rate: 1e38, ..calm }, calm];
+    let ends = ends(&task, &recipes, &Knowledge::default(), &Silent).unwrap();
+    let [end] = ends.as_slice() else { panic!("{} recipes came to their end", ends.len()) };
+    assert_eq!(end.flatten(), followed(&calm)[2].flatten());
+    let method = method("f_i").unwrap();
+    let attempts = search(&task, (method, &recipes), &Knowledge::default(), &Silent).unwrap();
+    let wild = attempts.iter().find(|a| a.setting.recipe == recipes[0]).unwrap();
+    assert_eq!((attempts.len(), wild.setting.epoch), (2, 0));
 }
 
 /// A network of two matrices, with failures of one class to learn.

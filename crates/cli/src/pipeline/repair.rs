@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 use super::causes::{Causes, Rehearsed, causes};
 use super::context::{Context, Title, Watch};
 use super::divide::{Division, Setting};
-use super::subject::Labelled;
-use cases::{joined, numbers};
+pub(crate) use cases::Known;
+use cases::numbers;
 use folds::folds;
 
 /// Everything that a repair came to.
@@ -112,9 +112,9 @@ pub(crate) fn repair(
     setting: &Setting<'_>,
     section: &Repair,
     (division, except): (&Division, Vec<(usize, String)>),
-    (training, bootstrap, run): (Option<Labelled>, u32, u64),
+    (known, bootstrap, run): (Known, u32, u64),
 ) -> Result<Repaired> {
-    let (work, rehearsed) = Work::new(context, setting, section, (division, &except), (training, bootstrap))?;
+    let (work, rehearsed) = Work::new(context, setting, section, (division, &except), (known, bootstrap))?;
     let causes = work.causes(rehearsed)?;
     let mut methods = Vec::new();
     let delivered = work.delivered()?;
@@ -184,9 +184,9 @@ impl<'a> Work<'a> {
         setting: &'a Setting<'a>,
         section: &'a Repair,
         (division, except): (&Division, &[(usize, String)]),
-        (training, bootstrap): (Option<Labelled>, u32),
+        (known, bootstrap): (Known, u32),
     ) -> Result<(Self, Option<Rehearsed>)> {
-        let mut layout = setting.trial.layout(&division.subtyping);
+        let layout = setting.trial.layout(&division.subtyping);
         let targets = match &section.target {
             RepairTarget::Auto(_) => None,
             RepairTarget::Subtypes(chosen) => Some(numbers(chosen, layout.subtypes)?),
@@ -194,7 +194,8 @@ impl<'a> Work<'a> {
         let except = except.iter().map(|(subtype, _)| *subtype).collect();
         let aimed = Aimed { targets, except, analysed: setting.problem.count() };
         let folds = folds(context, setting, &layout, section.gate.folds as usize)?;
-        let (problem, rehearsed, cases) = joined(setting, training, &mut layout)?;
+        let layout = known.layout(layout);
+        let Known { problem, rehearsed, hash: cases, .. } = known;
         let idle = |m: &&dyn Method| m.recipes(given(&problem, &aimed)).is_empty();
         if let Some(idle) = section.methods.iter().copied().filter_map(named).find(idle) {
             bail!(

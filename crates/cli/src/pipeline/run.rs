@@ -27,12 +27,12 @@ use super::choose;
 use super::context::Context;
 use super::divide::{self, Division, Material, Setting, Trial};
 use super::estimate::estimate;
-use super::evidence::{self, Evidence, Neighborhood};
+use super::evidence::{self, Doubts, Evidence, Neighborhood};
 use super::finetune::{self, Extent};
 use super::outputs::{self, Finished};
 use super::population::Population;
 use super::reconstruction;
-use super::repair;
+use super::repair::{self, Known};
 use super::represent::{self, Purpose};
 use super::subject::{self, Labelled, Subject};
 use super::suspects::suspects;
@@ -243,9 +243,12 @@ fn analyse(
     let mut setting = Setting { population: &population, subject, problem: &problem, judged, trial };
     choose::settle(context, &mut setting.trial, study.finetune.as_ref(), (own, &study.subtype))?;
     let divisions = divisions(context, &setting, study, &materials, &comparisons)?;
-    let Some(evidence) = evidence(context, &setting, study, divisions, features)? else { return Ok(None) };
-    let repaired = match (&study.repair, evidence.first()) {
-        (Some(section), Some(own)) if context.wants(StepName::Repair) => {
+    let repairs = study.repair.is_some() && context.wants(StepName::Repair);
+    let known = if repairs { Some(Known::new(&setting, training)?) } else { None };
+    let found = (divisions, features);
+    let Some(evidence) = evidence(context, &setting, study, found, known.as_ref())? else { return Ok(None) };
+    let repaired = match (&study.repair, evidence.first(), known) {
+        (Some(section), Some(own), Some(known)) => {
             let why = |s: usize| (s, outputs::mislabelled(&own.doubts.subtypes[s]));
             let except = own.doubts.mislabelled().map(why).collect();
             Some(repair::repair(
@@ -253,7 +256,7 @@ fn analyse(
                 &setting,
                 section,
                 (&own.division, except),
-                (training, study.statistics.bootstrap, context.seed.wrapping_sub(study.seed)),
+                (known, study.statistics.bootstrap, context.seed.wrapping_sub(study.seed)),
             )?)
         }
         _ => None,
@@ -335,8 +338,8 @@ fn evidence(
     context: &Context<'_>,
     setting: &Setting<'_>,
     study: &ClassificationStudy,
-    divisions: Divided,
-    features: ndarray::Array2<f32>,
+    (divisions, features): (Divided, ndarray::Array2<f32>),
+    known: Option<&Known>,
 ) -> Result<Option<Vec<Evidence>>> {
     let trial = &setting.trial;
     if trial.finetune.is_some() && !context.wants(StepName::Finetune) {
@@ -349,15 +352,16 @@ fn evidence(
         confidence: statistics.confidence,
         seed: context.seed,
     };
+    // A repair must not learn wrong labels, nor leave out what it could learn.
+    let settled = |division: &Division, doubts: Doubts, own: bool| match known.filter(|_| own) {
+        Some(known) => suspects(context, setting, (division, &neighborhood), known, (doubts, &resampling)),
+        None => Ok(doubts),
+    };
     let Some(settings) = &trial.finetune else {
         let plain = divisions.into_iter().enumerate().map(|(index, (comparison, division))| {
             let findings = evidence::findings(setting, &division)?;
-            // The repair must not learn wrong labels, whether the study makes matrices or not.
-            let asked = index == 0 && study.repair.is_some() && context.wants(StepName::Repair);
-            let doubts = match asked {
-                true => suspects(context, setting, (&division, &neighborhood), &resampling)?,
-                false => evidence::doubts(setting, &division, &neighborhood, None)?,
-            };
+            let doubts = evidence::doubts(setting, &division, &neighborhood, None)?;
+            let doubts = settled(&division, doubts, index == 0)?;
             Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
         });
         return plain.collect::<Result<_>>().map(Some);
@@ -382,6 +386,7 @@ fn evidence(
         let findings = evidence::findings(setting, &division)?;
         let asked = evidence::Asked::of(&tuned, &resampling);
         let doubts = evidence::doubts(setting, &division, &neighborhood, Some(&asked))?;
+        let doubts = settled(&division, doubts, index == 0)?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {

@@ -1,68 +1,92 @@
-//! Fine-tuning of the subtypes whose labels their neighbours contradict, for a study that repairs and does not fine-tune: the
-//! neighbours alone accuse every rare class ([`modelmend_failure::label_noise`]).
+//! Subtypes whose labels stay in doubt are asked once more before a repair leaves them out: by networks that learned from everything that
+//! is known, as the default repair does. The neighbours alone accuse every rare class, and a network that saw nothing but a few failures
+//! can be unable to tell what one with all cases learns ([`modelmend_failure::label_noise`]).
 
-use anyhow::Result;
-use modelmend_data::split::Part;
-use modelmend_failure::finetune::FinetuneSettings;
-use modelmend_failure::matrix::{Layout, Target};
+use anyhow::{Context as _, Result};
+use modelmend_failure::Judge;
+use modelmend_failure::label_noise::Separation;
+use modelmend_failure::repair::knowledge::Knowledge;
+use modelmend_failure::repair::methods::method;
+use modelmend_failure::repair::procedure::{Aimed, given};
+use modelmend_failure::repair::search::ends;
+use modelmend_failure::repair::task::Task;
 use modelmend_failure::resample::Resampling;
+use modelmend_study::artifact::Artifact;
+use modelmend_study::step::StepName;
 
-use super::context::Context;
+use super::context::{Context, Title, Watch};
 use super::divide::{Division, Setting};
 use super::evidence::{Asked, Doubts, Neighborhood, doubts};
-use super::finetune::{Job, rows};
+use super::repair::Known;
 
-/// Step sizes, the smallest first: a network's own is not known, and one that learned nothing would tell nothing apart.
-const RATES: [f64; 4] = [2e-5, 8e-5, 3e-4, 1e-3];
-/// Passes over the failures of a subtype.
-const EPOCHS: usize = 12;
-/// A network has learned a subtype if it is right on this share of the failures that it was trained on.
-const LEARNED: f64 = 0.5;
-
-/// The doubts about a division, with a network for every subtype whose labels are doubtful: of the smallest step size that learns
-/// it. A subtype that none learns stays unasked.
+/// The doubts about a division after the networks were asked about those that are open: what tells failures from their neighbours best
+/// counts.
 pub(crate) fn suspects(
     context: &Context<'_>,
     setting: &Setting<'_>,
     (division, neighborhood): (&Division, &Neighborhood),
-    resampling: &Resampling,
+    known: &Known,
+    (mut before, resampling): (Doubts, &Resampling),
 ) -> Result<Doubts> {
-    let unasked = doubts(setting, division, neighborhood, None)?;
-    let layout = setting.trial.layout(&division.subtyping);
-    let mut last = vec![None; layout.subtypes];
-    let mut pending: Vec<usize> =
-        (0..layout.subtypes).filter(|&s| unasked.subtypes.get(s).is_some_and(|d| d.doubtful())).collect();
-    for learning_rate in RATES {
-        if pending.is_empty() {
-            break;
-        }
-        let settings = FinetuneSettings {
-            learning_rate,
-            weight_decay: 1e-3,
-            batch_size: 8,
-            epochs: EPOCHS,
-            patience: EPOCHS,
-            keep_correct: 0.9,
-        };
-        let targets: Vec<Target> = pending.iter().copied().map(Target::Subtype).collect();
-        let job = Job { label: "doubtful labels", layout: &layout, targets: &targets, keep_models: false };
-        let tuned = rows(context, &setting.trial, &settings, &job)?.rows;
-        for (&subtype, row) in pending.iter().zip(tuned) {
-            if learned(&layout, subtype, &row.last) {
-                last[subtype] = Some(row.last);
-            }
-        }
-        pending.retain(|&subtype| last[subtype].is_none());
+    let open: Vec<usize> = (0..before.subtypes.len()).filter(|&s| before.subtypes[s].open()).collect();
+    if open.is_empty() {
+        return Ok(before);
     }
-    let last = last.iter().map(Option::as_deref).collect();
-    doubts(setting, division, neighborhood, Some(&Asked { layout: &layout, last, resampling }))
+    let layout = setting.trial.layout(&division.subtyping);
+    for right in answers(context, setting, (division, &open), known)? {
+        let last = (0..layout.subtypes).map(|s| open.contains(&s).then_some(right.as_slice())).collect();
+        let asked = Asked { layout: &layout, last, resampling };
+        let after = doubts(setting, division, neighborhood, Some(&asked))?;
+        for &subtype in &open {
+            let (before, after) = (&mut before.subtypes[subtype], after.subtypes[subtype]);
+            before.separation = clearest(before.separation, after.separation);
+        }
+    }
+    Ok(before)
 }
 
-/// Whether a network that is right on these cases has learned a subtype.
-fn learned(layout: &Layout, subtype: usize, right: &[bool]) -> bool {
-    let cases = layout.target(Target::Subtype(subtype), Part::Train);
-    let kept = cases.iter().filter(|&&case| right.get(case) == Some(&true)).count();
-    kept > 0 && kept as f64 >= LEARNED * cases.len() as f64
+/// On which analysed cases networks are right that learned everything, the subtypes in doubt above all.
+fn answers(
+    context: &Context<'_>,
+    setting: &Setting<'_>,
+    (division, open): (&Division, &[usize]),
+    known: &Known,
+) -> Result<Vec<Vec<bool>>> {
+    let (problem, layout) = (&known.problem, known.layout(setting.trial.layout(&division.subtyping)));
+    let analysed = setting.problem.count();
+    let aimed = Aimed { targets: Some(open.to_vec()), except: Vec::new(), analysed };
+    let recipes = method("auto").context("there is no default repair")?.recipes(given(problem, &aimed));
+    let title = Title { name: StepName::Repair, label: "doubtful labels", version: 1 };
+    let key = (&recipes, &layout.subtype, (open, known.hash), context.seed);
+    let inputs = [setting.judged.hash, setting.trial.parts_hash];
+    let step = context.step(title, key, &inputs, |scope| {
+        let (task, watch) = (
+            Task {
+                problem,
+                layout: &layout,
+                analysed,
+                targets: open,
+                except: &[],
+                margin: 0.0,
+                seed: context.seed,
+            },
+            Watch(scope),
+        );
+        let knowledge = Knowledge::of(&task, &recipes, &watch)?;
+        let cases: Vec<usize> = (0..analysed).collect();
+        let ends = ends(&task, &recipes, &knowledge, &watch)?;
+        let right = ends.iter().map(|end| Ok(problem.correct(end, &cases)?));
+        Ok(Artifact::new(right.collect::<Result<Vec<_>>>()?))
+    })?;
+    Ok(step.artifact.value)
+}
+
+/// The separation whose interval begins higher.
+fn clearest(one: Option<Separation>, other: Option<Separation>) -> Option<Separation> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other.interval.0 > one.interval.0 { other } else { one }),
+        (one, other) => one.or(other),
+    }
 }
 
 #[cfg(test)]
@@ -70,12 +94,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn learned_is_what_is_right_on_half_of_its_training_failures() {
-        let subtypes = [Some(0), Some(0), Some(0), Some(1)];
-        let parts = [Part::Train, Part::Train, Part::Test, Part::Train];
-        let layout = Layout::new(&subtypes, 2, &[true; 4], &parts);
-        assert!(learned(&layout, 0, &[true, false, false, false]));
-        assert!(!learned(&layout, 0, &[false, false, true, true]));
-        assert!(!learned(&layout, 1, &[]));
+    fn what_tells_failures_apart_best_counts() {
+        let separation = |value: f64| Separation { value, interval: (value - 0.1, value + 0.1), failures: 9 };
+        let (weak, clear) = (Some(separation(0.05)), Some(separation(0.5)));
+        assert_eq!(clearest(weak, clear), clear);
+        assert_eq!(clearest(clear, weak), clear);
+        assert_eq!((clearest(None, weak), clearest(weak, None), clearest(None, None)), (weak, weak, None));
     }
 }

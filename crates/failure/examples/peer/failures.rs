@@ -48,8 +48,9 @@ fn problem(model: Model, images: Images, targets: Vec<usize>) -> Outcome<Problem
     Ok(Problem::new(model, &Cases::new("test", images, labels)?, targets)?)
 }
 
-/// A network for each of the first `subtypes` subtypes of the exported cases, judged on all of them.
-pub(crate) fn matrix(subtypes: usize, folder: &Path) -> Outcome<Work> {
+/// A network for each of the first `subtypes` subtypes of the exported cases, judged on all of them; EPOCHS from the environment in place
+/// of `epochs`.
+pub(crate) fn matrix(subtypes: usize, folder: &Path, (batch_size, epochs): (usize, usize)) -> Outcome<Work> {
     let known: Vec<i32> = std::fs::read(folder.join("matrix.cases"))?
         .as_chunks::<4>()
         .0
@@ -67,13 +68,13 @@ pub(crate) fn matrix(subtypes: usize, folder: &Path) -> Outcome<Work> {
     let pixels = Pixels::U8(std::fs::read(folder.join("matrix.images"))?);
     let images = Images::new("images", &[targets.len(), 28, 28, 3], pixels)?;
     let problem = problem(Model::read(&folder.join("matrix.onnx"))?, images, targets)?;
-    let epochs = std::env::var("EPOCHS").map_or(Ok(40), |epochs| epochs.parse())?;
+    let epochs = std::env::var("EPOCHS").map_or(Ok(epochs), |epochs| epochs.parse())?;
     let settings = FinetuneSettings {
         learning_rate: 2e-5,
         weight_decay: 1e-3,
-        batch_size: 4,
+        batch_size,
         epochs,
-        patience: 40,
+        patience: epochs,
         keep_correct: 0.9,
     };
     let run = move || -> Outcome<()> {

@@ -45,7 +45,8 @@ fn prepare(network: &str, task: &str, batch: usize, folder: &Path) -> Outcome<Wo
         "infer" => networks::infer(network, batch),
         "train" => networks::train(network, batch),
         "per-sample" => failures::per_sample(network, batch),
-        "matrix" => failures::matrix(batch, folder),
+        "matrix" => failures::matrix(batch, folder, (4, 40)),
+        "finetune" => failures::matrix(batch, folder, (8, 60)),
         _ => Err(format!("no task `{task}`").into()),
     }
 }

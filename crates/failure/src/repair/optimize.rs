@@ -170,8 +170,7 @@ impl<'a> Run<'a> {
         if f64::is_finite(total) {
             return Ok(());
         }
-        let rate = self.recipe.learning_rate;
-        Err(FailureError::invalid(format!("the repair diverged in epoch {epoch} at learning rate {rate:e}")))
+        Err(FailureError::Diverged { epoch, learning_rate: self.recipe.learning_rate })
     }
 
     /// One step along the gradient of the mean loss; returns the summed loss.

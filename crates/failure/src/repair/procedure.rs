@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::knowledge::Knowledge;
 use super::methods::{Given, Method};
-use super::recipe::Recipe;
 use super::search::{Attempt, aim, rank, search};
 use super::task::Task;
 use crate::error::Result;
@@ -71,8 +70,7 @@ pub fn procedure(
     let targets = reached(&task, best)?;
     let task = Task { targets: &targets, ..task };
     let asked = Aimed { targets: Some(targets.clone()), ..aimed.clone() };
-    let same_step = |r: &Recipe| r.learning_rate == best.setting.recipe.learning_rate;
-    let further: Vec<Recipe> = method.recipes(given(problem, &asked)).into_iter().filter(same_step).collect();
+    let further = method.recipes(given(problem, &asked));
     if further.iter().all(|recipe| recipes.contains(recipe)) {
         return Ok(Outcome { targets, attempts });
     }

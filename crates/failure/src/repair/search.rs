@@ -13,7 +13,7 @@ use super::methods::Method;
 use super::optimize::optimize;
 use super::recipe::Recipe;
 use super::task::{Aim, Score, Task};
-use crate::error::Result;
+use crate::error::{FailureError, Result};
 use crate::judge::Judge;
 use modelmend_learn::monitor::Monitor;
 
@@ -47,7 +47,8 @@ pub struct Attempt {
 }
 
 /// Follows the beginning of every recipe of a method side by side, then the most promising ones to their end (successive
-/// halving, Jamieson and Talwalkar, arXiv 1502.07943, with one round); an attempt for each recipe, the best first.
+/// halving, Jamieson and Talwalkar, arXiv 1502.07943, with one round); an attempt for each recipe, the best first. Recipes that are no
+/// longer than such a beginning are all followed to their end.
 ///
 /// # Errors
 /// As [`optimize`].
@@ -69,7 +70,9 @@ pub fn search(
         let begun = follow(&beginning, aim.of_beginnings())?;
         Ok(Attempt { setting: Setting { recipe: *recipe, ..begun.setting }, ..begun })
     };
-    let mut attempts: Vec<Attempt> = match finalists == recipes.len() {
+    let whole = finalists == recipes.len() || recipes.iter().all(|r| r.epochs <= method.screening());
+    let finalists = if whole { recipes.len() } else { finalists };
+    let mut attempts: Vec<Attempt> = match whole {
         true => Vec::new(),
         false => recipes.par_iter().map(begin).collect::<Result<_>>()?,
     };
@@ -113,6 +116,41 @@ impl Progress<'_> {
     }
 }
 
+/// The weights at the end of every recipe that does not diverge, whatever the validation side says.
+///
+/// # Errors
+/// As [`optimize`].
+pub fn ends(
+    task: &Task<'_>,
+    recipes: &[Recipe],
+    knowledge: &Knowledge,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Parameters<f32>>> {
+    let of = recipes.iter().map(|r| r.epochs).sum();
+    let progress = Progress { monitor, done: AtomicUsize::new(0), of };
+    let end = |recipe: &Recipe| {
+        let start = task.problem.parameters();
+        let mut end = start.clone();
+        let done = converged(optimize(task, recipe, (start, knowledge), monitor, |epoch, weights| {
+            progress.epoch();
+            if epoch == recipe.epochs {
+                end.clone_from(weights);
+            }
+            Ok(true)
+        }))?;
+        Ok(done.then_some(end))
+    };
+    Ok(recipes.par_iter().map(end).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Whether a recipe came to its end: one whose steps are too large for the network is no error where there are others.
+fn converged(outcome: Result<()>) -> Result<bool> {
+    match outcome {
+        Err(FailureError::Diverged { .. }) => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
 /// Follows one recipe as long as the validation side improves.
 fn follow(
     task: &Task<'_>,
@@ -128,7 +166,7 @@ fn follow(
         parameters: start.clone(),
     };
     let mut guard = Guard::new(task, recipe);
-    optimize(task, recipe, (start, knowledge), progress.monitor, |epoch, weights| {
+    converged(optimize(task, recipe, (start, knowledge), progress.monitor, |epoch, weights| {
         progress.epoch();
         for &blend in blends {
             let parameters = between(start, weights, blend);
@@ -139,7 +177,7 @@ fn follow(
         }
         guard.after(epoch, weights)?;
         Ok(epoch - best.setting.epoch < recipe.patience)
-    })?;
+    }))?;
     Ok(best)
 }
 

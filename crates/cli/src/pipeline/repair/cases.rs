@@ -12,33 +12,48 @@ use crate::pipeline::causes::Rehearsed;
 use crate::pipeline::divide::Setting;
 use crate::pipeline::subject::Labelled;
 
-/// The analysed cases and after them, on the training side, the cases that the model was trained on: rehearsing them keeps
-/// what it knows. Training cases of a group that is analysed are left out, since they would bring its test cases along.
-pub(super) fn joined(
-    setting: &Setting<'_>,
-    training: Option<Labelled>,
-    layout: &mut Layout,
-) -> Result<(Problem, Option<Rehearsed>, Hash)> {
-    let subject = setting.subject;
-    let mut cases = subject.cases.clone();
-    let mut targets = subject.targets.clone();
-    let mut rehearsed = None;
-    if let Some(training) = training {
-        let kept =
-            apart(training.cases.groups.as_deref(), subject.cases.groups.as_deref(), training.cases.count());
-        let own = training.cases.select(&kept);
-        cases = cases.join(own.clone())?;
-        targets.extend(kept.iter().map(|&case| training.targets[case]));
-        let planted = training.planted.map(|all| kept.iter().map(|&case| all[case].clone()).collect());
-        rehearsed = Some(Rehearsed { cases: own, planted, names: training.names });
+/// All that a repair may learn from.
+pub(crate) struct Known {
+    /// The analysed cases and after them the cases that the model was trained on: rehearsing them keeps what it knows. Training cases
+    /// of a group that is analysed are left out, since they would bring its test cases along.
+    pub(crate) problem: Problem,
+    /// The cases that the model was trained on, where the study names them.
+    pub(super) rehearsed: Option<Rehearsed>,
+    /// Names the cases: the cache must not take one set of rehearsed cases for another.
+    pub(crate) hash: Hash,
+    /// On which of the rehearsed cases the model fails.
+    failed: Vec<bool>,
+}
+
+impl Known {
+    pub(crate) fn new(setting: &Setting<'_>, training: Option<Labelled>) -> Result<Self> {
+        let subject = setting.subject;
+        let mut cases = subject.cases.clone();
+        let mut targets = subject.targets.clone();
+        let mut rehearsed = None;
+        if let Some(training) = training {
+            let (groups, analysed) = (training.cases.groups.as_deref(), subject.cases.groups.as_deref());
+            let kept = apart(groups, analysed, training.cases.count());
+            let own = training.cases.select(&kept);
+            cases = cases.join(own.clone())?;
+            targets.extend(kept.iter().map(|&case| training.targets[case]));
+            let planted = training.planted.map(|all| kept.iter().map(|&case| all[case].clone()).collect());
+            rehearsed = Some(Rehearsed { cases: own, planted, names: training.names });
+        }
+        let problem = Problem::new(setting.problem.model().clone(), &cases, targets)?;
+        let more: Vec<usize> = (subject.cases.count()..problem.count()).collect();
+        let right = problem.correct(problem.parameters(), &more)?;
+        let failed = right.into_iter().map(|right| !right).collect();
+        Ok(Self { problem, rehearsed, hash: Hash::of(cases.ids.join("\n").as_bytes()), failed })
     }
-    let problem = Problem::new(setting.problem.model().clone(), &cases, targets)?;
-    let more: Vec<usize> = (layout.part.len()..problem.count()).collect();
-    let right = problem.correct(problem.parameters(), &more)?;
-    layout.failure.extend(right.into_iter().map(|right| !right));
-    layout.part.resize(problem.count(), Part::Train);
-    layout.subtype.resize(problem.count(), None);
-    Ok((problem, rehearsed, Hash::of(cases.ids.join("\n").as_bytes())))
+
+    /// The layout of the analysed cases, with the others on the training side.
+    pub(crate) fn layout(&self, mut analysed: Layout) -> Layout {
+        analysed.failure.extend(&self.failed);
+        analysed.part.resize(self.problem.count(), Part::Train);
+        analysed.subtype.resize(self.problem.count(), None);
+        analysed
+    }
 }
 
 /// The training cases, of so many, whose group is not analysed.

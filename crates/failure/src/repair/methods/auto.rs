@@ -11,9 +11,9 @@ pub(super) struct Auto;
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [1e-4, 5e-4];
 /// Epochs for known targets.
-const EPOCHS: usize = 16;
+const EPOCHS: usize = 12;
 /// Epochs after which it shows what can be reached.
-const SCOUTED: usize = 6;
+const SCOUTED: usize = 4;
 /// Passes over target failures once the targets are known.
 const EMPHASIS: usize = 3;
 
@@ -40,6 +40,11 @@ impl Method for Auto {
             ..Recipe::PLAIN
         };
         RATES.iter().map(|&learning_rate| Recipe { learning_rate, ..recipe }).collect()
+    }
+
+    /// The first epochs do not tell which of the step sizes will have done better at its end.
+    fn screening(&self) -> usize {
+        EPOCHS
     }
 
     fn blends(&self) -> &'static [f64] {
