@@ -219,7 +219,7 @@ pub(super) fn mislabelled(suspicion: &Suspicion) -> String {
     );
     if let Some(Separation { value, interval: (lo, hi), failures }) = suspicion.separation {
         text += &format!(
-            ", and the network fine-tuned on them cannot tell {failures} unseen ones from the correct cases beside them \
+            ", and no network that learned them tells {failures} unseen ones from the correct cases beside them \
              (difference {value:.2}, interval {lo:.2} to {hi:.2})"
         );
     }

@@ -56,25 +56,22 @@ fn answers(
     let analysed = setting.problem.count();
     let aimed = Aimed { targets: Some(open.to_vec()), except: Vec::new(), analysed };
     let recipes = method("auto").context("there is no default repair")?.recipes(given(problem, &aimed));
+    let task = Task {
+        problem,
+        layout: &layout,
+        analysed,
+        targets: open,
+        except: &aimed.except,
+        margin: 0.0,
+        seed: context.seed,
+    };
     let title = Title { name: StepName::Repair, label: "doubtful labels", version: 1 };
     let key = (&recipes, &layout.subtype, (open, known.hash), context.seed);
     let inputs = [setting.judged.hash, setting.trial.parts_hash];
     let step = context.step(title, key, &inputs, |scope| {
-        let (task, watch) = (
-            Task {
-                problem,
-                layout: &layout,
-                analysed,
-                targets: open,
-                except: &[],
-                margin: 0.0,
-                seed: context.seed,
-            },
-            Watch(scope),
-        );
-        let knowledge = Knowledge::of(&task, &recipes, &watch)?;
+        let knowledge = Knowledge::of(&task, &recipes, &Watch(scope))?;
         let cases: Vec<usize> = (0..analysed).collect();
-        let ends = ends(&task, &recipes, &knowledge, &watch)?;
+        let ends = ends(&task, &recipes, &knowledge, &Watch(scope))?;
         let right = ends.iter().map(|end| Ok(problem.correct(end, &cases)?));
         Ok(Artifact::new(right.collect::<Result<Vec<_>>>()?))
     })?;
