@@ -27,7 +27,7 @@ use super::choose;
 use super::context::Context;
 use super::divide::{self, Division, Material, Setting, Trial};
 use super::estimate::estimate;
-use super::evidence::{self, Doubts, Evidence, Neighborhood};
+use super::evidence::{self, Evidence, Neighborhood};
 use super::finetune::{self, Extent};
 use super::outputs::{self, Finished};
 use super::population::Population;
@@ -352,16 +352,17 @@ fn evidence(
         confidence: statistics.confidence,
         seed: context.seed,
     };
-    // A repair must not learn wrong labels, nor leave out what it could learn.
-    let settled = |division: &Division, doubts: Doubts, own: bool| match known.filter(|_| own) {
-        Some(known) => suspects(context, setting, (division, &neighborhood), known, (doubts, &resampling)),
-        None => Ok(doubts),
-    };
     let Some(settings) = &trial.finetune else {
         let plain = divisions.into_iter().enumerate().map(|(index, (comparison, division))| {
             let findings = evidence::findings(setting, &division)?;
             let doubts = evidence::doubts(setting, &division, &neighborhood, None)?;
-            let doubts = settled(&division, doubts, index == 0)?;
+            // A repair must not learn wrong labels, whether the study makes matrices or not, nor leave out what it could learn.
+            let doubts = match known.filter(|_| index == 0) {
+                Some(known) => {
+                    suspects(context, setting, (&division, &neighborhood), known, (doubts, &resampling))?
+                }
+                None => doubts,
+            };
             Ok(Evidence { name: comparison.to_string(), division, findings, doubts, tuned: None })
         });
         return plain.collect::<Result<_>>().map(Some);
@@ -386,7 +387,6 @@ fn evidence(
         let findings = evidence::findings(setting, &division)?;
         let asked = evidence::Asked::of(&tuned, &resampling);
         let doubts = evidence::doubts(setting, &division, &neighborhood, Some(&asked))?;
-        let doubts = settled(&division, doubts, index == 0)?;
         let tuned = match context.wants(StepName::Statistics) {
             false => None,
             true => {

@@ -11,7 +11,7 @@ pub(super) struct Auto;
 /// Step sizes to choose from.
 const RATES: [f64; 2] = [1e-4, 5e-4];
 /// Epochs for known targets.
-const EPOCHS: usize = 12;
+const EPOCHS: usize = 16;
 /// Epochs after which it shows what can be reached.
 const SCOUTED: usize = 4;
 /// Passes over target failures once the targets are known.
