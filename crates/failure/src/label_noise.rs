@@ -70,7 +70,7 @@ pub struct Separation {
 
 impl Separation {
     /// Whether the network tells the failures from their neighbours, beyond chance.
-    pub fn told_apart(&self) -> bool {
+    fn told_apart(&self) -> bool {
         self.interval.0 > TOLD_APART
     }
 }
@@ -165,14 +165,9 @@ impl Suspicion {
         self.contradicted >= CONTRADICTED_SHARE
     }
 
-    /// Whether the neighbours speak against the labels, and no network for them yet.
-    pub fn open(&self) -> bool {
-        self.doubtful() && !self.separation.is_some_and(|s| s.told_apart())
-    }
-
     /// Whether both answers speak against the labels.
     pub fn mislabelled(&self) -> bool {
-        self.open() && self.separation.is_some()
+        self.doubtful() && self.separation.is_some_and(|s| !s.told_apart())
     }
 }
 

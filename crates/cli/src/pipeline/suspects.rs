@@ -1,5 +1,5 @@
-//! Subtypes whose labels stay in doubt are asked once more before a repair leaves them out: by networks that learned from everything that
-//! is known, as the default repair does. The neighbours alone accuse every rare class, and a network that saw nothing but a few failures
+//! Subtypes whose labels are in doubt, in a study that repairs without `finetune:`, are learned before a repair leaves them out: by networks
+//! that learn from everything that is known, as the default repair does. The neighbours alone accuse every rare class, and a network that saw nothing but a few failures
 //! can be unable to tell what one with all cases learns ([`modelmend_failure::label_noise`]).
 
 use anyhow::{Context as _, Result};
@@ -28,7 +28,7 @@ pub(crate) fn suspects(
     known: &Known,
     (mut before, resampling): (Doubts, &Resampling),
 ) -> Result<Doubts> {
-    let open: Vec<usize> = (0..before.subtypes.len()).filter(|&s| before.subtypes[s].open()).collect();
+    let open: Vec<usize> = (0..before.subtypes.len()).filter(|&s| before.subtypes[s].doubtful()).collect();
     if open.is_empty() {
         return Ok(before);
     }
