@@ -1,6 +1,7 @@
-//! Subtypes whose labels are in doubt, in a study that repairs without `finetune:`, are learned before a repair leaves them out: by networks
-//! that learn from everything that is known, as the default repair does. The neighbours alone accuse every rare class, and a network that saw nothing but a few failures
-//! can be unable to tell what one with all cases learns ([`modelmend_failure::label_noise`]).
+//! Subtypes whose labels are in doubt, in a study that repairs without `finetune:`, are learned before a repair leaves them out: by
+//! networks that learn from everything that is known, as the default repair does. The neighbours alone accuse every rare class, and a
+//! network that saw nothing but a few failures can be unable to tell what one with all cases learns
+//! ([`modelmend_failure::label_noise`]).
 
 use anyhow::{Context as _, Result};
 use modelmend_failure::Judge;
