@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Model;
-use super::proto::{GraphProto, NodeProto, TensorProto};
+use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use super::tensors;
 use crate::graph::{Dim, GraphInput};
 use crate::tensor::Value;
@@ -30,9 +30,14 @@ pub enum Difference {
 /// Compares nodes (operators, attributes, the values that they read and write), initialisers and operator sets. Names of
 /// nodes, documentation and metadata do not count.
 pub fn difference(before: &Model, after: &Model) -> Difference {
-    match graph_difference(before, after) {
+    if let Some(what) = interface_difference(before, after) {
+        return Difference::Graph { what };
+    }
+    let [before, after] = [before, after].map(Model::message);
+    let (Some(old), Some(new)) = (&before.graph, &after.graph) else { return Difference::None };
+    match graph_difference((&before, old), (&after, new)) {
         Some(what) => Difference::Graph { what },
-        None => weight_difference(before, after),
+        None => weight_difference(old, new),
     }
 }
 
@@ -58,19 +63,18 @@ fn describe_input(input: &GraphInput) -> String {
     format!("{} ({dims}, {:?})", input.name, input.dtype)
 }
 
-fn graph_difference(before: &Model, after: &Model) -> Option<String> {
-    let [before_all, after_all] = [before, after].map(Model::message);
-    let (old, new) = (before_all.graph.as_ref()?, after_all.graph.as_ref()?);
-    interface_difference(before, after)
-        .or_else(|| {
-            let other = before_all.opset_import != after_all.opset_import;
-            other.then(|| "other operator sets".to_owned())
-        })
+fn graph_difference(
+    (before, old): (&ModelProto, &GraphProto),
+    (after, new): (&ModelProto, &GraphProto),
+) -> Option<String> {
+    let other = before.opset_import != after.opset_import;
+    other
+        .then(|| "other operator sets".to_owned())
         .or_else(|| node_difference(&old.node, &new.node))
         .or_else(|| initializer_difference(old, new))
         .or_else(|| {
-            let same = before_all.functions == after_all.functions
-                && old.sparse_initializer == new.sparse_initializer;
+            let same =
+                before.functions == after.functions && old.sparse_initializer == new.sparse_initializer;
             (!same).then(|| "other functions or sparse initialisers".to_owned())
         })
 }
@@ -129,11 +133,7 @@ fn initializer_difference(old: &GraphProto, new: &GraphProto) -> Option<String> 
 }
 
 /// For models whose graphs agree.
-fn weight_difference(before: &Model, after: &Model) -> Difference {
-    let [before, after] = [before, after].map(Model::message);
-    let (Some(old), Some(new)) = (before.graph.as_ref(), after.graph.as_ref()) else {
-        return Difference::None;
-    };
+fn weight_difference(old: &GraphProto, new: &GraphProto) -> Difference {
     let (old, new) = (by_name(old), by_name(new));
     let (mut changed, mut of) = (Vec::new(), 0);
     for ((name, old), new) in old.iter().zip(new.values()) {
