@@ -60,22 +60,17 @@ impl Entry {
     /// The calibration, ready to scale maps.
     pub(crate) fn calibration(&self) -> Result<Calibration> {
         let CalibrationResult { promise, units, lambda, floor, .. } = &self.found;
-        let promise = match promise.as_str() {
-            "mean" => Promise::Mean,
-            "confident" => Promise::Confident,
-            _ => Promise::Nothing,
-        };
         let units = usize::try_from(*units).unwrap_or(usize::MAX);
-        Ok(Calibration::known((*lambda as f32, *floor), (promise, units))?)
+        Ok(Calibration::known((*lambda as f32, *floor), (Promise::named(promise), units))?)
     }
 
     /// What it promises, in words.
     pub(crate) fn words(&self) -> String {
         let CalibrationResult { level, delta, units, .. } = &self.found;
         let level = format!("{} % of the pixels", 100.0 * level);
-        match (self.found.promise.as_str(), delta) {
-            ("mean", _) => format!("{level} in expectation, fitted on {units} units"),
-            ("confident", Some(delta)) => {
+        match (Promise::named(&self.found.promise), delta) {
+            (Promise::Mean, _) => format!("{level} in expectation, fitted on {units} units"),
+            (Promise::Confident, Some(delta)) => {
                 format!("{level} except for a chance of {delta}, fitted on {units} units")
             }
             _ => format!("{level} on {units} units, too few to promise anything for others"),

@@ -39,6 +39,25 @@ pub enum Promise {
     Nothing,
 }
 
+impl Promise {
+    /// The word for it in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Confident => "confident",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// The promise of a file; a word that nobody knows promises nothing.
+    pub fn named(word: &str) -> Self {
+        [Self::Mean, Self::Confident]
+            .into_iter()
+            .find(|known| known.as_str() == word)
+            .unwrap_or(Self::Nothing)
+    }
+}
+
 /// How a method is scaled to a coverage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {

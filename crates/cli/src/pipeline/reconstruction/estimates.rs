@@ -1,10 +1,10 @@
 //! Means over test items and runs, with what few items and few runs do to them.
 
-use std::collections::BTreeMap;
-
 use modelmend_learn::stats::{BootstrapParams, Method};
 use modelmend_learn::uncertainty::{Estimate, estimate, estimate_of_set};
 use modelmend_report::input::ItemMean;
+
+use crate::pipeline::subject::numbered;
 
 /// Replicates and level of the intervals over test items.
 const RESAMPLES: usize = 1000;
@@ -54,12 +54,7 @@ fn item_mean(found: Estimate) -> ItemMean {
 
 /// Numbers of the groups that items belong to by name; `None` without names.
 pub(super) fn numbers(names: &[String]) -> Option<Vec<usize>> {
-    let mut sorted: Vec<&String> = names.iter().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let number: BTreeMap<&String, usize> = sorted.into_iter().zip(0..).collect();
-    let found = names.iter().map(|name| number.get(name).copied().unwrap_or_default()).collect();
-    (!names.is_empty()).then_some(found)
+    (!names.is_empty()).then(|| numbered(names))
 }
 
 #[cfg(test)]

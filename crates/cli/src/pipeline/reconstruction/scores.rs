@@ -9,7 +9,6 @@ use modelmend_study::record::{
     UncertaintyScore,
 };
 use modelmend_study::schema::Conformal;
-use modelmend_uncertainty::Promise;
 
 use super::estimates::Units;
 use super::outcome::{Calibrated, Level, Markov, Outcome, Places};
@@ -118,15 +117,10 @@ pub(super) fn sides(items: &[(f64, f64)]) -> [Vec<Option<f64>>; 2] {
 
 /// What a calibration says of itself.
 pub(super) fn calibration(found: &Calibrated, Conformal { level, delta }: Conformal) -> CalibrationResult {
-    let promise = match found.promise {
-        Promise::Mean => "mean",
-        Promise::Confident => "confident",
-        Promise::Nothing => "nothing",
-    };
     CalibrationResult {
         level,
         delta,
-        promise: promise.to_owned(),
+        promise: found.promise.as_str().to_owned(),
         units: found.units as u64,
         lambda: f64::from(found.lambda),
         floor: found.floor,
