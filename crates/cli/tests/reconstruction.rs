@@ -259,7 +259,7 @@ conformal: {level: 0.9, delta: 0.1}
 output: out
 ";
 
-/// Photographs have a noise study as signals have.
+/// Photographs have a noise study as signals have, and two of them promise nothing.
 #[test]
 fn a_study_of_photographs_has_a_noise_study() {
     let folder = tempfile::tempdir().unwrap();
