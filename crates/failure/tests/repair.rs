@@ -11,7 +11,7 @@ use modelmend_failure::repair::methods::{Given, Method, method};
 use modelmend_failure::repair::optimize::optimize;
 use modelmend_failure::repair::procedure::{Aimed, procedure};
 use modelmend_failure::repair::recipe::{Anchor, Failures, Recipe, Replay, Trainable};
-use modelmend_failure::repair::search::repeat;
+use modelmend_failure::repair::search::{repeat, search};
 use modelmend_failure::repair::task::{Aim, Task};
 use modelmend_failure::{Judge, Problem};
 use modelmend_learn::monitor::Silent;
@@ -219,6 +219,25 @@ fn a_search_can_be_repeated_bit_for_bit() {
             repeat(&task(&problem, &layout), &attempt.setting, &known(Some(&information)), &Silent).unwrap();
         assert_eq!(again.flatten(), attempt.parameters.flatten(), "{}", attempt.setting);
     }
+}
+
+/// The default tries its second step size only for a network to which the first does no good.
+#[test]
+fn another_step_size_is_tried_where_the_first_does_no_good() {
+    let problem = problem();
+    let layout = layout(&problem);
+    let auto = method("auto").unwrap();
+    let followed = |recipes: &[Recipe]| {
+        search(&task(&problem, &layout), (auto, recipes), &known(None), &Silent).unwrap()
+    };
+    let good = Recipe { epochs: 4, ..QUICK };
+    let [first] = &followed(&[good, Recipe { learning_rate: 1e-4, ..good }])[..] else {
+        panic!("one suffices")
+    };
+    assert!(first.setting.recipe == good && first.setting.epoch > 0, "{}", first.setting);
+    let wild = Recipe { learning_rate: 1e38, ..good };
+    let both = followed(&[wild, good]);
+    assert_eq!(both.iter().map(|a| a.setting.recipe).collect::<Vec<_>>(), [good, wild]);
 }
 
 /// Subtypes that look mislabelled are not learned, unless they are what was asked for.

@@ -230,7 +230,7 @@ impl<'a> Work<'a> {
         (
             method.name(),
             recipes,
-            (method.blends().to_vec(), method.screening()),
+            (method.blends().to_vec(), method.screening(), method.in_turn()),
             aimed.clone(),
             (labels, self.cases),
             self.gate().margin_correct,

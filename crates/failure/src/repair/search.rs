@@ -46,9 +46,7 @@ pub struct Attempt {
     pub parameters: Parameters<f32>,
 }
 
-/// Follows the beginning of every recipe of a method side by side, then the most promising ones to their end (successive
-/// halving, Jamieson and Talwalkar, arXiv 1502.07943, with one round); an attempt for each recipe, the best first. Recipes that are no
-/// longer than such a beginning are all followed to their end.
+/// Looks for the best weights that a method comes to; an attempt for each recipe that was followed, the best first.
 ///
 /// # Errors
 /// As [`optimize`].
@@ -57,6 +55,44 @@ pub fn search(
     (method, recipes): (&dyn Method, &[Recipe]),
     knowledge: &Knowledge,
     monitor: &dyn Monitor,
+) -> Result<Vec<Attempt>> {
+    let given = (knowledge, monitor);
+    if method.in_turn() {
+        in_turn(task, method, recipes, given)
+    } else {
+        halved(task, method, recipes, given)
+    }
+}
+
+/// Follows one recipe after another until one is better than the unrepaired model.
+fn in_turn(
+    task: &Task<'_>,
+    method: &dyn Method,
+    recipes: &[Recipe],
+    (knowledge, monitor): (&Knowledge, &dyn Monitor),
+) -> Result<Vec<Attempt>> {
+    let aim = aim(method, task.margin);
+    let mut attempts = Vec::new();
+    for recipe in recipes {
+        let progress = Progress { monitor, done: AtomicUsize::new(0), of: recipe.epochs };
+        let attempt = follow(task, recipe, (method.blends(), aim), knowledge, &progress)?;
+        let better = attempt.setting.epoch > 0;
+        attempts.push(attempt);
+        if better {
+            break;
+        }
+    }
+    rank(&mut attempts, aim);
+    Ok(attempts)
+}
+
+/// Follows the beginning of every recipe side by side, then the most promising ones to their end (successive halving, Jamieson
+/// and Talwalkar, arXiv 1502.07943, with one round).
+fn halved(
+    task: &Task<'_>,
+    method: &dyn Method,
+    recipes: &[Recipe],
+    (knowledge, monitor): (&Knowledge, &dyn Monitor),
 ) -> Result<Vec<Attempt>> {
     let aim = aim(method, task.margin);
     let finalists = recipes.len().div_ceil(FINALISTS);
@@ -70,9 +106,7 @@ pub fn search(
         let begun = follow(&beginning, aim.of_beginnings())?;
         Ok(Attempt { setting: Setting { recipe: *recipe, ..begun.setting }, ..begun })
     };
-    let whole = finalists == recipes.len() || recipes.iter().all(|r| r.epochs <= method.screening());
-    let finalists = if whole { recipes.len() } else { finalists };
-    let mut attempts: Vec<Attempt> = match whole {
+    let mut attempts: Vec<Attempt> = match finalists == recipes.len() {
         true => Vec::new(),
         false => recipes.par_iter().map(begin).collect::<Result<_>>()?,
     };

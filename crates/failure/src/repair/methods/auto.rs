@@ -8,8 +8,8 @@ use super::{Given, Method};
 /// between before and after.
 pub(super) struct Auto;
 
-/// Step sizes to choose from.
-const RATES: [f64; 2] = [1e-4, 5e-4];
+/// Step sizes, the preferred one first: the other is for networks to which that does harm.
+const RATES: [f64; 2] = [5e-4, 1e-4];
 /// Epochs for known targets.
 const EPOCHS: usize = 16;
 /// Epochs after which it shows what can be reached.
@@ -42,9 +42,8 @@ impl Method for Auto {
         RATES.iter().map(|&learning_rate| Recipe { learning_rate, ..recipe }).collect()
     }
 
-    /// The first epochs do not tell which of the step sizes will have done better at its end.
-    fn screening(&self) -> usize {
-        EPOCHS
+    fn in_turn(&self) -> bool {
+        true
     }
 
     fn blends(&self) -> &'static [f64] {

@@ -36,6 +36,11 @@ pub trait Method: Sync {
         SCREENED
     }
 
+    /// Whether a recipe is followed only where none before it is better than the unrepaired model on the validation side.
+    fn in_turn(&self) -> bool {
+        false
+    }
+
     /// Positions between the weights before (0) and after (1) that it tries.
     fn blends(&self) -> &'static [f64] {
         &[1.0]
