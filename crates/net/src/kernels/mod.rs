@@ -5,6 +5,8 @@
 //! as every step is a fused multiply-add, for any instruction set; only training on a [`matrix_unit`] has bits of its own.
 
 mod bands;
+#[cfg(target_arch = "x86_64")]
+mod columns;
 pub mod conv;
 mod depthwise;
 mod frame;

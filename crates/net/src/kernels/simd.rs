@@ -1,5 +1,12 @@
 //! The vectors of an element type in each instruction set, chosen when the program runs.
 
+#[cfg(target_arch = "x86_64")]
+use std::any::TypeId;
+#[cfg(target_arch = "x86_64")]
+use std::mem::transmute_copy;
+
+#[cfg(target_arch = "x86_64")]
+use super::columns::{of_eight, of_sixteen, to_eight, to_sixteen};
 use crate::tensor::Element;
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
@@ -20,6 +27,23 @@ pub(super) trait Vectors<T>: Copy + Send + Sync {
     fn ungroup(self, groups: [Self::V; 4]) -> [Self::V; 4];
     /// The inverse of [`Self::ungroup`].
     fn group(self, vectors: [Self::V; 4]) -> [Self::V; 4];
+    /// Vectors of the first, second, third and fourth of four neighbouring elements at [`Self::LANES`] places, `distance` apart, where the
+    /// instruction set brings them into order without a way through memory.
+    ///
+    /// # Safety
+    /// `from` must be valid for reads of four elements at each of the places.
+    #[inline(always)]
+    unsafe fn columns(self, _from: *const T, _distance: usize) -> Option<[Self::V; 4]> {
+        None
+    }
+    /// The inverse of [`Self::columns`], and whether the instruction set has it.
+    ///
+    /// # Safety
+    /// `to` must be valid for writes of four elements at each of the places.
+    #[inline(always)]
+    unsafe fn put_columns(self, _to: *mut T, _distance: usize, _vectors: [Self::V; 4]) -> bool {
+        false
+    }
     /// Runs `f` compiled for this instruction set.
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
 
@@ -75,6 +99,42 @@ pub(super) fn group_order<T: Element, S: Vectors<T>>(simd: S, room: &mut [T]) ->
     order
 }
 
+/// Vectors of the first, second, ... of `W` neighbouring elements, at most four, at each of some places, `distance` apart: of all lanes or
+/// of those that there are. Other lanes and other vectors are arbitrary. Works in `room`, four vectors, with the `order` of [`group_order`].
+#[inline(always)]
+pub(super) fn columns<T: Element, S: Vectors<T>, const W: usize>(
+    simd: S,
+    (from, distance, places): (&[T], usize, usize),
+    (room, order): (&mut [T], &[usize]),
+) -> [S::V; 4] {
+    if places >= S::LANES && (S::LANES - 1) * distance + 4 <= from.len() {
+        // SAFETY: the last place has four elements, as was just checked.
+        if let Some(vectors) = unsafe { simd.columns(from.as_ptr(), distance) } {
+            return vectors;
+        }
+    }
+    for (place, &group) in (0..places).zip(order) {
+        room[group * 4..][..W].copy_from_slice(&from[place * distance..][..W]);
+    }
+    let mut groups = [simd.read(room); 4];
+    for j in 1..4 {
+        groups[j] = simd.read(&room[j * S::LANES..]);
+    }
+    simd.ungroup(groups)
+}
+
+/// Asks for a line of memory, where the architecture can; nothing is read, and any address will do.
+#[inline(always)]
+pub(super) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which every x86-64 has.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Vectors of `f32`.
 #[derive(Clone, Copy)]
 pub(super) struct Single<S>(S);
@@ -98,6 +158,36 @@ impl<S: Simd> Vectors<f32> for Single<S> {
     #[inline(always)]
     fn group(self, vectors: [Self::V; 4]) -> [Self::V; 4] {
         self.0.interleave_shfl_f32s(vectors)
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn columns(self, from: *const f32, distance: usize) -> Option<[Self::V; 4]> {
+        // SAFETY: the caller promises the reads, and a value of such a type is only made where the machine has the instructions.
+        unsafe {
+            if TypeId::of::<S>() == TypeId::of::<pulp::x86::V4>() {
+                return Some(transmute_copy(&of_sixteen(from, distance)));
+            }
+            if TypeId::of::<S>() == TypeId::of::<pulp::x86::V3>() {
+                return Some(transmute_copy(&of_eight(from, distance)));
+            }
+        }
+        None
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn put_columns(self, to: *mut f32, distance: usize, vectors: [Self::V; 4]) -> bool {
+        // SAFETY: as above, for writes.
+        unsafe {
+            if TypeId::of::<S>() == TypeId::of::<pulp::x86::V4>() {
+                to_sixteen(to, distance, transmute_copy(&vectors));
+                return true;
+            }
+            if TypeId::of::<S>() == TypeId::of::<pulp::x86::V3>() {
+                to_eight(to, distance, transmute_copy(&vectors));
+                return true;
+            }
+        }
+        false
     }
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
@@ -180,4 +270,14 @@ pub(crate) fn widest<R>(loops: impl FnOnce() -> R) -> R {
 #[cfg(test)]
 pub(super) fn scalar<W: Work<f32>>(work: W) {
     work.run(Single(pulp::Scalar::new()));
+}
+
+/// Does the work with the vectors of AVX2 where this machine has them.
+#[cfg(test)]
+pub(super) fn avx2<W: Work<f32>>(work: W) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return work.run(Single(simd));
+    }
+    single(work);
 }

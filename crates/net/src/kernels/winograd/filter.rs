@@ -7,8 +7,8 @@ use pulp::NullaryFnOnce;
 
 use super::layout::{Panels, Stack};
 use super::minimal::{Map, elements};
-use super::tiles::{pieces, read_four};
-use crate::kernels::simd::{Vectors, group_order};
+use super::tiles::pieces;
+use crate::kernels::simd::{Vectors, columns, group_order, prefetch};
 use crate::kernels::team::{self, Common};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
@@ -86,7 +86,7 @@ impl<T: Element> Filters<'_, T> {
         let members = team::members(scratch, stacks.len() * COST, count);
         let common = Common::new(&mut stacks);
         team::side_by_side(members, scratch, |member, scratch| {
-            let mut room = scratch.take_aligned(room::<S, T>(pairs.writes.widest(), elements(X::FROM)));
+            let mut room = scratch.take_aligned(room::<S, T>(elements(X::FROM)));
             for pair in team::share(member, members, count) {
                 let (part, panel) = (pair / pairs.writes.count, pair % pairs.writes.count);
                 // SAFETY: each pair has a stack of its own, and one member.
@@ -118,14 +118,9 @@ struct Spread<'a, 'b, T, S, X> {
     stack: &'b mut [T],
 }
 
-/// Pieces of so many taps, which are read four at a time.
-fn count(taps: usize) -> usize {
-    taps.div_ceil(4)
-}
-
-/// Elements of a row of `width` filters of so many taps, in pieces, and those of a vector of them: what [`Filters::pair`] works in.
-pub(super) fn room<S: Vectors<T>, T>(width: usize, taps: usize) -> usize {
-    count(taps) * 4 * width + taps * S::LANES
+/// Elements of four vectors and of one for each tap: what [`Filters::pair`] works in.
+pub(super) fn room<S: Vectors<T>, T>(taps: usize) -> usize {
+    (4 + taps) * S::LANES
 }
 
 impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Spread<'_, '_, T, S, X> {
@@ -146,13 +141,13 @@ impl<T: Element, S: Vectors<T>, X: Map<T, S>> Spread<'_, '_, T, S, X> {
     fn pieces<const W: usize>(self) {
         let Self { simd, map: _, filters, read, written, room, width, stack } = self;
         let (stride, len) = (Stack { rows: read.len(), width, lanes: S::LANES }.stride(), elements(X::FROM));
-        let (pieces, taps) = room.split_at_mut(count(len) * 4 * width);
-        let order = group_order(simd, &mut pieces[..4 * S::LANES]);
-        pieces.fill(T::zero());
-        for (row, channel) in read.enumerate() {
-            filters.row::<S, W>((channel, len), written.clone(), &order, pieces);
-            for lane in (0..width).step_by(S::LANES) {
-                ungroup::<T, S, W>(simd, &pieces[lane * count(len) * 4..], (filters.flipped, len), taps);
+        let (groups, taps) = room.split_at_mut(4 * S::LANES);
+        let order = &group_order(simd, groups)[..S::LANES];
+        // Vector by vector, so that the taps of its channels are read along their lines.
+        for lane in (0..width).step_by(S::LANES) {
+            let channels = written.start + lane..written.end;
+            for (row, channel) in read.clone().enumerate() {
+                filters.vectors::<S, W>(simd, (channel, channels.clone(), len), (&mut *groups, order), taps);
                 X::tile(
                     simd,
                     (taps, [X::FROM[1] * S::LANES, S::LANES]),
@@ -163,55 +158,31 @@ impl<T: Element, S: Vectors<T>, X: Map<T, S>> Spread<'_, '_, T, S, X> {
     }
 }
 
-impl<T: Element> Filters<'_, T> {
-    /// Copies the filters of `len` taps of one channel read: for each vector of channels written and each piece of the taps, `W`
-    /// taps of each channel in the order of [`Vectors::ungroup`].
-    #[inline(always)]
-    fn row<S: Vectors<T>, const W: usize>(
-        &self,
-        (read, len): (usize, usize),
-        channels: Range<usize>,
-        order: &[usize],
-        room: &mut [T],
-    ) {
-        let first = channels.start * self.written + read * self.read;
-        assert!(W <= len && W <= 4);
-        assert!(channels.is_empty() || first + (channels.len() - 1) * self.written + len <= self.taps.len());
-        assert!(channels.len().div_ceil(S::LANES) * S::LANES * count(len) * 4 <= room.len());
-        assert!(order[..S::LANES].iter().all(|&group| group < S::LANES));
-        // SAFETY: the last filter, the last vector and the order within a vector were checked above, and pieces lie within a filter.
-        unsafe {
-            let (mut from, mut to) = (self.taps.as_ptr().add(first), room.as_mut_ptr());
-            let mut left = channels.len();
-            while left > 0 {
-                for &group in &order[..S::LANES.min(left)] {
-                    for (i, start) in pieces::<W>(len).enumerate() {
-                        let piece = from.add(start).cast::<[T; W]>().read_unaligned();
-                        to.add((i * S::LANES + group) * 4).cast::<[T; W]>().write_unaligned(piece);
-                    }
-                    from = from.wrapping_add(self.written);
-                }
-                to = to.wrapping_add(count(len) * 4 * S::LANES);
-                left -= S::LANES.min(left);
-            }
-        }
-    }
-}
+/// Channels read whose taps are asked for before they are needed: they come from the second-level cache or from beyond.
+const AHEAD: usize = 4;
 
-/// From the pieces of a vector of filters of `len` taps to a vector for each tap.
-#[inline(always)]
-fn ungroup<T: Element, S: Vectors<T>, const W: usize>(
-    simd: S,
-    room: &[T],
-    (flipped, len): (bool, usize),
-    taps: &mut [T],
-) {
-    for (i, start) in pieces::<W>(len).enumerate() {
-        let vectors = simd.ungroup(read_four(simd, &room[i * 4 * S::LANES..], S::LANES));
-        for j in 0..W {
-            let tap = start + j;
-            let tap = if flipped { len - 1 - tap } else { tap };
-            simd.write(&mut taps[tap * S::LANES..], vectors[j]);
+impl<T: Element> Filters<'_, T> {
+    /// A vector for each of the `len` taps of one channel read: of the first of the channels written.
+    #[inline(always)]
+    fn vectors<S: Vectors<T>, const W: usize>(
+        &self,
+        simd: S,
+        (read, written, len): (usize, Range<usize>, usize),
+        (groups, order): (&mut [T], &[usize]),
+        taps: &mut [T],
+    ) {
+        let first = written.start * self.written + read * self.read;
+        for place in 0..S::LANES {
+            prefetch(self.taps.as_ptr().wrapping_add(first + place * self.written + AHEAD * self.read));
+        }
+        for start in pieces::<W>(len) {
+            let places = (&self.taps[first + start..], self.written, written.len());
+            let vectors = columns::<T, S, W>(simd, places, (&mut *groups, order));
+            for j in 0..W {
+                let tap = start + j;
+                let tap = if self.flipped { len - 1 - tap } else { tap };
+                simd.write(&mut taps[tap * S::LANES..], vectors[j]);
+            }
         }
     }
 }
@@ -263,13 +234,17 @@ impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Collect<'_, '_, 
                     (&stack[row * width + lane..], [X::FROM[1] * stride, stride]),
                     (taps, [X::TO[1] * S::LANES, S::LANES]),
                 );
+                let len = (read.len() - lane).min(S::LANES) * filter;
+                let at = channel * gradients.written + (read.start + lane) * filter;
+                let to = &mut gradients.taps[at..at + len];
+                if gradients.fresh && put(simd, (taps, filter), to) {
+                    continue;
+                }
                 match filter {
                     3 => group::<T, S, 3>(simd, (taps, filter), order, groups, filters),
                     _ => group::<T, S, 4>(simd, (taps, filter), order, groups, filters),
                 }
-                let len = (read.len() - lane).min(S::LANES) * filter;
-                let at = channel * gradients.written + (read.start + lane) * filter;
-                let to = gradients.taps[at..at + len].iter_mut().zip(filters.iter());
+                let to = to.iter_mut().zip(filters.iter());
                 match gradients.fresh {
                     true => to.for_each(|(t, &g)| *t = g),
                     false => to.for_each(|(t, &g)| *t += g),
@@ -277,6 +252,32 @@ impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Collect<'_, '_, 
             }
         }
     }
+}
+
+/// Writes filters of at least four taps from a vector for each tap, where there are as many as lanes and registers do for it.
+#[inline(always)]
+fn put<T: Element, S: Vectors<T>>(simd: S, (taps, len): (&[T], usize), to: &mut [T]) -> bool {
+    if len < 4 || to.len() < S::LANES * len {
+        return false;
+    }
+    for piece in pieces::<4>(len) {
+        let vectors = some::<T, S, 4>(simd, &taps[piece * S::LANES..]);
+        // SAFETY: the last filter has four taps from this piece on.
+        if !unsafe { simd.put_columns(to.as_mut_ptr().add(piece), len, vectors) } {
+            return false;
+        }
+    }
+    true
+}
+
+/// The first `W` vectors; the others of the four are arbitrary.
+#[inline(always)]
+fn some<T: Element, S: Vectors<T>, const W: usize>(simd: S, from: &[T]) -> [S::V; 4] {
+    let mut vectors = [simd.read(from); 4];
+    for j in 1..W {
+        vectors[j] = simd.read(&from[j * S::LANES..]);
+    }
+    vectors
 }
 
 /// From a vector for each of `len` taps to filters in order.
@@ -289,11 +290,7 @@ fn group<T: Element, S: Vectors<T>, const W: usize>(
     filters: &mut [T],
 ) {
     for piece in pieces::<W>(len) {
-        let mut vectors = [simd.read(&taps[piece * S::LANES..]); 4];
-        for j in 1..W {
-            vectors[j] = simd.read(&taps[(piece + j) * S::LANES..]);
-        }
-        let vectors = simd.group(vectors);
+        let vectors = simd.group(some::<T, S, W>(simd, &taps[piece * S::LANES..]));
         for j in 0..4 {
             simd.write(&mut groups[j * S::LANES..], vectors[j]);
         }

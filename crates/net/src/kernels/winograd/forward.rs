@@ -145,7 +145,7 @@ impl<T: Element> Memory<T> {
             products: scratch.take_aligned(Stack { rows, width: written, lanes }.len(products)),
             strip: scratch.take_aligned(source.strip_len::<S>(products)),
             output: scratch.take_aligned(elements(outputs) * columns * written + 4 * lanes),
-            room: scratch.take_aligned(room::<S, T>(written, elements(A::SHAPE.taps))),
+            room: scratch.take_aligned(room::<S, T>(elements(A::SHAPE.taps))),
             steps,
         }
     }

@@ -7,7 +7,7 @@ use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Map, elements};
-use crate::kernels::simd::{Vectors, group_order};
+use crate::kernels::simd::{Vectors, columns, group_order};
 use crate::kernels::team::Common;
 use crate::kernels::tile::VECTORS;
 use crate::tensor::Element;
@@ -90,10 +90,8 @@ impl<T: Element> Source<'_, T> {
         let exist = channels.end.min(self.panels.channels) - channels.start;
         for lane in (0..wide).step_by(S::LANES) {
             for start in pieces::<W>(count) {
-                for (channel, &group) in (lane..exist).zip(order) {
-                    groups[group * 4..][..W].copy_from_slice(&from[channel * plane + start..][..W]);
-                }
-                let vectors = simd.ungroup(read_four(simd, groups, S::LANES));
+                let places = (&from[lane * plane + start..], plane, exist - lane);
+                let vectors = columns::<T, S, W>(simd, places, (&mut *groups, order));
                 for j in 0..W {
                     simd.write(&mut target[(start + j) * wide + lane..], vectors[j]);
                 }
@@ -106,16 +104,6 @@ impl<T: Element> Source<'_, T> {
 #[inline(always)]
 pub(super) fn pieces<const W: usize>(width: usize) -> impl Iterator<Item = usize> {
     (0..width.div_ceil(W)).map(move |i| (W * i).min(width - W))
-}
-
-/// Four vectors, `distance` apart.
-#[inline(always)]
-pub(super) fn read_four<T, S: Vectors<T>>(simd: S, from: &[T], distance: usize) -> [S::V; 4] {
-    let mut vectors = [simd.read(from); 4];
-    for j in 1..4 {
-        vectors[j] = simd.read(&from[j * distance..]);
-    }
-    vectors
 }
 
 /// Transforms the tiles of some strips: a stack for each panel.
@@ -257,18 +245,47 @@ impl<T: Element> Planes<'_, T> {
                 for j in 1..W {
                     vectors[j] = simd.read(&from[(start + j) * width + lane..]);
                 }
+                let at =
+                    ((image * self.channels + channels.start + lane) * height + y) * columns + left + start;
+                if W == 4 && self.whole(simd, at, channels.start + lane..channels.end, vectors) {
+                    continue;
+                }
                 let vectors = simd.group(vectors);
                 for j in 0..4 {
                     simd.write(&mut groups[j * S::LANES..], vectors[j]);
                 }
-                for (channel, &group) in (channels.start + lane..channels.end).zip(order) {
+                for (i, (channel, &group)) in (channels.start + lane..channels.end).zip(order).enumerate() {
                     let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
-                    let at = ((image * self.channels + channel) * height + y) * columns + left + start;
+                    let at = at + i * height * columns;
                     // SAFETY: an output belongs to one strip and one panel, which one thread computes, and is written once at a time.
                     let to = unsafe { self.planes.part(at..at + W) };
                     to.iter_mut().zip(&groups[group * 4..][..W]).for_each(|(t, &s)| *t = s + bias);
                 }
             }
         }
+    }
+
+    /// Copies four columns of the first channels, from `at` on, where there are as many as lanes and registers do for it.
+    #[inline(always)]
+    fn whole<S: Vectors<T>>(
+        &self,
+        simd: S,
+        at: usize,
+        channels: Range<usize>,
+        mut vectors: [S::V; 4],
+    ) -> bool {
+        if channels.len() < S::LANES {
+            return false;
+        }
+        if let Some(bias) = self.bias {
+            let (bias, one) = (simd.read(&bias[channels.start..]), simd.splat(T::one()));
+            for vector in &mut vectors {
+                *vector = simd.fma(*vector, one, bias);
+            }
+        }
+        let plane = self.size[0] * self.size[1];
+        let to = self.planes.place(at, (S::LANES - 1) * plane + 4);
+        // SAFETY: an output belongs to one strip and one panel, which one thread computes, and is written once at a time.
+        unsafe { simd.put_columns(to, plane, vectors) }
     }
 }
