@@ -2,9 +2,9 @@
 
 One network per subtype: each epoch shuffles its training failures and draws as many correct cases, batches half of each,
 Adam with weight decay. After every epoch the validation failures are judged. Training failures, drawn and correct
-validation cases are looked at `every epoch`, as the published code does, or `when needed`, as modelmend does: where the
-validation failures are better than before, every fifth epoch and at the last. The best network that keeps the
-constraint and the last one are judged on all cases. Patience is as long as the training and cannot end it.
+validation cases are looked at `every epoch`, as the published code does, or `when needed`, as modelmend does: every fifth
+epoch and at the last, and correct validation cases where the validation failures are better than before. The best network that keeps the
+constraint is judged on all cases, the last one, where it is another, on those held out. Patience is as long as the training and cannot end it.
 """
 import os
 
@@ -59,7 +59,7 @@ class Cases:
         adam = torch.optim.Adam(model.parameters(), lr=2e-5, weight_decay=1e-3, fused=True)
         train, validation = self.of(TRAIN, subtype), self.of(VALIDATION, subtype)
         train_correct, validation_correct = self.of(TRAIN, -1), self.of(VALIDATION, -1)
-        best, chosen = self.accuracy(model, validation), weights(model)
+        best, chosen, at = self.accuracy(model, validation), weights(model), 0
         self.accuracy(model, train), self.accuracy(model, validation_correct)
         for epoch in range(1, epochs + 1):
             failures = train[torch.randperm(len(train))]
@@ -70,15 +70,17 @@ class Cases:
                 cross_entropy(self.logits(model, cases), self.y[cases]).backward()
                 adam.step()
             accuracy = self.accuracy(model, validation)
-            if always or accuracy > best or epoch % LOOK_EVERY == 0 or epoch == epochs:
+            due = always or epoch % LOOK_EVERY == 0 or epoch == epochs
+            if due:
                 self.accuracy(model, train), self.accuracy(model, correct)
+            if due or accuracy > best:
                 kept = self.accuracy(model, validation_correct) >= KEEP_CORRECT
                 if kept and accuracy > best:
-                    best, chosen = accuracy, weights(model)
-        every = torch.arange(len(self.y))
-        last = self.right(model, every)
+                    best, chosen, at = accuracy, weights(model), epoch
+        held_out = torch.nonzero(self.part != TRAIN).flatten()
+        last = None if at == epochs else self.right(model, held_out)
         model.load_state_dict(chosen)
-        return self.right(model, every), last
+        return self.right(model, torch.arange(len(self.y))), last
 
 
 def weights(model):

@@ -74,8 +74,15 @@ pub struct Finetuned {
     pub curve: Vec<Epoch>,
 }
 
+impl Finetuned {
+    /// Whether the chosen epoch is the last.
+    pub(crate) fn last_is_chosen(&self) -> bool {
+        self.curve.last().is_some_and(|last| last.epoch == self.epoch)
+    }
+}
+
 /// The constraint decides only where the validation accuracy on the failures is better than before, and there it is
-/// always looked at. Besides, every so many epochs for the curve and for stopping: the correct cases are by far the most.
+/// always looked at. Besides, and at the cases learned from, every so many epochs for the curve and for stopping: the correct cases are by far the most.
 const LOOK_EVERY: usize = 5;
 
 /// Fine-tunes on failures and correct cases in equal proportions and keeps the epoch of highest validation accuracy
@@ -105,15 +112,16 @@ pub fn finetune(
         let order = mixed_order(cases.train, &drawn, settings.batch_size, &mut rng);
         let loss = pass(judge, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
         let validation = accuracy(judge, &parameters, cases.validation)?;
-        let look = validation > best.accuracy || epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
-        let seen = |cases: &[usize]| look.then(|| accuracy(judge, &parameters, cases)).transpose();
+        let due = epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
+        let seen =
+            |look: bool, cases: &[usize]| look.then(|| accuracy(judge, &parameters, cases)).transpose();
         let record = Epoch {
             epoch,
             loss: Some(loss),
-            train: seen(cases.train)?,
-            train_correct: seen(&drawn)?,
+            train: seen(due, cases.train)?,
+            train_correct: seen(due, &drawn)?,
             validation,
-            validation_correct: seen(cases.validation_correct)?,
+            validation_correct: seen(due || validation > best.accuracy, cases.validation_correct)?,
         };
         if !record.loss.is_some_and(f64::is_finite) {
             return Err(FailureError::invalid(format!(

@@ -17,7 +17,6 @@
 
 use std::collections::BTreeSet;
 
-use modelmend_data::split::Part;
 use modelmend_learn::neighbors::nearest_in;
 use modelmend_learn::stats::{BootstrapParams, Method, Units, bootstrap};
 use ndarray::{ArrayView1, ArrayView2, Axis};
@@ -100,11 +99,10 @@ pub fn separation(
     (layout, index, correct): (&Layout, usize, &[bool]),
     resampling: &Resampling,
 ) -> Result<Option<Separation>> {
-    let held = |case: &usize| layout.part[*case] != Part::Train;
-    let all = 0..layout.part.len();
-    let failures: Vec<usize> =
-        all.clone().filter(|&c| layout.failure[c] && layout.subtype[c] == Some(index)).filter(held).collect();
-    let pool: Vec<usize> = all.filter(|&c| !layout.failure[c]).filter(held).collect();
+    let (failing, pool): (Vec<usize>, Vec<usize>) =
+        layout.held_out().into_iter().partition(|&case| layout.failure[case]);
+    let failures =
+        failing.into_iter().filter(|&case| layout.subtype[case] == Some(index)).collect::<Vec<_>>();
     // Class by class, so that what the neighbours are looked for in is gathered once and not for each failure.
     let mut gains = Vec::new();
     for class in failures.iter().map(|&failure| cases.predicted[failure]).collect::<BTreeSet<_>>() {

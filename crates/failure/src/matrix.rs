@@ -47,6 +47,11 @@ impl Layout {
         })
     }
 
+    /// Validation and test cases.
+    pub fn held_out(&self) -> Vec<usize> {
+        (0..self.part.len()).filter(|&case| self.part[case] != Part::Train).collect()
+    }
+
     /// The correct cases in a part.
     pub fn correct(&self, part: Part) -> Vec<usize> {
         self.cases(part, |_, failure| !failure)
@@ -69,7 +74,8 @@ pub struct Row {
     pub name: String,
     /// Whether it is right on each case.
     pub correct: Vec<bool>,
-    /// Whether the network of the last epoch, whatever it broke, is right on each case; empty where none was fine-tuned.
+    /// Whether the network of the last epoch, whatever it broke, is right on each case that was held out, `false` for those of the training
+    /// side; empty where none was fine-tuned.
     pub last: Vec<bool>,
     /// The chosen epoch; `None` for a model that was not fine-tuned.
     pub epoch: Option<usize>,
@@ -97,7 +103,8 @@ pub(crate) fn tune(
     finetune(judge, cases, settings, seed, monitor)
 }
 
-/// Fine-tunes on one target and judges the result on every case; returns the row and the weights.
+/// Fine-tunes on one target and judges the network of the chosen epoch on every case, that of the last on those held out; returns the row and
+/// the weights.
 ///
 /// # Errors
 /// Execution errors, interruption.
@@ -115,7 +122,13 @@ pub fn row(
         Target::All => "all".to_owned(),
     };
     let correct = right_on_all(judge, &tuned.parameters)?;
-    let last = right_on_all(judge, &tuned.last)?;
+    let held = layout.held_out();
+    let right = match tuned.last_is_chosen() {
+        true => held.iter().map(|&case| correct[case]).collect(),
+        false => judge.correct(&tuned.last, &held)?,
+    };
+    let mut last = vec![false; correct.len()];
+    held.into_iter().zip(right).for_each(|(case, right)| last[case] = right);
     Ok((Row { name, correct, last, epoch: Some(tuned.epoch), curve: tuned.curve }, tuned.parameters))
 }
 

@@ -9,8 +9,10 @@
 
 use std::ops::Range;
 
+use modelmend_data::split::Part;
 use modelmend_data::{Cases, Images, Pixels};
 use modelmend_failure::finetune::{FinetuneCases, FinetuneSettings, finetune};
+use modelmend_failure::matrix::{Layout, Target, row};
 use modelmend_failure::represent::{Projections, Projector, gradients};
 use modelmend_failure::train::{TrainSettings, Training};
 use modelmend_failure::{Judge, Problem};
@@ -139,6 +141,44 @@ fn fine_tuning_repairs_tinted_images_and_keeps_the_others() {
     let refused = finetune(&problem, cases, &strict, 1, &Silent).unwrap();
     assert_eq!((refused.epoch, &refused.parameters), (0, problem.parameters()));
     assert_eq!(finetune(&problem, cases, &settings, 1, &Silent).unwrap().parameters, tuned.parameters);
+}
+
+/// Whether the last network is the chosen one or not, its row says where it is right of what it did not learn from.
+#[test]
+fn a_row_judges_the_last_network_on_cases_held_out() {
+    let (problem, failures, _) = trained();
+    let failure: Vec<bool> = (0..problem.count()).map(|case| failures.contains(&case)).collect();
+    let part: Vec<Part> = (0..problem.count()).map(|case| Part::ALL[case % 3]).collect();
+    let layout = Layout::new(&vec![Some(0); failures.len()], 1, &failure, &part);
+    let target = Target::Subtype(0);
+    let [train, validation] =
+        [Part::Train, Part::Validation].map(|part| (layout.target(target, part), layout.correct(part)));
+    let cases = FinetuneCases {
+        train: &train.0,
+        train_correct: &train.1,
+        validation: &validation.0,
+        validation_correct: &validation.1,
+    };
+    let settings = |epochs: usize| FinetuneSettings {
+        learning_rate: 3e-3,
+        weight_decay: 1e-3,
+        batch_size: 8,
+        epochs,
+        patience: epochs,
+        keep_correct: 0.9,
+    };
+    let longest = finetune(&problem, cases, &settings(60), 1, &Silent).unwrap();
+    // The chosen epoch is found again where the training ends with it.
+    for (epochs, same) in [(60, false), (longest.epoch, true)] {
+        let tuned = finetune(&problem, cases, &settings(epochs), 1, &Silent).unwrap();
+        assert_eq!((tuned.epoch == epochs, tuned.parameters == tuned.last), (same, same));
+        let (row, weights) = row(&problem, &layout, target, &settings(epochs), 1, &Silent).unwrap();
+        assert_eq!(weights, tuned.parameters);
+        let all: Vec<usize> = (0..problem.count()).collect();
+        assert_eq!(row.correct, problem.correct(&tuned.parameters, &all).unwrap());
+        let last = problem.correct(&tuned.last, &all).unwrap();
+        assert!(all.iter().all(|&case| row.last[case] == (part[case] != Part::Train && last[case])));
+    }
 }
 
 #[test]

@@ -197,8 +197,8 @@ impl Count<'_> {
         (smallest.midpoint(largest) as usize).max(1)
     }
 
-    /// To fine-tune a network on each of so many parts of the failures, each then judged on `judged` cases, twice: the
-    /// network of the best epoch and that of the last. Looks come every five epochs; the few beyond are not counted.
+    /// To fine-tune a network on each of so many parts of the failures, the network of the best epoch then judged on
+    /// `judged` cases and that of the last on those held out. Looks come every five epochs; the few beyond are not counted.
     fn tuning(&self, networks: usize, epochs: usize, judged: f64) -> f64 {
         let section = self.study.finetune.clone().unwrap_or_default();
         let learned = 2.0 * section.train * self.numbers.failures;
@@ -206,7 +206,7 @@ impl Count<'_> {
         let watched = section.validation * self.numbers.correct;
         let seen = epochs as f64 * section.validation * self.numbers.failures
             + looks * (learned + networks as f64 * watched)
-            + 2.0 * networks as f64 * judged;
+            + networks as f64 * judged * (2.0 - section.train);
         epochs as f64 * learned * self.rates.learn + seen * self.rates.predict
     }
 }
