@@ -238,8 +238,6 @@ pub struct Prepare<'a, T> {
     pub inputs: Inputs<'a, T>,
     /// What the weights are for: outputs or gradients of inputs.
     pub side: Side,
-    /// Elements that the result may have.
-    pub room: usize,
     /// Memory.
     pub scratch: &'a mut Scratch<T>,
 }

@@ -15,9 +15,8 @@ use super::forward::given;
 use super::plan::Plan;
 use super::{Runtime, lock};
 
-/// Elements of all weights that are kept for one side. Beyond the caches, reading a form of four times the size takes as long as
-/// making it.
-const KEPT: usize = 1 << 22;
+/// Networks of more weights prepare none: beyond the caches, reading forms of three to four times the size takes as long as making them.
+const MOST: usize = 3 << 19;
 
 /// What prepared weights are for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +54,7 @@ impl<T> Default for PreparedWeights<T> {
 }
 
 impl<T: Element> PreparedWeights<T> {
-    /// Prepares what pays, node by node until [`KEPT`] is full.
+    /// Prepares what pays in networks of up to [`MOST`] weights.
     pub(super) fn new(
         (graph, plan): (&Graph, &Plan<T>),
         constants: &[Option<Value<T>>],
@@ -65,9 +64,11 @@ impl<T: Element> PreparedWeights<T> {
     ) -> Result<Self, NetError> {
         let known = given(graph, constants, parameters);
         let mut prepared = Self { purpose, ..Self::default() };
+        if parameters.scalars() > MOST {
+            return Ok(prepared);
+        }
         for &side in purpose.sides {
             let made = &mut prepared.made[usize::from(side == Side::Input)];
-            let mut room = KEPT;
             for &index in &plan.steps {
                 let node = &graph.nodes()[index];
                 let inputs: Vec<_> = node.inputs.iter().map(|v| v.and_then(|v| known[v.0])).collect();
@@ -76,9 +77,8 @@ impl<T: Element> PreparedWeights<T> {
                 }
                 let facts: Vec<_> =
                     node.inputs.iter().map(|v| v.and_then(|v| plan.facts[v.0].clone())).collect();
-                let cx = Prepare { facts: &facts, inputs: Inputs(&inputs), side, room, scratch };
+                let cx = Prepare { facts: &facts, inputs: Inputs(&inputs), side, scratch };
                 if let Some(weights) = T::readings(&*node.operator).prepare(cx).map_err(|e| node.error(e))? {
-                    room = room.saturating_sub(weights.len());
                     made.insert(index, weights);
                 }
             }

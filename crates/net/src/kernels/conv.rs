@@ -325,15 +325,14 @@ pub(super) fn for_each(size: [usize; 3], mut visit: impl FnMut([usize; 3])) {
 }
 
 /// What can be made of the weights before [`forward_and`] ([`Side::Output`]) or [`backward_input_and`] ([`Side::Input`]) meets `images`
-/// images at a time; `None` where that is nothing, little beside the rest of the work, or more than `room` elements. Results have the same bits
-/// with and without.
+/// images at a time; `None` where that is nothing or little beside the rest of the work. Results have the same bits with and without.
 pub fn prepare<T: Element>(
     (g, side): (&Geometry, Side),
     weights: &[T],
-    (images, room): (usize, usize),
+    images: usize,
     scratch: &mut Scratch<T>,
 ) -> Option<Prepared<T>> {
-    T::kernels().prepare(Preparation { geometry: g, side, weights, images, room, scratch })
+    T::kernels().prepare(Preparation { geometry: g, side, weights, images, scratch })
 }
 
 /// `y = w * x + bias`: `x` is `images x groups x in`, `w` is `groups x out x reduction`, `y` is

@@ -78,11 +78,6 @@ impl<T> Prepared<T> {
         (self.products == products).then_some(&*self.filters)
     }
 
-    /// Number of elements.
-    pub(crate) fn len(&self) -> usize {
-        self.filters.len()
-    }
-
     /// Its memory, to be used again.
     pub(crate) fn into_buffer(self) -> Vec<T> {
         self.filters.into_buffer()
@@ -99,8 +94,6 @@ pub struct Preparation<'a, 'b, T> {
     pub weights: &'a [T],
     /// Images that one thread will take at a time.
     pub images: usize,
-    /// Elements that the result may have.
-    pub room: usize,
     /// Memory.
     pub scratch: &'b mut Scratch<T>,
 }

@@ -201,6 +201,6 @@ impl<T: Element> Op<T> for Conv {
         let (x, Some(w)) = (cx.facts.need(0)?, cx.inputs.opt_float(1)?) else { return Ok(None) };
         let g = self.geometry(&x.shape, w.shape())?;
         let images = x.shape.first().copied().unwrap_or(0);
-        Ok(conv::prepare((&g, cx.side), w.data(), (images, cx.room), cx.scratch))
+        Ok(conv::prepare((&g, cx.side), w.data(), images, cx.scratch))
     }
 }

@@ -24,7 +24,7 @@ use crate::tensor::Element;
 use five::Five;
 use four::Four;
 use layout::{Grid, Shape};
-use minimal::{Algorithm, Line, Plane, elements};
+use minimal::{Algorithm, Line, Plane};
 use three::Three;
 
 type PlaneFour = Plane<Four, { four::OUTPUTS }, { four::PRODUCTS }, { four::TAPS }>;
@@ -100,8 +100,7 @@ pub(super) fn prepare<T: Element>(
         return None;
     }
     let grid = grid(g, preparation.side)?;
-    let len = elements(grid.shape.products()) * g.in_channels * g.out_channels;
-    if preparation.images * grid.tiles() >= MANY || len > preparation.room {
+    if preparation.images * grid.tiles() >= MANY {
         return None;
     }
     let mut made = None;
