@@ -12,24 +12,32 @@ use std::arch::x86_64::*;
 pub(super) unsafe fn of_sixteen(from: *const f32, distance: usize) -> [__m512; 4] {
     // SAFETY: as the caller promises.
     unsafe {
-        let a = quarters(from, distance);
-        let b = quarters(from.add(distance), distance);
-        let c = quarters(from.add(2 * distance), distance);
-        let d = quarters(from.add(3 * distance), distance);
-        let ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
-        let cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
-        let ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
-        let cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
-        [
-            _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)),
-            _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)),
-            _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high)),
-            _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high)),
-        ]
+        transposed_quarters([
+            quarters(from, distance),
+            quarters(from.add(distance), distance),
+            quarters(from.add(2 * distance), distance),
+            quarters(from.add(3 * distance), distance),
+        ])
     }
 }
 
-/// The floats at every fourth place: a transposition within quarters then leaves the places in order.
+/// The inverse of [`of_sixteen`]: writes four floats at each place.
+///
+/// # Safety
+/// AVX-512F; `to` must be valid for writes of four floats at each place.
+#[inline(always)]
+pub(super) unsafe fn to_sixteen(to: *mut f32, distance: usize, vectors: [__m512; 4]) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let [a, b, c, d] = transposed_quarters(vectors);
+        put_quarters(to, distance, a);
+        put_quarters(to.add(distance), distance, b);
+        put_quarters(to.add(2 * distance), distance, c);
+        put_quarters(to.add(3 * distance), distance, d);
+    }
+}
+
+/// The floats at every fourth place: transposed within quarters, the places are in order.
 ///
 /// # Safety
 /// As [`of_sixteen`].
@@ -41,25 +49,6 @@ unsafe fn quarters(from: *const f32, distance: usize) -> __m512 {
         let vector = _mm512_insertf32x4::<1>(vector, _mm_loadu_ps(from.add(4 * distance)));
         let vector = _mm512_insertf32x4::<2>(vector, _mm_loadu_ps(from.add(8 * distance)));
         _mm512_insertf32x4::<3>(vector, _mm_loadu_ps(from.add(12 * distance)))
-    }
-}
-
-/// The inverse of [`of_sixteen`]: writes four floats at each place.
-///
-/// # Safety
-/// AVX-512F; `to` must be valid for writes of four floats at each place.
-#[inline(always)]
-pub(super) unsafe fn to_sixteen(to: *mut f32, distance: usize, [a, b, c, d]: [__m512; 4]) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
-        let cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
-        let ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
-        let cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
-        put_quarters(to, distance, _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)));
-        put_quarters(to.add(distance), distance, _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
-        put_quarters(to.add(2 * distance), distance, _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high)));
-        put_quarters(to.add(3 * distance), distance, _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high)));
     }
 }
 
@@ -78,6 +67,27 @@ unsafe fn put_quarters(to: *mut f32, distance: usize, vector: __m512) {
     }
 }
 
+/// Transposes the matrix of four by four floats in each quarter.
+///
+/// # Safety
+/// AVX-512F.
+#[inline(always)]
+unsafe fn transposed_quarters([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+        let cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+        let ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+        let cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+        [
+            _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high)),
+        ]
+    }
+}
+
 /// [`of_sixteen`] for eight places.
 ///
 /// # Safety
@@ -86,20 +96,28 @@ unsafe fn put_quarters(to: *mut f32, distance: usize, vector: __m512) {
 pub(super) unsafe fn of_eight(from: *const f32, distance: usize) -> [__m256; 4] {
     // SAFETY: as the caller promises.
     unsafe {
-        let a = halves(from, distance);
-        let b = halves(from.add(distance), distance);
-        let c = halves(from.add(2 * distance), distance);
-        let d = halves(from.add(3 * distance), distance);
-        let ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
-        let cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
-        let ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
-        let cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
-        [
-            _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd)),
-            _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd)),
-            _mm256_castpd_ps(_mm256_unpacklo_pd(ab_high, cd_high)),
-            _mm256_castpd_ps(_mm256_unpackhi_pd(ab_high, cd_high)),
-        ]
+        transposed_halves([
+            halves(from, distance),
+            halves(from.add(distance), distance),
+            halves(from.add(2 * distance), distance),
+            halves(from.add(3 * distance), distance),
+        ])
+    }
+}
+
+/// [`to_sixteen`] for eight places.
+///
+/// # Safety
+/// AVX; `to` must be valid for writes of four floats at each place.
+#[inline(always)]
+pub(super) unsafe fn to_eight(to: *mut f32, distance: usize, vectors: [__m256; 4]) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let [a, b, c, d] = transposed_halves(vectors);
+        put_halves(to, distance, a);
+        put_halves(to.add(distance), distance, b);
+        put_halves(to.add(2 * distance), distance, c);
+        put_halves(to.add(3 * distance), distance, d);
     }
 }
 
@@ -116,25 +134,6 @@ unsafe fn halves(from: *const f32, distance: usize) -> __m256 {
     }
 }
 
-/// [`to_sixteen`] for eight places.
-///
-/// # Safety
-/// AVX; `to` must be valid for writes of four floats at each place.
-#[inline(always)]
-pub(super) unsafe fn to_eight(to: *mut f32, distance: usize, [a, b, c, d]: [__m256; 4]) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
-        let cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
-        let ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
-        let cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
-        put_halves(to, distance, _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd)));
-        put_halves(to.add(distance), distance, _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd)));
-        put_halves(to.add(2 * distance), distance, _mm256_castpd_ps(_mm256_unpacklo_pd(ab_high, cd_high)));
-        put_halves(to.add(3 * distance), distance, _mm256_castpd_ps(_mm256_unpackhi_pd(ab_high, cd_high)));
-    }
-}
-
 /// Writes the floats at a place and at the fourth one after it.
 ///
 /// # Safety
@@ -145,5 +144,26 @@ unsafe fn put_halves(to: *mut f32, distance: usize, vector: __m256) {
     unsafe {
         _mm_storeu_ps(to, _mm256_castps256_ps128(vector));
         _mm_storeu_ps(to.add(4 * distance), _mm256_extractf128_ps::<1>(vector));
+    }
+}
+
+/// Transposes the matrix of four by four floats in each half.
+///
+/// # Safety
+/// AVX.
+#[inline(always)]
+unsafe fn transposed_halves([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+        let cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+        let ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+        let cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+        [
+            _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd)),
+            _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd)),
+            _mm256_castpd_ps(_mm256_unpacklo_pd(ab_high, cd_high)),
+            _mm256_castpd_ps(_mm256_unpackhi_pd(ab_high, cd_high)),
+        ]
     }
 }
