@@ -84,7 +84,10 @@ pub struct Row {
 }
 
 /// Fine-tunes on one target.
-pub(crate) fn tune(
+///
+/// # Errors
+/// As [`finetune`].
+pub fn tune(
     judge: &dyn Judge,
     layout: &Layout,
     target: Target,

@@ -12,7 +12,7 @@ use std::ops::Range;
 use modelmend_data::split::Part;
 use modelmend_data::{Cases, Images, Pixels};
 use modelmend_failure::finetune::{FinetuneCases, FinetuneSettings, finetune};
-use modelmend_failure::matrix::{Layout, Target, row};
+use modelmend_failure::matrix::{Layout, Target, row, tune};
 use modelmend_failure::represent::{Projections, Projector, gradients};
 use modelmend_failure::train::{TrainSettings, Training};
 use modelmend_failure::{Judge, Problem};
@@ -151,14 +151,6 @@ fn a_row_judges_the_last_network_on_cases_held_out() {
     let part: Vec<Part> = (0..problem.count()).map(|case| Part::ALL[case % 3]).collect();
     let layout = Layout::new(&vec![Some(0); failures.len()], 1, &failure, &part);
     let target = Target::Subtype(0);
-    let [train, validation] =
-        [Part::Train, Part::Validation].map(|part| (layout.target(target, part), layout.correct(part)));
-    let cases = FinetuneCases {
-        train: &train.0,
-        train_correct: &train.1,
-        validation: &validation.0,
-        validation_correct: &validation.1,
-    };
     let settings = |epochs: usize| FinetuneSettings {
         learning_rate: 3e-3,
         weight_decay: 1e-3,
@@ -167,10 +159,10 @@ fn a_row_judges_the_last_network_on_cases_held_out() {
         patience: epochs,
         keep_correct: 0.9,
     };
-    let longest = finetune(&problem, cases, &settings(60), 1, &Silent).unwrap();
+    let tuned = |epochs: usize| tune(&problem, &layout, target, &settings(epochs), 1, &Silent).unwrap();
     // The chosen epoch is found again where the training ends with it.
-    for (epochs, same) in [(60, false), (longest.epoch, true)] {
-        let tuned = finetune(&problem, cases, &settings(epochs), 1, &Silent).unwrap();
+    for (epochs, same) in [(60, false), (tuned(60).epoch, true)] {
+        let tuned = tuned(epochs);
         assert_eq!((tuned.epoch == epochs, tuned.parameters == tuned.last), (same, same));
         let (row, weights) = row(&problem, &layout, target, &settings(epochs), 1, &Silent).unwrap();
         assert_eq!(weights, tuned.parameters);

@@ -116,11 +116,17 @@ pub(super) fn columns<T: Element, S: Vectors<T>, const W: usize>(
     for (place, &group) in (0..places).zip(order) {
         room[group * 4..][..W].copy_from_slice(&from[place * distance..][..W]);
     }
-    let mut groups = [simd.read(room); 4];
-    for j in 1..4 {
-        groups[j] = simd.read(&room[j * S::LANES..]);
+    simd.ungroup(read_some::<T, S, 4>(simd, room, S::LANES))
+}
+
+/// `W` vectors, at most four, `distance` apart; the others are arbitrary.
+#[inline(always)]
+pub(super) fn read_some<T, S: Vectors<T>, const W: usize>(simd: S, from: &[T], distance: usize) -> [S::V; 4] {
+    let mut vectors = [simd.read(from); 4];
+    for j in 1..W {
+        vectors[j] = simd.read(&from[j * distance..]);
     }
-    simd.ungroup(groups)
+    vectors
 }
 
 /// Asks for a line of memory, where the architecture can; nothing is read, and any address will do.

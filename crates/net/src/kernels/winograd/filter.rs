@@ -8,7 +8,7 @@ use pulp::NullaryFnOnce;
 use super::layout::{Panels, Stack};
 use super::minimal::{Map, elements};
 use super::tiles::pieces;
-use crate::kernels::simd::{Vectors, columns, group_order, prefetch};
+use crate::kernels::simd::{Vectors, columns, group_order, prefetch, read_some};
 use crate::kernels::team::{self, Common};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
@@ -261,23 +261,13 @@ fn put<T: Element, S: Vectors<T>>(simd: S, (taps, len): (&[T], usize), to: &mut 
         return false;
     }
     for piece in pieces::<4>(len) {
-        let vectors = some::<T, S, 4>(simd, &taps[piece * S::LANES..]);
+        let vectors = read_some::<T, S, 4>(simd, &taps[piece * S::LANES..], S::LANES);
         // SAFETY: the last filter has four taps from this piece on.
         if !unsafe { simd.put_columns(to.as_mut_ptr().add(piece), len, vectors) } {
             return false;
         }
     }
     true
-}
-
-/// The first `W` vectors; the others of the four are arbitrary.
-#[inline(always)]
-fn some<T: Element, S: Vectors<T>, const W: usize>(simd: S, from: &[T]) -> [S::V; 4] {
-    let mut vectors = [simd.read(from); 4];
-    for j in 1..W {
-        vectors[j] = simd.read(&from[j * S::LANES..]);
-    }
-    vectors
 }
 
 /// From a vector for each of `len` taps to filters in order.
@@ -290,7 +280,7 @@ fn group<T: Element, S: Vectors<T>, const W: usize>(
     filters: &mut [T],
 ) {
     for piece in pieces::<W>(len) {
-        let vectors = simd.group(some::<T, S, W>(simd, &taps[piece * S::LANES..]));
+        let vectors = simd.group(read_some::<T, S, W>(simd, &taps[piece * S::LANES..], S::LANES));
         for j in 0..4 {
             simd.write(&mut groups[j * S::LANES..], vectors[j]);
         }

@@ -7,7 +7,7 @@ use pulp::NullaryFnOnce;
 
 use super::layout::{Grid, Panels, Stack};
 use super::minimal::{Map, elements};
-use crate::kernels::simd::{Vectors, columns, group_order};
+use crate::kernels::simd::{Vectors, columns, group_order, read_some};
 use crate::kernels::team::Common;
 use crate::kernels::tile::VECTORS;
 use crate::tensor::Element;
@@ -241,10 +241,7 @@ impl<T: Element> Planes<'_, T> {
         let [height, columns] = self.size;
         for lane in (0..channels.len()).step_by(S::LANES) {
             for start in pieces::<W>(count) {
-                let mut vectors = [simd.read(&from[start * width + lane..]); 4];
-                for j in 1..W {
-                    vectors[j] = simd.read(&from[(start + j) * width + lane..]);
-                }
+                let vectors = read_some::<T, S, W>(simd, &from[start * width + lane..], width);
                 let at =
                     ((image * self.channels + channels.start + lane) * height + y) * columns + left + start;
                 if W == 4 && self.whole(simd, at, channels.start + lane..channels.end, vectors) {
@@ -277,11 +274,14 @@ impl<T: Element> Planes<'_, T> {
         if channels.len() < S::LANES {
             return false;
         }
-        if let Some(bias) = self.bias {
-            let (bias, one) = (simd.read(&bias[channels.start..]), simd.splat(T::one()));
-            for vector in &mut vectors {
-                *vector = simd.fma(*vector, one, bias);
-            }
+        // Zero where there is none, as below: a sum of 0 and -0 is 0.
+        let bias = match self.bias {
+            Some(bias) => simd.read(&bias[channels.start..]),
+            None => simd.splat(T::zero()),
+        };
+        let one = simd.splat(T::one());
+        for vector in &mut vectors {
+            *vector = simd.fma(*vector, one, bias);
         }
         let plane = self.size[0] * self.size[1];
         let to = self.planes.place(at, (S::LANES - 1) * plane + 4);
