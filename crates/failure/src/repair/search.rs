@@ -56,67 +56,95 @@ pub fn search(
     knowledge: &Knowledge,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Attempt>> {
-    let given = (knowledge, monitor);
-    if method.in_turn() {
-        in_turn(task, method, recipes, given)
-    } else {
-        halved(task, method, recipes, given)
-    }
+    let search = Search { task, method, knowledge, aim: aim(method, task.margin), monitor };
+    let mut attempts = if method.in_turn() { search.in_turn(recipes)? } else { search.halved(recipes)? };
+    rank(&mut attempts, search.aim);
+    Ok(attempts)
 }
 
-/// Follows one recipe after another until one is better than the unrepaired model.
-fn in_turn(
-    task: &Task<'_>,
-    method: &dyn Method,
-    recipes: &[Recipe],
-    (knowledge, monitor): (&Knowledge, &dyn Monitor),
-) -> Result<Vec<Attempt>> {
-    let aim = aim(method, task.margin);
-    let mut attempts = Vec::new();
-    for recipe in recipes {
-        let progress = Progress { monitor, done: AtomicUsize::new(0), of: recipe.epochs };
-        let attempt = follow(task, recipe, (method.blends(), aim), knowledge, &progress)?;
-        let better = attempt.setting.epoch > 0;
-        attempts.push(attempt);
-        if better {
-            break;
+/// What every recipe of a search is followed with.
+struct Search<'a> {
+    task: &'a Task<'a>,
+    method: &'a dyn Method,
+    knowledge: &'a Knowledge,
+    aim: Aim,
+    monitor: &'a dyn Monitor,
+}
+
+impl Search<'_> {
+    /// Follows one recipe after another until one is better than the unrepaired model.
+    fn in_turn(&self, recipes: &[Recipe]) -> Result<Vec<Attempt>> {
+        let mut attempts = Vec::new();
+        for recipe in recipes {
+            let attempt = self.follow(recipe, self.aim, &self.progress(recipe.epochs))?;
+            let better = attempt.setting.epoch > 0;
+            attempts.push(attempt);
+            if better {
+                break;
+            }
         }
+        Ok(attempts)
     }
-    rank(&mut attempts, aim);
-    Ok(attempts)
-}
 
-/// Follows the beginning of every recipe side by side, then the most promising ones to their end (successive halving, Jamieson
-/// and Talwalkar, arXiv 1502.07943, with one round).
-fn halved(
-    task: &Task<'_>,
-    method: &dyn Method,
-    recipes: &[Recipe],
-    (knowledge, monitor): (&Knowledge, &dyn Monitor),
-) -> Result<Vec<Attempt>> {
-    let aim = aim(method, task.margin);
-    let finalists = recipes.len().div_ceil(FINALISTS);
-    let beginning = |recipe: &Recipe| Recipe { epochs: recipe.epochs.min(method.screening()), ..*recipe };
-    let longest = recipes.iter().map(|r| r.epochs).max().unwrap_or(0);
-    let begun: usize = recipes.iter().map(|r| beginning(r).epochs).sum();
-    let progress = Progress { monitor, done: AtomicUsize::new(0), of: begun + finalists * longest };
-    let follow = |recipe: &Recipe, aim| follow(task, recipe, (method.blends(), aim), knowledge, &progress);
-    let begin = |recipe: &Recipe| {
-        let beginning = beginning(recipe);
-        let begun = follow(&beginning, aim.of_beginnings())?;
-        Ok(Attempt { setting: Setting { recipe: *recipe, ..begun.setting }, ..begun })
-    };
-    let mut attempts: Vec<Attempt> = match finalists == recipes.len() {
-        true => Vec::new(),
-        false => recipes.par_iter().map(begin).collect::<Result<_>>()?,
-    };
-    rank(&mut attempts, aim.of_beginnings());
-    let promising = attempts.iter().map(|a| a.setting.recipe).chain(recipes.iter().copied());
-    let promising: Vec<Recipe> = promising.take(finalists).collect();
-    attempts.retain(|a| !promising.contains(&a.setting.recipe));
-    attempts.extend(promising.par_iter().map(|r| follow(r, aim)).collect::<Result<Vec<_>>>()?);
-    rank(&mut attempts, aim);
-    Ok(attempts)
+    /// Follows the beginning of every recipe side by side, then the most promising ones to their end (successive halving, Jamieson
+    /// and Talwalkar, arXiv 1502.07943, with one round).
+    fn halved(&self, recipes: &[Recipe]) -> Result<Vec<Attempt>> {
+        let finalists = recipes.len().div_ceil(FINALISTS);
+        let beginning =
+            |recipe: &Recipe| Recipe { epochs: recipe.epochs.min(self.method.screening()), ..*recipe };
+        let longest = recipes.iter().map(|r| r.epochs).max().unwrap_or(0);
+        let begun: usize = recipes.iter().map(|r| beginning(r).epochs).sum();
+        let progress = self.progress(begun + finalists * longest);
+        let of_beginnings = self.aim.of_beginnings();
+        let begin = |recipe: &Recipe| {
+            let begun = self.follow(&beginning(recipe), of_beginnings, &progress)?;
+            Ok(Attempt { setting: Setting { recipe: *recipe, ..begun.setting }, ..begun })
+        };
+        let mut attempts: Vec<Attempt> = match finalists == recipes.len() {
+            true => Vec::new(),
+            false => recipes.par_iter().map(begin).collect::<Result<_>>()?,
+        };
+        rank(&mut attempts, of_beginnings);
+        let promising = attempts.iter().map(|a| a.setting.recipe).chain(recipes.iter().copied());
+        let promising: Vec<Recipe> = promising.take(finalists).collect();
+        attempts.retain(|a| !promising.contains(&a.setting.recipe));
+        let ends = promising.par_iter().map(|recipe| self.follow(recipe, self.aim, &progress));
+        attempts.extend(ends.collect::<Result<Vec<_>>>()?);
+        Ok(attempts)
+    }
+
+    fn progress(&self, of: usize) -> Progress<'_> {
+        Progress { monitor: self.monitor, done: AtomicUsize::new(0), of }
+    }
+
+    /// Follows one recipe as long as the validation side improves.
+    fn follow(&self, recipe: &Recipe, aim: Aim, progress: &Progress<'_>) -> Result<Attempt> {
+        let Self { task, method, knowledge, .. } = *self;
+        let start = task.problem.parameters();
+        let mut best = Attempt {
+            setting: Setting { recipe: *recipe, epoch: 0, blend: 1.0 },
+            validation: task.score(start, Part::Validation)?,
+            parameters: start.clone(),
+        };
+        let mut guard = Guard::new(task, recipe);
+        converged(optimize(task, recipe, (start, knowledge), progress.monitor, |epoch, weights| {
+            progress.epoch();
+            for &blend in method.blends() {
+                let parameters = between(start, weights, blend);
+                let validation = task.score(&parameters, Part::Validation)?;
+                if validation.rank(aim) > best.validation.rank(aim) && guard.holds(&parameters)? {
+                    best = Attempt {
+                        setting: Setting { recipe: *recipe, epoch, blend },
+                        validation,
+                        parameters,
+                    };
+                }
+            }
+            guard.after(epoch, weights)?;
+            Ok(epoch - best.setting.epoch < recipe.patience)
+        }))?;
+        Ok(best)
+    }
 }
 
 /// One of so many recipes is followed to its end.
@@ -183,36 +211,6 @@ fn converged(outcome: Result<()>) -> Result<bool> {
         Err(FailureError::Diverged { .. }) => Ok(false),
         other => other.map(|()| true),
     }
-}
-
-/// Follows one recipe as long as the validation side improves.
-fn follow(
-    task: &Task<'_>,
-    recipe: &Recipe,
-    (blends, aim): (&[f64], Aim),
-    knowledge: &Knowledge,
-    progress: &Progress<'_>,
-) -> Result<Attempt> {
-    let start = task.problem.parameters();
-    let mut best = Attempt {
-        setting: Setting { recipe: *recipe, epoch: 0, blend: 1.0 },
-        validation: task.score(start, Part::Validation)?,
-        parameters: start.clone(),
-    };
-    let mut guard = Guard::new(task, recipe);
-    converged(optimize(task, recipe, (start, knowledge), progress.monitor, |epoch, weights| {
-        progress.epoch();
-        for &blend in blends {
-            let parameters = between(start, weights, blend);
-            let validation = task.score(&parameters, Part::Validation)?;
-            if validation.rank(aim) > best.validation.rank(aim) && guard.holds(&parameters)? {
-                best = Attempt { setting: Setting { recipe: *recipe, epoch, blend }, validation, parameters };
-            }
-        }
-        guard.after(epoch, weights)?;
-        Ok(epoch - best.setting.epoch < recipe.patience)
-    }))?;
-    Ok(best)
 }
 
 /// Repeats a setting: as many epochs, the same position on the way.
