@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::constraint::{Constraint, Verdict};
 use crate::draw::draw;
 use crate::error::{FailureError, Result};
 use crate::judge::Judge;
@@ -31,7 +32,7 @@ pub struct FinetuneSettings {
     pub keep_correct: f64,
 }
 
-/// Cases of one fine-tuning, as indices into the cases of the judge.
+/// Cases of one fine-tuning, as indices into the cases of the judge; failures and correct cases are those of the unmodified model.
 #[derive(Clone, Copy, Debug)]
 pub struct FinetuneCases<'a> {
     /// Failures to learn from.
@@ -57,7 +58,8 @@ pub struct Epoch {
     pub train_correct: Option<f64>,
     /// Accuracy on the validation failures.
     pub validation: f64,
-    /// Accuracy on the correct validation cases; `None` for an epoch at which nothing depended on it and nobody looked.
+    /// Accuracy on the correct validation cases; `None` for an epoch at which nothing depended on it and nobody looked, or at which the
+    /// constraint was broken before all were asked.
     pub validation_correct: Option<f64>,
 }
 
@@ -82,7 +84,7 @@ impl Finetuned {
 }
 
 /// The constraint decides only where the validation accuracy on the failures is better than before, and there it is
-/// always looked at. Besides, and at the cases learned from, every so many epochs for the curve and for stopping: the correct cases are by far the most.
+/// always asked. Besides, of all its cases and of those learned from, every so many epochs for the curve and for stopping: the correct cases are by far the most.
 const LOOK_EVERY: usize = 5;
 
 /// Fine-tunes on failures and correct cases in equal proportions and keeps the epoch of highest validation accuracy
@@ -105,7 +107,8 @@ pub fn finetune(
     };
     let mut optimizer = Adam::new(&parameters, adam);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut best = Best::new(judge, &cases)?;
+    let mut constraint = Constraint::new(judge, cases.validation_correct, settings.keep_correct);
+    let mut best = Best::new(&parameters);
     for epoch in 1..=settings.epochs {
         monitor.check()?;
         let drawn = draw(cases.train_correct, cases.train.len(), &mut rng);
@@ -115,13 +118,15 @@ pub fn finetune(
         let due = epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
         let seen =
             |look: bool, cases: &[usize]| look.then(|| accuracy(judge, &parameters, cases)).transpose();
+        let asked = due || validation > best.accuracy;
+        let verdict = asked.then(|| constraint.judge(&parameters, due)).transpose()?;
         let record = Epoch {
             epoch,
             loss: Some(loss),
             train: seen(due, cases.train)?,
             train_correct: seen(due, &drawn)?,
             validation,
-            validation_correct: seen(due || validation > best.accuracy, cases.validation_correct)?,
+            validation_correct: verdict.and_then(|verdict| verdict.accuracy),
         };
         if !record.loss.is_some_and(f64::is_finite) {
             return Err(FailureError::invalid(format!(
@@ -129,7 +134,7 @@ pub fn finetune(
                 settings.learning_rate
             )));
         }
-        if best.offer(record, &parameters, settings) {
+        if best.offer(record, verdict, (&parameters, settings.patience)) {
             break;
         }
     }
@@ -147,24 +152,30 @@ struct Best {
 }
 
 impl Best {
-    fn new(judge: &dyn Judge, cases: &FinetuneCases<'_>) -> Result<Self> {
-        let parameters = judge.parameters().clone();
+    /// The unmodified model, which fails on all failures and is right on all correct cases.
+    fn new(parameters: &Parameters<f32>) -> Self {
         let start = Epoch {
             epoch: 0,
             loss: None,
-            train: Some(accuracy(judge, &parameters, cases.train)?),
+            train: Some(0.0),
             train_correct: Some(1.0),
-            validation: accuracy(judge, &parameters, cases.validation)?,
-            validation_correct: Some(accuracy(judge, &parameters, cases.validation_correct)?),
+            validation: 0.0,
+            validation_correct: Some(1.0),
         };
-        Ok(Self { accuracy: start.validation, parameters, epoch: 0, curve: vec![start], broken_since: None })
+        let parameters = parameters.clone();
+        Self { parameters, epoch: 0, accuracy: start.validation, curve: vec![start], broken_since: None }
     }
 
     /// Looks at an epoch; `true` if fine-tuning should stop.
-    fn offer(&mut self, record: Epoch, parameters: &Parameters<f32>, settings: &FinetuneSettings) -> bool {
+    fn offer(
+        &mut self,
+        record: Epoch,
+        verdict: Option<Verdict>,
+        (parameters, patience): (&Parameters<f32>, usize),
+    ) -> bool {
         self.curve.push(record);
-        let kept = record.validation_correct.is_some_and(|accuracy| accuracy >= settings.keep_correct);
-        if record.validation_correct.is_some() {
+        let kept = verdict.is_some_and(|verdict| verdict.kept);
+        if verdict.is_some() {
             self.broken_since = if kept { None } else { self.broken_since.or(Some(record.epoch)) };
         }
         if kept && record.validation > self.accuracy {
@@ -172,8 +183,8 @@ impl Best {
             self.epoch = record.epoch;
             self.parameters.clone_from(parameters);
         }
-        let stale = self.epoch > 0 && record.epoch - self.epoch >= settings.patience;
-        stale || self.broken_since.is_some_and(|since| record.epoch - since >= settings.patience)
+        let stale = self.epoch > 0 && record.epoch - self.epoch >= patience;
+        stale || self.broken_since.is_some_and(|since| record.epoch - since >= patience)
     }
 }
 

@@ -28,6 +28,11 @@ pub trait Judge: Sync {
     /// Whether two cases fit into one batch.
     fn alike(&self, first: usize, second: usize) -> bool;
 
+    /// Whether two cases cost no more to judge than one of them.
+    fn together(&self, _first: usize, _second: usize) -> bool {
+        false
+    }
+
     /// The loss of each of the cases chosen, times `weight`: 1 for per-sample work, `1 / batch` for a mean.
     fn loss_of(&self, cases: &[usize], weight: f64) -> Box<dyn Loss<f32> + '_>;
 

@@ -6,6 +6,7 @@
 //! and its cases) or [`Regions`] (a reconstruction network and regions of what it puts out) over a representation ([`represent`]) and a subtyping ([`subtype`]) to the fine-tuning [`matrix`].
 
 mod augment;
+mod constraint;
 pub mod draw;
 pub mod error;
 pub mod explain;

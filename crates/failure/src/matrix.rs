@@ -124,7 +124,10 @@ pub fn row(
         Target::Subtype(s) => (s + 1).to_string(),
         Target::All => "all".to_owned(),
     };
-    let correct = right_on_all(judge, &tuned.parameters)?;
+    let correct = match tuned.epoch {
+        0 => layout.failure.iter().map(|failure| !failure).collect(),
+        _ => right_on_all(judge, &tuned.parameters)?,
+    };
     let held = layout.held_out();
     let right = match tuned.last_is_chosen() {
         true => held.iter().map(|&case| correct[case]).collect(),

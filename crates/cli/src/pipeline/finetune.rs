@@ -51,7 +51,7 @@ pub(crate) fn rows(
     settings: &FinetuneSettings,
     job: &Job<'_>,
 ) -> Result<Rows> {
-    let title = Title { name: StepName::Finetune, label: job.label, version: 3 };
+    let title = Title { name: StepName::Finetune, label: job.label, version: 4 };
     let labels = Hash::of(&serde_json::to_vec(&job.layout.subtype)?);
     let parameters = (settings, job.targets, labels, job.keep_models, context.seed);
     let step = context.step(title, parameters, &[trial.judged, trial.parts_hash], |scope| {

@@ -189,6 +189,11 @@ impl Judge for Regions {
         shape(first) == shape(second)
     }
 
+    /// Regions of one item.
+    fn together(&self, first: usize, second: usize) -> bool {
+        self.regions[first].item == self.regions[second].item
+    }
+
     /// The mean squared error inside the region; it says nothing about what lies outside.
     fn loss_of(&self, cases: &[usize], weight: f64) -> Box<dyn Loss<f32> + '_> {
         Box::new(OfRegions { parts: cases.iter().map(|&case| self.part(case)).collect(), weight })
