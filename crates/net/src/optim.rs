@@ -112,10 +112,11 @@ impl<T: Element> Rule<T> {
     fn apply(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
         let ([b1, b2], [r1, r2]) = (self.betas, self.rests);
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-            let g = g + self.decay * *w;
-            *m = b1 * *m + r1 * g;
-            *v = b2 * *v + r2 * g * g;
-            *w -= self.rate * *m / (v.sqrt() * self.root + self.epsilon);
+            let (weight, mean, square) = (*w, *m, *v);
+            let g = g + self.decay * weight;
+            let (mean, square) = (b1 * mean + r1 * g, b2 * square + r2 * g * g);
+            (*m, *v) = (mean, square);
+            *w = weight - self.rate * mean / (square.sqrt() * self.root + self.epsilon);
         }
     }
 }
