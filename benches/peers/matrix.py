@@ -2,8 +2,8 @@
 
 One network per subtype: each epoch shuffles its training failures and draws as many correct cases, batches half of each,
 Adam with weight decay. After every epoch the validation failures are judged. Training failures, drawn and correct
-validation cases are looked at `every epoch`, as the published code does, or `when needed`, as modelmend does: every fifth
-epoch and at the last, and correct validation cases where the validation failures are better than before. The best network that keeps the
+validation cases are looked at `every epoch`, as the published code does, or `when needed`: every fifth epoch and at the last, and correct
+validation cases where the validation failures are better than before (modelmend asks only as many of these as decide). The best network that keeps the
 constraint is judged on all cases, the last one, where it is another, on those held out. Patience is as long as the training and cannot end it.
 """
 import os

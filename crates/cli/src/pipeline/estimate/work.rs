@@ -198,11 +198,11 @@ impl Count<'_> {
     }
 
     /// To fine-tune a network on each of so many parts of the failures, the network of the best epoch then judged on
-    /// `judged` cases and that of the last on those held out. Looks come every five epochs; the few beyond are not counted.
+    /// `judged` cases and that of the last on those held out. Looks come every five epochs; those beyond, mostly at a few cases, are not counted.
     fn tuning(&self, networks: usize, epochs: usize, judged: f64) -> f64 {
         let section = self.study.finetune.clone().unwrap_or_default();
         let learned = 2.0 * section.train * self.numbers.failures;
-        let looks = (epochs.div_ceil(5) + 1) as f64;
+        let looks = epochs.div_ceil(5) as f64;
         let watched = section.validation * self.numbers.correct;
         let seen = epochs as f64 * section.validation * self.numbers.failures
             + looks * (learned + networks as f64 * watched)
@@ -280,9 +280,9 @@ finetune: {learning_rate: 1.0e-4, epochs: 10}
         // Four of its own and four of its null, which is the random subtyping of the comparison; two by predicted class and two
         // of their null; one for all failures.
         assert!(finetune.work.starts_with("13 networks, each judged on 1000 cases"), "{}", finetune.work);
-        // Ten epochs on 16 validation failures, three looks at 128 cases and 144 right ones for each network, and
+        // Ten epochs on 16 validation failures, two looks at 128 cases and 144 right ones for each network, and
         // judgements on all 1,000 and on the 360 held out.
-        let cost = |networks: f64| 160.0 + 3.0 * (128.0 + networks * 144.0) + networks * 1360.0;
+        let cost = |networks: f64| 160.0 + 2.0 * (128.0 + networks * 144.0) + networks * 1360.0;
         let expected = 2.0 * cost(4.0) + 2.0 * cost(2.0) + cost(1.0);
         assert!((finetune.seconds - expected).abs() < 1e-6, "{} instead of {expected}", finetune.seconds);
     }
