@@ -188,8 +188,9 @@ impl<T: Element> Filters<'_, T> {
 }
 
 /// Where the gradients of filters go.
+#[derive(Clone, Copy)]
 pub(super) struct Gradients<'a, T> {
-    pub(super) taps: &'a mut [T],
+    pub(super) taps: Common<'a, T>,
     /// Distance of two channels written; those read follow each other.
     pub(super) written: usize,
     /// Whether the content is arbitrary and is to be overwritten.
@@ -201,7 +202,7 @@ pub(super) struct Gradients<'a, T> {
 pub(super) struct Collect<'a, 'b, T, S, X> {
     pub(super) simd: S,
     pub(super) map: PhantomData<X>,
-    pub(super) gradients: &'b mut Gradients<'a, T>,
+    pub(super) gradients: Gradients<'a, T>,
     pub(super) read: Range<usize>,
     pub(super) written: Range<usize>,
     /// Channels read with those that fill up the last vector.
@@ -236,7 +237,8 @@ impl<T: Element, S: Vectors<T>, X: Map<T, S>> NullaryFnOnce for Collect<'_, '_, 
                 );
                 let len = (read.len() - lane).min(S::LANES) * filter;
                 let at = channel * gradients.written + (read.start + lane) * filter;
-                let to = &mut gradients.taps[at..at + len];
+                // SAFETY: the filters of a pair of channels belong to one pair of panels, which one thread computes.
+                let to = unsafe { gradients.taps.part(at..at + len) };
                 if gradients.fresh && put(simd, (taps, filter), to) {
                     continue;
                 }

@@ -12,6 +12,7 @@ use super::tiles::{Scatter, Source};
 use crate::kernels::Start;
 use crate::kernels::reading::Weights;
 use crate::kernels::simd::Vectors;
+use crate::kernels::team::{self, Common};
 use crate::kernels::tile::{Block, Steps, VECTORS, vectors};
 use crate::op::Scratch;
 use crate::scratch::Aligned;
@@ -31,14 +32,24 @@ impl<T: Element> Weights<'_, '_, T> {
         let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], grid };
         let units = self.dy.len() / g.output_len() * grid.strips();
         let group = x.group(units, products, HELD).min(dy.group(units, products, HELD));
-        let mut memory = Memory::take::<S, A>([&x, &dy], group, self.scratch);
-        for first in (0..units).step_by(group) {
-            let fresh = first == 0 && !matches!(self.start, Start::Result);
-            let gradients = Gradients { taps: &mut *self.dw, written: g.reduction(), fresh };
-            let sum = Sum { simd, x, dy, units: first..(first + group).min(units) };
-            sum.run::<A>(gradients, &mut memory);
-        }
-        memory.give(self.scratch);
+        let (work, pairs) = (
+            elements(products) * g.in_channels * g.out_channels * units * grid.columns,
+            reads.count * writes.count,
+        );
+        let (taps, start) = (Common::new(&mut *self.dw), self.start);
+        // Threads share pairs of panels; each transforms the tiles for itself, which takes a fraction of the products.
+        let members = team::members(self.scratch, work, pairs);
+        team::side_by_side(members, self.scratch, |member, scratch| {
+            let mut memory = Memory::take::<S, A>([&x, &dy], group.min(units), scratch);
+            for first in (0..units).step_by(group) {
+                let fresh = first == 0 && !matches!(start, Start::Result);
+                let gradients = Gradients { taps, written: g.reduction(), fresh };
+                let pairs = team::share(member, members, pairs);
+                let sum = Sum { simd, x, dy, units: first..(first + group).min(units), pairs };
+                sum.run::<A>(gradients, &mut memory);
+            }
+            memory.give(scratch);
+        });
     }
 }
 
@@ -48,6 +59,8 @@ struct Sum<'a, T, S> {
     x: Source<'a, T>,
     dy: Source<'a, T>,
     units: Range<usize>,
+    /// Pairs of a panel of channels written and one of channels read.
+    pairs: Range<usize>,
 }
 
 /// What the steps hand to each other.
@@ -91,7 +104,7 @@ impl<T: Element> Memory<T> {
 }
 
 impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
-    fn run<A: Algorithm<T, S>>(self, mut gradients: Gradients<'_, T>, memory: &mut Memory<T>) {
+    fn run<A: Algorithm<T, S>>(self, gradients: Gradients<'_, T>, memory: &mut Memory<T>) {
         let (simd, units) = (self.simd, self.units.clone());
         let [x, dy] = &mut memory.tiles;
         let map = PhantomData::<A::Input>;
@@ -100,20 +113,19 @@ impl<T: Element, S: Vectors<T>> Sum<'_, T, S> {
         let map = PhantomData::<A::OutputGradient>;
         let (source, strip, distance) = (&self.dy, &mut *memory.strip, memory.tiles_len[1]);
         simd.vectorize(Scatter { simd, map, source, units, strip, stacks: dy, distance });
-        for written in 0..self.dy.panels.count {
-            for read in 0..self.x.panels.count {
-                self.products::<A>((read, written), memory);
-                simd.vectorize(Collect {
-                    simd,
-                    map: PhantomData::<A::FilterGradient>,
-                    gradients: &mut gradients,
-                    read: self.x.panels.existing(read),
-                    written: self.dy.panels.existing(written),
-                    width: self.x.panels.range(read).len(),
-                    room: &mut memory.room,
-                    stack: &memory.filters,
-                });
-            }
+        for pair in self.pairs.clone() {
+            let (written, read) = (pair / self.x.panels.count, pair % self.x.panels.count);
+            self.products::<A>((read, written), memory);
+            simd.vectorize(Collect {
+                simd,
+                map: PhantomData::<A::FilterGradient>,
+                gradients,
+                read: self.x.panels.existing(read),
+                written: self.dy.panels.existing(written),
+                width: self.x.panels.range(read).len(),
+                room: &mut memory.room,
+                stack: &memory.filters,
+            });
         }
     }
 
