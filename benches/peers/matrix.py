@@ -4,7 +4,7 @@ One network per subtype: each epoch shuffles its training failures and draws as 
 Adam with weight decay. After every epoch the validation failures are judged. Training failures, drawn and correct
 validation cases are looked at `every epoch`, as the published code does, or `when needed`: every fifth epoch and at the last, and correct
 validation cases where the validation failures are better than before (modelmend asks only as many of these as decide). The best network that keeps the
-constraint is judged on all cases, the last one, where it is another, on those held out. Patience is as long as the training and cannot end it.
+constraint is judged on all cases, the last one, where it is another, on its own subtype and the correct cases, as far as they were held out. Patience is as long as the training and cannot end it.
 """
 import os
 
@@ -59,8 +59,9 @@ class Cases:
         adam = torch.optim.Adam(model.parameters(), lr=2e-5, weight_decay=1e-3, fused=True)
         train, validation = self.of(TRAIN, subtype), self.of(VALIDATION, subtype)
         train_correct, validation_correct = self.of(TRAIN, -1), self.of(VALIDATION, -1)
-        best, chosen, at = self.accuracy(model, validation), weights(model), 0
-        self.accuracy(model, train), self.accuracy(model, validation_correct)
+        best, chosen, at = 0, weights(model), 0
+        if always:
+            [self.accuracy(model, cases) for cases in (train, validation, validation_correct)]
         for epoch in range(1, epochs + 1):
             failures = train[torch.randperm(len(train))]
             correct = train_correct[torch.randperm(len(train_correct))[: len(train)]]
@@ -77,8 +78,8 @@ class Cases:
                 kept = self.accuracy(model, validation_correct) >= KEEP_CORRECT
                 if kept and accuracy > best:
                     best, chosen, at = accuracy, weights(model), epoch
-        held_out = torch.nonzero(self.part != TRAIN).flatten()
-        last = None if at == epochs else self.right(model, held_out)
+        asked = (self.part != TRAIN) & ((self.subtype == subtype) | (self.subtype < 0))
+        last = None if at == epochs else self.right(model, torch.nonzero(asked).flatten())
         model.load_state_dict(chosen)
         return self.right(model, torch.arange(len(self.y))), last
 

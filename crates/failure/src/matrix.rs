@@ -47,6 +47,12 @@ impl Layout {
         })
     }
 
+    /// The cases by which one sees whether a network tells what it was fine-tuned on from what was right: both as far as they were held out.
+    pub fn witnesses(&self, target: Target) -> Vec<usize> {
+        let both = |part| [self.target(target, part), self.correct(part)].concat();
+        [Part::Validation, Part::Test].into_iter().flat_map(both).collect()
+    }
+
     /// Validation and test cases.
     pub fn held_out(&self) -> Vec<usize> {
         (0..self.part.len()).filter(|&case| self.part[case] != Part::Train).collect()
@@ -74,8 +80,8 @@ pub struct Row {
     pub name: String,
     /// Whether it is right on each case.
     pub correct: Vec<bool>,
-    /// Whether the network of the last epoch, whatever it broke, is right on each case that was held out, `false` for those of the training
-    /// side; empty where none was fine-tuned.
+    /// Whether the network of the last epoch, whatever it broke, is right on each of the [`Layout::witnesses`], `false` for other cases; empty where nobody asked
+    /// ([`ask_last`]).
     pub last: Vec<bool>,
     /// The chosen epoch; `None` for a model that was not fine-tuned.
     pub epoch: Option<usize>,
@@ -106,8 +112,7 @@ pub fn tune(
     finetune(judge, cases, settings, seed, monitor)
 }
 
-/// Fine-tunes on one target and judges the network of the chosen epoch on every case, that of the last on those held out; returns the row and
-/// the weights.
+/// Fine-tunes on one target and judges the network of the chosen epoch on every case; returns the row and the networks.
 ///
 /// # Errors
 /// Execution errors, interruption.
@@ -118,7 +123,7 @@ pub fn row(
     settings: &FinetuneSettings,
     seed: u64,
     monitor: &dyn Monitor,
-) -> Result<(Row, Parameters<f32>)> {
+) -> Result<(Row, Finetuned)> {
     let tuned = tune(judge, layout, target, settings, seed, monitor)?;
     let name = match target {
         Target::Subtype(s) => (s + 1).to_string(),
@@ -128,14 +133,28 @@ pub fn row(
         0 => layout.failure.iter().map(|failure| !failure).collect(),
         _ => right_on_all(judge, &tuned.parameters)?,
     };
-    let held = layout.held_out();
+    let row = Row { name, correct, last: Vec::new(), epoch: Some(tuned.epoch), curve: tuned.curve.clone() };
+    Ok((row, tuned))
+}
+
+/// Judges the network of the last epoch of a row on the witnesses of its target: what questions about its labels need.
+///
+/// # Errors
+/// Execution errors.
+pub fn ask_last(
+    judge: &dyn Judge,
+    layout: &Layout,
+    target: Target,
+    (row, tuned): (&mut Row, &Finetuned),
+) -> Result<()> {
+    let witnesses = layout.witnesses(target);
     let right = match tuned.last_is_chosen() {
-        true => held.iter().map(|&case| correct[case]).collect(),
-        false => judge.correct(&tuned.last, &held)?,
+        true => witnesses.iter().map(|&case| row.correct[case]).collect(),
+        false => judge.correct(&tuned.last, &witnesses)?,
     };
-    let mut last = vec![false; correct.len()];
-    held.into_iter().zip(right).for_each(|(case, right)| last[case] = right);
-    Ok((Row { name, correct, last, epoch: Some(tuned.epoch), curve: tuned.curve }, tuned.parameters))
+    row.last = vec![false; row.correct.len()];
+    witnesses.into_iter().zip(right).for_each(|(case, right)| row.last[case] = right);
+    Ok(())
 }
 
 /// A model that is not fine-tuned, as a row.

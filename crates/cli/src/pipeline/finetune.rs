@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use modelmend_failure::finetune::{Epoch, FinetuneSettings};
-use modelmend_failure::matrix::{Layout, Row, Target, row};
+use modelmend_failure::matrix::{Layout, Row, Target, ask_last, row};
 use modelmend_failure::subtype::{Subtyping, random};
 use modelmend_net::Model;
 use modelmend_study::Hash;
@@ -42,6 +42,8 @@ pub(crate) struct Job<'a> {
     pub(crate) targets: &'a [Target],
     /// Whether the models are kept.
     pub(crate) keep_models: bool,
+    /// Whether the networks are asked about the labels of what they were fine-tuned on.
+    pub(crate) doubted: bool,
 }
 
 /// Fine-tunes every target, side by side; each row is a part that is kept as soon as it is done.
@@ -53,7 +55,7 @@ pub(crate) fn rows(
 ) -> Result<Rows> {
     let title = Title { name: StepName::Finetune, label: job.label, version: 4 };
     let labels = Hash::of(&serde_json::to_vec(&job.layout.subtype)?);
-    let parameters = (settings, job.targets, labels, job.keep_models, context.seed);
+    let parameters = (settings, job.targets, labels, (job.keep_models, job.doubted), context.seed);
     let step = context.step(title, parameters, &[trial.judged, trial.parts_hash], |scope| {
         let count = job.targets.len();
         let parts: Vec<Artifact<Summary>> = (0..count)
@@ -102,12 +104,15 @@ fn one(
     (job, target): (&Job<'_>, Target),
     scope: &Scope<'_>,
 ) -> Result<Artifact<Summary>> {
-    let (row, weights) = row(trial.judge, job.layout, target, settings, context.seed, &Listen(scope))?;
+    let (mut row, tuned) = row(trial.judge, job.layout, target, settings, context.seed, &Listen(scope))?;
+    if job.doubted {
+        ask_last(trial.judge, job.layout, target, (&mut row, &tuned))?;
+    }
     let bytes = |judged: &[bool]| judged.iter().map(|&c| u8::from(c)).collect();
     let artifact = Artifact::new(Summary { name: row.name, epoch: row.epoch, curve: row.curve })
         .with_blob("correct", bytes(&row.correct))
         .with_blob("last", bytes(&row.last));
-    Ok(if job.keep_models { artifact.with_f32("weights", &weights.flatten()) } else { artifact })
+    Ok(if job.keep_models { artifact.with_f32("weights", &tuned.parameters.flatten()) } else { artifact })
 }
 
 /// A fine-tuned subtyping: its layout and the rows of its subtypes.
@@ -127,8 +132,8 @@ pub(crate) fn subtypes(
 ) -> Result<Tuned> {
     let layout = trial.layout(subtyping);
     let targets: Vec<Target> = (0..subtyping.count()).map(Target::Subtype).collect();
-    let rows =
-        rows(context, trial, settings, &Job { label, layout: &layout, targets: &targets, keep_models })?;
+    let job = Job { label, layout: &layout, targets: &targets, keep_models, doubted: true };
+    let rows = rows(context, trial, settings, &job)?;
     Ok(Tuned { layout, rows })
 }
 
@@ -140,7 +145,13 @@ pub(crate) fn common(
 ) -> Result<(Vec<Row>, Hash)> {
     let none = vec![None; trial.failures.len()];
     let layout = Layout::new(&none, 0, trial.failure, trial.parts);
-    let job = Job { label: "all failures", layout: &layout, targets: &[Target::All], keep_models: false };
+    let job = Job {
+        label: "all failures",
+        layout: &layout,
+        targets: &[Target::All],
+        keep_models: false,
+        doubted: false,
+    };
     let all = rows(context, trial, settings, &job)?;
     let correct = trial.failure.iter().map(|f| !f).collect();
     let unmodified =
@@ -178,7 +189,9 @@ pub(crate) fn null(
         let label = format!("{label}: random {}", index + 1);
         let subtyping = random(failures, &order, context.seed.wrapping_add(index as u64));
         let layout = trial.layout(&subtyping);
-        let job = Job { label: &label, layout: &layout, targets: &targets, keep_models: false };
+        // The comparison's own random subtyping is asked like the others there.
+        let doubted = extent == Extent::Whole && index == 0;
+        let job = Job { label: &label, layout: &layout, targets: &targets, keep_models: false, doubted };
         let rows = rows(context, trial, settings, &job)?;
         Ok(Tuned { layout, rows })
     };

@@ -8,7 +8,7 @@ use modelmend_data::formats::{Source, read_cases};
 use modelmend_data::split::{Part, failure_split};
 use modelmend_data::{Cases, Images, Pixels};
 use modelmend_failure::finetune::FinetuneSettings;
-use modelmend_failure::matrix::{Layout, Target, row};
+use modelmend_failure::matrix::{Layout, Target, ask_last, row};
 use modelmend_failure::represent::{Scaling, gradients};
 use modelmend_failure::subtype::{ClusterSettings, EmbeddingSettings, clusters, embed};
 use modelmend_failure::{Judge, Problem};
@@ -80,7 +80,10 @@ pub(crate) fn matrix(subtypes: usize, folder: &Path, (batch_size, epochs): (usiz
     let run = move || -> Outcome<()> {
         (0..subtypes).into_par_iter().try_for_each(|subtype| {
             let target = Target::Subtype(subtype);
-            row(&problem, &layout, target, &settings, PROJECTION.1, &Silent).map(|row| drop(black_box(row)))
+            let (mut row, tuned) = row(&problem, &layout, target, &settings, PROJECTION.1, &Silent)?;
+            ask_last(&problem, &layout, target, (&mut row, &tuned))?;
+            drop(black_box((row, tuned)));
+            modelmend_failure::Result::Ok(())
         })?;
         Ok(())
     };

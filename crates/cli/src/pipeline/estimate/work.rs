@@ -146,14 +146,18 @@ impl Count<'_> {
     fn finetune(&self) -> Step {
         let epochs = self.study.finetune.as_ref().map_or(0, |section| section.epochs as usize);
         let analysed = self.numbers.analysed();
-        let cost = |networks: usize| self.tuning(networks, epochs, analysed);
+        // Networks that are asked about labels are judged twice, at the end on what was held out.
+        let asked = |networks: usize| self.tuning(networks, epochs, analysed * (2.0 - self.trained()));
+        let plain = |networks: usize| self.tuning(networks, epochs, analysed);
         let nulls = self.study.statistics.random_subtypings as usize;
         let searched = self.study.subtype.clustering.select == KSelection::Validation;
         // The neighbours of the first of the finalists join them.
         let finalists = if searched && self.candidates().len() > 1 { FINALISTS + 2 } else { 1 };
         let of_own = (finalists + nulls) * self.subtypes();
-        let (mut networks, mut seconds) =
-            (1 + of_own, cost(1) + (finalists + nulls) as f64 * cost(self.subtypes()));
+        // The first null is the random subtyping of the comparison.
+        let (twice, once) = ((finalists + nulls.min(1)) as f64, nulls.saturating_sub(1) as f64);
+        let mut seconds = plain(1) + twice * asked(self.subtypes()) + once * plain(self.subtypes());
+        let mut networks = 1 + of_own;
         for comparison in &comparisons(self.study)[1..] {
             let own = self.networks(comparison);
             let random = match comparison {
@@ -163,7 +167,7 @@ impl Count<'_> {
                 _ => nulls * NULL_ROWS.min(own),
             };
             networks += own + random;
-            seconds += cost(own) * (own + random) as f64 / own as f64;
+            seconds += asked(own) + plain(own) * random as f64 / own as f64;
         }
         let work = format!("{networks} networks, each judged on {analysed} cases");
         Step { name: "finetune", seconds, work }
@@ -197,8 +201,12 @@ impl Count<'_> {
         (smallest.midpoint(largest) as usize).max(1)
     }
 
-    /// To fine-tune a network on each of so many parts of the failures, the network of the best epoch then judged on
-    /// `judged` cases and that of the last on those held out. Looks come every five epochs; those beyond, mostly at a few cases, are not counted.
+    /// Share of the cases that are learned from.
+    fn trained(&self) -> f64 {
+        self.study.finetune.clone().unwrap_or_default().train
+    }
+
+    /// To fine-tune a network on each of so many parts of the failures, which are then judged on `judged` cases each. Looks come every five epochs; those beyond, mostly at a few cases, are not counted.
     fn tuning(&self, networks: usize, epochs: usize, judged: f64) -> f64 {
         let section = self.study.finetune.clone().unwrap_or_default();
         let learned = 2.0 * section.train * self.numbers.failures;
@@ -206,7 +214,7 @@ impl Count<'_> {
         let watched = section.validation * self.numbers.correct;
         let seen = epochs as f64 * section.validation * self.numbers.failures
             + looks * (learned + networks as f64 * watched)
-            + networks as f64 * judged * (2.0 - section.train);
+            + networks as f64 * judged;
         epochs as f64 * learned * self.rates.learn + seen * self.rates.predict
     }
 }
@@ -281,9 +289,9 @@ finetune: {learning_rate: 1.0e-4, epochs: 10}
         // of their null; one for all failures.
         assert!(finetune.work.starts_with("13 networks, each judged on 1000 cases"), "{}", finetune.work);
         // Ten epochs on 16 validation failures, two looks at 128 cases and 144 right ones for each network, and
-        // judgements on all 1,000 and on the 360 held out.
-        let cost = |networks: f64| 160.0 + 2.0 * (128.0 + networks * 144.0) + networks * 1360.0;
-        let expected = 2.0 * cost(4.0) + 2.0 * cost(2.0) + cost(1.0);
+        // judgements on all 1,000; on the 360 held out as well of the first eight and of two by predicted class.
+        let cost = |networks: f64| 160.0 + 2.0 * (128.0 + networks * 144.0) + networks * 1000.0;
+        let expected = 2.0 * cost(4.0) + 2.0 * cost(2.0) + cost(1.0) + 10.0 * 360.0;
         assert!((finetune.seconds - expected).abs() < 1e-6, "{} instead of {expected}", finetune.seconds);
     }
 }
