@@ -1,6 +1,6 @@
 //! The compatibility constraint (METHODS 1.4), asked of as few correct cases as decide it.
 //!
-//! A network that learns a kind of failure breaks the constraint at most epochs, and correct cases are by far the most. The cases that it broke when it was last
+//! A network that learns a kind of failure often breaks the constraint, and correct cases are by far the most. The cases that it broke when it was last
 //! asked come first: as soon as more are broken than the constraint allows, the rest cannot change the answer.
 
 use std::ops::Range;
