@@ -61,7 +61,7 @@ class Cases:
         train_correct, validation_correct = self.of(TRAIN, -1), self.of(VALIDATION, -1)
         best, chosen, at = 0, weights(model), 0
         if always:
-            [self.accuracy(model, cases) for cases in (train, validation, validation_correct)]
+            self.accuracy(model, train), self.accuracy(model, validation), self.accuracy(model, validation_correct)
         for epoch in range(1, epochs + 1):
             failures = train[torch.randperm(len(train))]
             correct = train_correct[torch.randperm(len(train_correct))[: len(train)]]

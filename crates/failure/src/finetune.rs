@@ -116,15 +116,14 @@ pub fn finetune(
         let loss = pass(judge, &mut parameters, &mut optimizer, &order, settings.batch_size)?;
         let validation = accuracy(judge, &parameters, cases.validation)?;
         let due = epoch % LOOK_EVERY == 0 || epoch == settings.epochs;
-        let seen =
-            |look: bool, cases: &[usize]| look.then(|| accuracy(judge, &parameters, cases)).transpose();
+        let seen = |cases: &[usize]| due.then(|| accuracy(judge, &parameters, cases)).transpose();
         let asked = due || validation > best.accuracy;
         let verdict = asked.then(|| constraint.judge(&parameters, due)).transpose()?;
         let record = Epoch {
             epoch,
             loss: Some(loss),
-            train: seen(due, cases.train)?,
-            train_correct: seen(due, &drawn)?,
+            train: seen(cases.train)?,
+            train_correct: seen(&drawn)?,
             validation,
             validation_correct: verdict.and_then(|verdict| verdict.accuracy),
         };

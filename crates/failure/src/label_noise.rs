@@ -23,7 +23,7 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::matrix::Layout;
+use crate::matrix::{Layout, Target};
 use crate::resample::Resampling;
 
 /// Neighbours asked.
@@ -99,10 +99,9 @@ pub fn separation(
     (layout, index, correct): (&Layout, usize, &[bool]),
     resampling: &Resampling,
 ) -> Result<Option<Separation>> {
-    let (failing, pool): (Vec<usize>, Vec<usize>) =
-        layout.held_out().into_iter().partition(|&case| layout.failure[case]);
-    let failures =
-        failing.into_iter().filter(|&case| layout.subtype[case] == Some(index)).collect::<Vec<_>>();
+    let witnesses = layout.witnesses(Target::Subtype(index));
+    let (failures, pool): (Vec<usize>, Vec<usize>) =
+        witnesses.into_iter().partition(|&case| layout.failure[case]);
     // Class by class, so that what the neighbours are looked for in is gathered once and not for each failure.
     let mut gains = Vec::new();
     for class in failures.iter().map(|&failure| cases.predicted[failure]).collect::<BTreeSet<_>>() {

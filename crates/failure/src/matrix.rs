@@ -41,21 +41,15 @@ impl Layout {
 
     /// The failures that a row learns from, in a part.
     pub fn target(&self, target: Target, part: Part) -> Vec<usize> {
-        self.cases(part, |subtype, failure| match target {
-            Target::Subtype(s) => subtype == Some(s),
-            Target::All => failure,
-        })
+        self.cases(part, |subtype, failure| failure && target.takes(subtype))
     }
 
     /// The cases by which one sees whether a network tells what it was fine-tuned on from what was right: both as far as they were held out.
     pub fn witnesses(&self, target: Target) -> Vec<usize> {
-        let both = |part| [self.target(target, part), self.correct(part)].concat();
-        [Part::Validation, Part::Test].into_iter().flat_map(both).collect()
-    }
-
-    /// Validation and test cases.
-    pub fn held_out(&self) -> Vec<usize> {
-        (0..self.part.len()).filter(|&case| self.part[case] != Part::Train).collect()
+        (0..self.part.len())
+            .filter(|&c| self.part[c] != Part::Train)
+            .filter(|&c| !self.failure[c] || target.takes(self.subtype[c]))
+            .collect()
     }
 
     /// The correct cases in a part.
@@ -71,6 +65,16 @@ pub enum Target {
     Subtype(usize),
     /// All failures.
     All,
+}
+
+impl Target {
+    /// Whether failures of a subtype belong to it.
+    fn takes(self, subtype: Option<usize>) -> bool {
+        match self {
+            Self::Subtype(own) => subtype == Some(own),
+            Self::All => true,
+        }
+    }
 }
 
 /// A model of the matrix, judged on every case.

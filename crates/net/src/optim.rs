@@ -112,6 +112,7 @@ impl<T: Element> Rule<T> {
     fn apply(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
         let ([b1, b2], [r1, r2]) = (self.betas, self.rests);
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+            // All loads before the stores: large arrays lie alike in their pages, and a load waits for a store to the same place of another page.
             let (weight, mean, square) = (*w, *m, *v);
             let g = g + self.decay * weight;
             let (mean, square) = (b1 * mean + r1 * g, b2 * square + r2 * g * g);

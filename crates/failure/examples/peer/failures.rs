@@ -78,14 +78,14 @@ pub(crate) fn matrix(subtypes: usize, folder: &Path, (batch_size, epochs): (usiz
         keep_correct: 0.9,
     };
     let run = move || -> Outcome<()> {
-        (0..subtypes).into_par_iter().try_for_each(|subtype| {
+        let tune = |subtype: usize| -> modelmend_failure::Result<()> {
             let target = Target::Subtype(subtype);
             let (mut row, tuned) = row(&problem, &layout, target, &settings, PROJECTION.1, &Silent)?;
             ask_last(&problem, &layout, target, (&mut row, &tuned))?;
             drop(black_box((row, tuned)));
-            modelmend_failure::Result::Ok(())
-        })?;
-        Ok(())
+            Ok(())
+        };
+        Ok((0..subtypes).into_par_iter().try_for_each(tune)?)
     };
     Ok(Work { precision: Precision::Split, run: Box::new(run) })
 }

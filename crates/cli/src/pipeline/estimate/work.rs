@@ -2,7 +2,8 @@
 
 use modelmend_failure::select::brief;
 use modelmend_study::schema::{
-    ClassificationStudy, Comparison, EmbeddingMethod, KSelection, Representation as Kind, Subtyping as Method,
+    ClassificationStudy, Comparison, EmbeddingMethod, Finetune, KSelection, Representation as Kind,
+    Subtyping as Method,
 };
 
 use super::super::choose::{FINALISTS, RATES, STABILITY_SEEDS, finetuning, spread};
@@ -147,7 +148,7 @@ impl Count<'_> {
         let epochs = self.study.finetune.as_ref().map_or(0, |section| section.epochs as usize);
         let analysed = self.numbers.analysed();
         // Networks that are asked about labels are judged twice, at the end on what was held out.
-        let asked = |networks: usize| self.tuning(networks, epochs, analysed * (2.0 - self.trained()));
+        let asked = |networks: usize| self.tuning(networks, epochs, analysed * (2.0 - self.section().train));
         let plain = |networks: usize| self.tuning(networks, epochs, analysed);
         let nulls = self.study.statistics.random_subtypings as usize;
         let searched = self.study.subtype.clustering.select == KSelection::Validation;
@@ -201,14 +202,15 @@ impl Count<'_> {
         (smallest.midpoint(largest) as usize).max(1)
     }
 
-    /// Share of the cases that are learned from.
-    fn trained(&self) -> f64 {
-        self.study.finetune.clone().unwrap_or_default().train
+    /// How the study fine-tunes.
+    fn section(&self) -> Finetune {
+        self.study.finetune.clone().unwrap_or_default()
     }
 
-    /// To fine-tune a network on each of so many parts of the failures, which are then judged on `judged` cases each. Looks come every five epochs; those beyond, mostly at a few cases, are not counted.
+    /// To fine-tune a network on each of so many parts of the failures, which are then judged on `judged` cases each. Looks come every
+    /// five epochs; those beyond, mostly at a few cases, are not counted.
     fn tuning(&self, networks: usize, epochs: usize, judged: f64) -> f64 {
-        let section = self.study.finetune.clone().unwrap_or_default();
+        let section = self.section();
         let learned = 2.0 * section.train * self.numbers.failures;
         let looks = epochs.div_ceil(5) as f64;
         let watched = section.validation * self.numbers.correct;

@@ -32,20 +32,19 @@ impl<T: Element> Weights<'_, '_, T> {
         let dy = Source { planes: self.dy, panels: writes, size: plane(g.output), pad: [0; 2], grid };
         let units = self.dy.len() / g.output_len() * grid.strips();
         let group = x.group(units, products, HELD).min(dy.group(units, products, HELD));
-        let (work, pairs) = (
-            elements(products) * g.in_channels * g.out_channels * units * grid.columns,
-            reads.count * writes.count,
-        );
+        let work = elements(products) * g.in_channels * g.out_channels * units * grid.columns;
+        let pairs = reads.count * writes.count;
         let (taps, start) = (Common::new(&mut *self.dw), self.start);
         // Threads share pairs of panels; each transforms the tiles for itself, which takes a fraction of the products.
         let members = team::members(self.scratch, work, pairs);
         team::side_by_side(members, self.scratch, |member, scratch| {
-            let mut memory = Memory::take::<S, A>([&x, &dy], group.min(units), scratch);
+            let pairs = team::share(member, members, pairs);
+            let mut memory = Memory::take::<S, A>([&x, &dy], group, scratch);
             for first in (0..units).step_by(group) {
                 let fresh = first == 0 && !matches!(start, Start::Result);
                 let gradients = Gradients { taps, written: g.reduction(), fresh };
-                let pairs = team::share(member, members, pairs);
-                let sum = Sum { simd, x, dy, units: first..(first + group).min(units), pairs };
+                let units = first..(first + group).min(units);
+                let sum = Sum { simd, x, dy, units, pairs: pairs.clone() };
                 sum.run::<A>(gradients, &mut memory);
             }
             memory.give(scratch);
